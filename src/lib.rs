@@ -1,0 +1,3 @@
+//! Fixpath: a GraphQL API server for guided troubleshooting.
+
+pub mod tree;

@@ -1,0 +1,3 @@
+//! Decision trees: authoring, checking, publishing and finding them.
+
+pub mod document;
