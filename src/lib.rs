@@ -1,3 +1,12 @@
 //! Fixpath: a GraphQL API server for guided troubleshooting.
 
-pub mod tree;
+pub mod app; // what every operation needs: configuration, clock, database, notices
+pub mod billing; // what an account may use
+pub mod clock; // the only place that knows the time
+pub mod config; // the environment, read and checked once
+pub mod db; // pool, transactions, migrations, live notices, the private PostgreSQL
+pub mod error; // refusals and errors
+pub mod graphql; // the schema's roots and what all types share
+pub mod id; // typed ids
+pub mod identity; // people, accounts, roles, signing in
+pub mod tree; // decision trees

@@ -1,0 +1,3 @@
+DROP TABLE session_usage;
+DROP TABLE session_steps;
+DROP TABLE sessions;

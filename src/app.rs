@@ -1,0 +1,41 @@
+//! What every operation needs, built once. Tests build it differently: that is the only seam.
+
+use std::sync::Arc;
+
+use tokio_util::sync::CancellationToken;
+
+use crate::clock::Clock;
+use crate::config::Config;
+use crate::db::Db;
+use crate::db::notices::Notices;
+use crate::error::Error;
+
+/// Cheap to clone: shared by every request.
+#[derive(Clone)]
+pub struct App(Arc<Parts>);
+
+pub struct Parts {
+    pub config: Config,
+    pub clock: Clock,
+    pub db: Db,
+    pub notices: Notices,
+    /// Cancelled when the process begins to shut down: whatever runs for long listens to it.
+    pub stop: CancellationToken,
+}
+
+impl std::ops::Deref for App {
+    type Target = Parts;
+
+    fn deref(&self) -> &Parts {
+        &self.0
+    }
+}
+
+impl App {
+    /// Needs a running tokio runtime: background tasks start here.
+    pub fn new(config: Config, clock: Clock, db: Db) -> Result<Self, Error> {
+        let stop = CancellationToken::new();
+        let notices = Notices::start(db.target().clone(), stop.clone());
+        Ok(Self(Arc::new(Parts { config, clock, db, notices, stop })))
+    }
+}

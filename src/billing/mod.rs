@@ -1,0 +1,3 @@
+//! What an account may use.
+
+pub mod plan;

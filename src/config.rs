@@ -1,0 +1,255 @@
+//! Configuration, from the environment (and `.env`): one struct a section. A wrong or missing value stops the start with one
+//! sentence that names the variable; what is secret is wrapped, so that neither logs nor Debug output show it.
+
+use std::net::SocketAddr;
+use std::path::PathBuf;
+use std::str::FromStr;
+
+use ipnet::IpNet;
+use secrecy::SecretString;
+use url::Url;
+
+#[derive(Debug)]
+pub struct Config {
+    pub environment: Environment,
+    pub data_dir: PathBuf,
+    pub database: Database,
+    pub http: Http,
+    pub keys: Keys,
+    pub log: Log,
+    /// Counts only for verified addresses; lower case.
+    pub staff_emails: Vec<String>,
+}
+
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Environment {
+    Development,
+    Production,
+}
+
+#[derive(Debug)]
+pub struct Database {
+    /// None: the server runs a private PostgreSQL in `data_dir`.
+    pub url: Option<SecretString>,
+    pub replica_url: Option<SecretString>,
+    pub pool_size: usize,
+    pub pg_bin: Option<PathBuf>,
+}
+
+#[derive(Debug)]
+pub struct Http {
+    pub bind: SocketAddr,
+    /// Where the API is reached from outside: in signed links and in `iss` of tokens.
+    pub public_url: Url,
+    /// Where the single-page app lives.
+    pub app_url: Url,
+    /// Origins that browsers may call from: `PUBLIC_URL`'s, `APP_URL`'s and those listed.
+    pub allowed_origins: Vec<String>,
+    /// Whose `X-Forwarded-For` counts.
+    pub trusted_proxies: Vec<IpNet>,
+    pub graphiql: bool,
+    /// For signed-in people; anonymous ones get a fifth.
+    pub rate_limit_per_minute: u32,
+}
+
+#[derive(Debug)]
+pub struct Keys {
+    /// PEM. None in development: generated into `data_dir`.
+    pub jwt_private: Option<SecretString>,
+    /// PEM blocks one after another; tokens signed by them are still accepted.
+    pub jwt_previous: Option<SecretString>,
+    pub export_signing: Option<SecretString>,
+}
+
+#[derive(Debug)]
+pub struct Log {
+    pub format: LogFormat,
+    /// Daily files when set; else standard error.
+    pub dir: Option<PathBuf>,
+    pub otlp_endpoint: Option<String>,
+}
+
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum LogFormat {
+    Pretty,
+    Json,
+}
+
+/// One sentence that names the variable.
+#[derive(Debug, PartialEq, Eq)]
+pub struct ConfigError(pub String);
+
+type Result<T> = std::result::Result<T, ConfigError>;
+
+impl Config {
+    /// From the process environment.
+    pub fn from_env() -> Result<Self> {
+        Self::read(&|name| std::env::var(name).ok())
+    }
+
+    /// From any source of variables. An empty value counts as absent.
+    pub fn read(source: &dyn Fn(&str) -> Option<String>) -> Result<Self> {
+        let env = Variables { source };
+        let environment = env.one_of(
+            "FIXPATH_ENV",
+            Environment::Development,
+            &[("development", Environment::Development), ("production", Environment::Production)],
+        )?;
+        let development = environment == Environment::Development;
+        let config = Self {
+            environment,
+            data_dir: env.parsed("DATA_DIR", "a folder")?.unwrap_or_else(|| PathBuf::from("./data")),
+            database: Database {
+                url: env.database_url("DATABASE_URL")?,
+                replica_url: env.database_url("DATABASE_REPLICA_URL")?,
+                pool_size: env.number("DATABASE_POOL_SIZE", 16, 1, 1000)?,
+                pg_bin: env.parsed("PG_BIN", "a folder")?,
+            },
+            http: env.http(development)?,
+            keys: Keys {
+                jwt_private: env.secret("JWT_PRIVATE_KEY"),
+                jwt_previous: env.secret("JWT_PREVIOUS_KEYS"),
+                export_signing: env.secret("EXPORT_SIGNING_KEY"),
+            },
+            log: Log {
+                format: env.one_of("LOG_FORMAT", LogFormat::Pretty, &[("pretty", LogFormat::Pretty), ("json", LogFormat::Json)])?,
+                dir: env.parsed("LOG_DIR", "a folder")?,
+                otlp_endpoint: env.url("OTEL_EXPORTER_OTLP_ENDPOINT")?.map(String::from),
+            },
+            staff_emails: env.list("STAFF_EMAILS").into_iter().map(|email| email.to_lowercase()).collect(),
+        };
+        config.check()
+    }
+
+    /// Combinations that cannot work are refused at the start, not found at the first request.
+    fn check(self) -> Result<Self> {
+        if let Some(key) = &self.keys.export_signing
+            && secrecy::ExposeSecret::expose_secret(key).len() < 32
+        {
+            return fail("EXPORT_SIGNING_KEY must have at least 32 characters");
+        }
+        if self.database.replica_url.is_some() && self.database.url.is_none() {
+            return fail("DATABASE_REPLICA_URL needs DATABASE_URL: the private database has no replica");
+        }
+        if self.environment == Environment::Production {
+            if self.keys.jwt_private.is_none() {
+                return fail("JWT_PRIVATE_KEY is required in production: an Ed25519 key in PEM (openssl genpkey -algorithm ed25519)");
+            }
+            if self.keys.export_signing.is_none() {
+                return fail("EXPORT_SIGNING_KEY is required in production: at least 32 random characters (openssl rand -hex 32)");
+            }
+            if self.http.public_url.scheme() != "https" {
+                return fail("PUBLIC_URL must begin with https:// in production");
+            }
+        }
+        Ok(self)
+    }
+
+    pub fn development(&self) -> bool {
+        self.environment == Environment::Development
+    }
+}
+
+struct Variables<'a> {
+    source: &'a dyn Fn(&str) -> Option<String>,
+}
+
+impl Variables<'_> {
+    fn get(&self, name: &str) -> Option<String> {
+        (self.source)(name).map(|value| value.trim().to_owned()).filter(|value| !value.is_empty())
+    }
+
+    fn secret(&self, name: &str) -> Option<SecretString> {
+        self.get(name).map(SecretString::from)
+    }
+
+    fn list(&self, name: &str) -> Vec<String> {
+        let value = self.get(name).unwrap_or_default();
+        value.split(',').map(str::trim).filter(|item| !item.is_empty()).map(str::to_owned).collect()
+    }
+
+    fn parsed<T: FromStr>(&self, name: &str, what: &str) -> Result<Option<T>> {
+        match self.get(name) {
+            None => Ok(None),
+            Some(value) => value.parse().map(Some).map_err(|_| ConfigError(format!("{name} must be {what}, not `{value}`"))),
+        }
+    }
+
+    fn number<T: FromStr + PartialOrd + std::fmt::Display>(&self, name: &str, default: T, min: T, max: T) -> Result<T> {
+        let what = format!("a number from {min} to {max}");
+        match self.parsed::<T>(name, &what)? {
+            None => Ok(default),
+            Some(value) if (min..=max).contains(&value) => Ok(value),
+            Some(value) => fail(format!("{name} must be {what}, not {value}")),
+        }
+    }
+
+    fn one_of<T: Copy>(&self, name: &str, default: T, choices: &[(&str, T)]) -> Result<T> {
+        let Some(value) = self.get(name) else { return Ok(default) };
+        match choices.iter().find(|(word, _)| *word == value) {
+            Some((_, choice)) => Ok(*choice),
+            None => {
+                let words: Vec<_> = choices.iter().map(|(word, _)| *word).collect();
+                fail(format!("{name} must be one of {}, not `{value}`", words.join(", ")))
+            }
+        }
+    }
+
+    fn url(&self, name: &str) -> Result<Option<Url>> {
+        match self.parsed::<Url>(name, "an absolute http(s) URL")? {
+            Some(url) if !matches!(url.scheme(), "http" | "https") || url.host_str().is_none() => {
+                fail(format!("{name} must be an absolute http(s) URL, not `{url}`"))
+            }
+            url => Ok(url),
+        }
+    }
+
+    /// Its value is never repeated in the message: it holds a password.
+    fn database_url(&self, name: &str) -> Result<Option<SecretString>> {
+        let Some(value) = self.get(name) else { return Ok(None) };
+        match crate::db::tls::Target::parse(&value) {
+            Ok(_) => Ok(Some(SecretString::from(value))),
+            Err(reason) => fail(format!("{name} must be a PostgreSQL URL: {reason}")),
+        }
+    }
+
+    fn http(&self, development: bool) -> Result<Http> {
+        let bind: SocketAddr =
+            self.parsed("BIND", "an address and port such as 127.0.0.1:8080")?.unwrap_or_else(|| SocketAddr::from(([127, 0, 0, 1], 8080)));
+        // `localhost`, not 127.0.0.1: for a browser those are different sites, and cookies are bound to the site.
+        let local = Url::parse(&format!("http://localhost:{}", bind.port())).map_err(|error| ConfigError(format!("BIND: {error}")))?;
+        let public_url = self.url("PUBLIC_URL")?.unwrap_or_else(|| local.clone());
+        let app_url = self.url("APP_URL")?.unwrap_or_else(|| public_url.clone());
+        let mut allowed_origins = vec![public_url.origin().ascii_serialization(), app_url.origin().ascii_serialization()];
+        for origin in self.list("ALLOWED_ORIGINS") {
+            match Url::parse(&origin) {
+                Ok(url) if matches!(url.scheme(), "http" | "https") && url.path() == "/" => {
+                    allowed_origins.push(url.origin().ascii_serialization());
+                }
+                _ => return fail(format!("ALLOWED_ORIGINS must list origins such as https://app.example.com, not `{origin}`")),
+            }
+        }
+        let mut trusted_proxies = Vec::new();
+        for proxy in self.list("TRUSTED_PROXIES") {
+            let network = proxy.parse().or_else(|_| proxy.parse().map(|address: std::net::IpAddr| IpNet::from(address)));
+            trusted_proxies.push(
+                network.map_err(|_| {
+                    ConfigError(format!("TRUSTED_PROXIES must list addresses or networks such as 10.0.0.0/8, not `{proxy}`"))
+                })?,
+            );
+        }
+        Ok(Http {
+            bind,
+            public_url,
+            app_url,
+            allowed_origins,
+            trusted_proxies,
+            graphiql: self.one_of("GRAPHIQL", development, &[("on", true), ("off", false)])?,
+            rate_limit_per_minute: self.number("RATE_LIMIT_PER_MINUTE", 300, 5, 1_000_000)?,
+        })
+    }
+}
+
+fn fail<T>(sentence: impl Into<String>) -> Result<T> {
+    Err(ConfigError(sentence.into()))
+}

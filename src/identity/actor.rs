@@ -1,0 +1,72 @@
+//! Who asks. Every operation takes the actor first, and checks what they may do in its first line.
+
+use std::net::IpAddr;
+
+use crate::error::Error;
+use crate::id::{AccountId, SignInId, UserId};
+
+/// Each role may do what the ones before it may.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, async_graphql::Enum)]
+pub enum Role {
+    /// Runs sessions, reads published trees.
+    Technician,
+    /// Also authors and publishes trees, sees everybody's sessions.
+    Engineer,
+    /// Also deletes trees and manages members.
+    Admin,
+    /// Also billing and deletion of the account.
+    Owner,
+}
+
+impl Role {
+    pub fn as_str(self) -> &'static str {
+        match self {
+            Self::Technician => "technician",
+            Self::Engineer => "engineer",
+            Self::Admin => "admin",
+            Self::Owner => "owner",
+        }
+    }
+
+    pub fn from_name(name: &str) -> Option<Self> {
+        [Self::Technician, Self::Engineer, Self::Admin, Self::Owner].into_iter().find(|role| role.as_str() == name)
+    }
+}
+
+/// A signed-in person, speaking for one of their accounts.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Actor {
+    pub user: UserId,
+    pub account: AccountId,
+    pub role: Role,
+    pub sign_in: SignInId,
+    pub staff: bool,
+}
+
+impl Actor {
+    pub fn require(&self, role: Role) -> Result<(), Error> {
+        if self.role >= role {
+            return Ok(());
+        }
+        let needed = role.as_str();
+        Err(Error::Forbidden(format!("this needs the role {needed} or a higher one; yours is {}", self.role.as_str())))
+    }
+}
+
+/// Where a request comes from, and who sent it if they are signed in. In the data of every GraphQL request.
+#[derive(Clone, Debug)]
+pub struct Requester {
+    pub actor: Option<Actor>,
+    pub address: Option<IpAddr>,
+    pub user_agent: Option<String>,
+    /// Sent by a page: refresh tokens then travel as a cookie, never in the answer.
+    pub browser: bool,
+    /// The refresh token of the cookie, if there is one.
+    pub refresh_cookie: Option<String>,
+}
+
+impl Requester {
+    pub fn actor(&self) -> Result<&Actor, Error> {
+        self.actor.as_ref().ok_or(Error::Unauthenticated)
+    }
+}

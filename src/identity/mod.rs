@@ -1,0 +1,3 @@
+//! People, the accounts they work for, and how they prove who they are.
+
+pub mod actor;
