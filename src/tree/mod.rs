@@ -1,3 +1,6 @@
 //! Decision trees: authoring, checking, publishing and finding them.
 
 pub mod document;
+pub mod edge;
+pub mod expression;
+pub mod value;
