@@ -1,3 +1,4 @@
 //! What an account may use.
 
+pub mod graphql;
 pub mod plan;

@@ -3,5 +3,6 @@
 pub mod document;
 pub mod edge;
 pub mod expression;
+pub mod graphql;
 pub mod validate;
 pub mod value;
