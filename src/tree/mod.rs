@@ -3,4 +3,5 @@
 pub mod document;
 pub mod edge;
 pub mod expression;
+pub mod validate;
 pub mod value;
