@@ -1,5 +1,6 @@
 //! Decision trees: authoring, checking, publishing and finding them.
 
+pub mod diff;
 pub mod document;
 pub mod edge;
 pub mod expression;
