@@ -1,1 +1,5 @@
+#![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic)]
 mod support;
+mod tree_diff;
+mod tree_expression;
+mod tree_validate;
