@@ -4,5 +4,6 @@ pub mod document;
 pub mod edge;
 pub mod expression;
 pub mod graphql;
+pub mod template;
 pub mod validate;
 pub mod value;
