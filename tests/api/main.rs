@@ -3,3 +3,4 @@ mod support;
 mod tree_diff;
 mod tree_expression;
 mod tree_validate;
+mod tree_templates;
