@@ -4,3 +4,4 @@ mod tree_diff;
 mod tree_expression;
 mod tree_validate;
 mod tree_templates;
+fn main() {}
