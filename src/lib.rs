@@ -9,5 +9,6 @@ pub mod error; // refusals and errors
 pub mod graphql; // the schema's roots and what all types share
 pub mod id; // typed ids
 pub mod identity; // people, accounts, roles, signing in
+pub mod session; // walks through trees
 pub mod text; // what people type, checked
 pub mod tree; // decision trees
