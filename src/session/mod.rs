@@ -13,6 +13,7 @@ pub mod label;
 pub mod library;
 pub mod record;
 pub mod refusal;
+pub mod report;
 pub mod run_on;
 pub mod state;
 pub mod walk;

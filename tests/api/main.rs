@@ -1,1 +1,3 @@
+mod session_report;
+mod session_state;
 mod support;
