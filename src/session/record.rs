@@ -36,7 +36,7 @@ pub struct StepRecord {
 
 /// What only one kind of step has; stored as one JSON value.
 #[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
-#[serde(default, deny_unknown_fields)]
+#[serde(default)]
 pub struct Detail {
     /// STARTED: the session began in the middle, and the nodes before were skipped.
     #[serde(skip_serializing_if = "is_false")]

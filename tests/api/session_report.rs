@@ -73,24 +73,131 @@ fn written_report(text: &str) -> Report {
 
 #[test]
 fn a_report_as_markdown() {
-    insta::assert_snapshot!(report(&finished(), true).render(Format::Markdown), @"MARKDOWN");
+    insta::assert_snapshot!(report(&finished(), true).render(Format::Markdown), @r#"
+# Network outage, version 3
+
+- **Subject:** INC-42
+- **Status:** completed
+- **Outcome:** resolved (It works again)
+- **Helpful:** yes
+- **Technician:** Bob
+- **Started:** 2026-03-02 10:00 UTC
+- **Ended:** 2026-03-02 10:09 UTC
+- **Working time:** 1 min 30 s
+
+## Summary
+
+> Plugged in again.
+
+## Steps
+
+1. **Started at “Who calls?”** with vip = true · Ada, 2026-03-02 10:00 UTC
+2. **Who calls?** [redacted] · Ada, 2026-03-02 10:01 UTC, 10 s
+3. **Who is offline?** One desk · Ada, 2026-03-02 10:02 UTC, 10 s
+4. **How many lamps are lit?** 0 · Ada, 2026-03-02 10:03 UTC, 10 s
+5. **Judge the lamps** → Check the cable · Ada, 2026-03-02 10:03 UTC
+6. **Check the cable** begun · Ada, 2026-03-02 10:03 UTC
+7. **Note** · Ada, 2026-03-02 10:04 UTC, 10 s
+   > Desk by the window.\
+   > \- second row
+8. ~~**Is it plugged in?** Yes, firmly~~ (undone) · Ada, 2026-03-02 10:05 UTC, 10 s
+9. **Went back to step 6** · Ada, 2026-03-02 10:06 UTC, 10 s
+10. **Handed over to Bob** · Ada, 2026-03-02 10:07 UTC, 10 s
+    > My shift ends
+11. **Is it plugged in?** No · Bob, 2026-03-02 10:08 UTC, 10 s
+12. **Check the cable** ended: resolved · Bob, 2026-03-02 10:08 UTC
+13. **How did the cable do?** → It works again · Bob, 2026-03-02 10:08 UTC
+14. **Completed: resolved** · Bob, 2026-03-02 10:09 UTC, 10 s
+
+## Variables
+
+| Variable | Value |
+| --- | --- |
+| customer | [redacted] |
+| vip | true |
+| lamps | 0 |
+| cable | resolved |
+"#);
 }
 
 #[test]
 fn a_report_as_csv() {
     let csv = report(&finished(), true).render(Format::Csv);
     assert!(csv.ends_with("\r\n"));
-    insta::assert_snapshot!(csv, @"CSV");
+    insta::assert_snapshot!(csv, @r#"
+seq,at,by,kind,node_key,node_title,option_key,label,value,note,seconds,undone
+1,2026-03-02T10:00:00.000Z,Ada,STARTED,customer,Who calls?,,with vip = true,,,0,no
+2,2026-03-02T10:01:00.000Z,Ada,ANSWERED,customer,Who calls?,,[redacted],[redacted],,10,no
+3,2026-03-02T10:02:00.000Z,Ada,ANSWERED,scope,Who is offline?,one,One desk,one,,10,no
+4,2026-03-02T10:03:00.000Z,Ada,ANSWERED,lamps,How many lamps are lit?,,0,0,,10,no
+5,2026-03-02T10:03:00.000Z,Ada,DECIDED,judge,Judge the lamps,,Check the cable,,,0,no
+6,2026-03-02T10:03:00.000Z,Ada,ENTERED_SUBTREE,cable,Check the cable,,,,,0,no
+7,2026-03-02T10:04:00.000Z,Ada,NOTED,plugged,Is it plugged in?,,,,"Desk by the window.
+- second row",10,no
+8,2026-03-02T10:05:00.000Z,Ada,ANSWERED,plugged,Is it plugged in?,yes,"Yes, firmly",true,,10,yes
+9,2026-03-02T10:06:00.000Z,Ada,UNDONE,plugged,Is it plugged in?,,back to step 6,,,10,no
+10,2026-03-02T10:07:00.000Z,Ada,HANDED_OVER,plugged,Is it plugged in?,,to Bob,,My shift ends,10,no
+11,2026-03-02T10:08:00.000Z,Bob,ANSWERED,plugged,Is it plugged in?,no,No,false,,10,no
+12,2026-03-02T10:08:00.000Z,Bob,LEFT_SUBTREE,cable,Check the cable,,resolved,resolved,,0,no
+13,2026-03-02T10:08:00.000Z,Bob,DECIDED,after_cable,How did the cable do?,,It works again,,,0,no
+14,2026-03-02T10:09:00.000Z,Bob,COMPLETED,works,It works again,,resolved,,,10,no
+"#);
 }
 
 #[test]
 fn a_report_as_json() {
     let mut json: Value = serde_json::from_str(&report(&finished(), true).render(Format::Json)).unwrap();
     let steps = json["steps"].take();
-    insta::assert_snapshot!(serde_json::to_string_pretty(&json).unwrap(), @"JSON");
-    insta::assert_snapshot!(steps[1], @"STEP1");
-    insta::assert_snapshot!(steps[7], @"STEP7");
-    assert_eq!(steps.as_array().unwrap().len(), 13);
+    insta::assert_snapshot!(serde_json::to_string_pretty(&json).unwrap(), @r#"
+{
+  "tree": "Network outage",
+  "version": 3,
+  "subject": "INC-42",
+  "assignee": "Bob",
+  "status": "COMPLETED",
+  "outcome": {
+    "kind": "RESOLVED",
+    "resolutionKey": "works",
+    "resolutionTitle": "It works again",
+    "summary": "Plugged in again.",
+    "helpful": true
+  },
+  "startedAt": "2026-03-02T10:00:00.000Z",
+  "endedAt": "2026-03-02T10:09:00.000Z",
+  "activeSeconds": 90,
+  "redacted": true,
+  "variables": [
+    {
+      "calledBy": null,
+      "name": "customer",
+      "value": "[redacted]",
+      "pii": true
+    },
+    {
+      "calledBy": null,
+      "name": "vip",
+      "value": true,
+      "pii": false
+    },
+    {
+      "calledBy": null,
+      "name": "lamps",
+      "value": 0,
+      "pii": false
+    },
+    {
+      "calledBy": null,
+      "name": "cable",
+      "value": "resolved",
+      "pii": false
+    }
+  ],
+  "steps": null
+}
+"#);
+    insta::assert_snapshot!(steps[1], @r#"{"seq":2,"at":"2026-03-02T10:01:00.000Z","by":"Ada","kind":"ANSWERED","nodeKey":"customer","nodeTitle":"Who calls?","optionKey":null,"label":"[redacted]","value":"[redacted]","note":null,"seconds":10,"undone":false}"#);
+    insta::assert_snapshot!(steps[7], @r#"{"seq":8,"at":"2026-03-02T10:05:00.000Z","by":"Ada","kind":"ANSWERED","nodeKey":"plugged","nodeTitle":"Is it plugged in?","optionKey":"yes","label":"Yes, firmly","value":true,"note":null,"seconds":10,"undone":true}"#);
+    assert_eq!(steps.as_array().unwrap().len(), 14);
 }
 
 #[test]
@@ -98,7 +205,49 @@ fn a_report_as_html() {
     let html = report(&finished(), true).render(Format::Html);
     let (head, body) = html.split_once("<body>").unwrap();
     assert!(head.contains("prefers-color-scheme:dark") && head.contains("@media print") && head.contains("default-src 'none'"));
-    insta::assert_snapshot!(body, @"HTML");
+    insta::assert_snapshot!(body.trim(), @r#"
+<h1>Network outage, version 3</h1>
+<dl>
+<dt>Subject</dt><dd>INC-42</dd>
+<dt>Status</dt><dd>completed</dd>
+<dt>Outcome</dt><dd>resolved (It works again)</dd>
+<dt>Helpful</dt><dd>yes</dd>
+<dt>Technician</dt><dd>Bob</dd>
+<dt>Started</dt><dd>2026-03-02 10:00 UTC</dd>
+<dt>Ended</dt><dd>2026-03-02 10:09 UTC</dd>
+<dt>Working time</dt><dd>1 min 30 s</dd>
+</dl>
+<h2>Summary</h2>
+<blockquote>Plugged in again.</blockquote>
+<h2>Steps</h2>
+<ol>
+<li><strong>Started at “Who calls?”</strong> with vip = true <span class="by">Ada, 2026-03-02 10:00 UTC</span></li>
+<li><strong>Who calls?</strong> [redacted] <span class="by">Ada, 2026-03-02 10:01 UTC, 10 s</span></li>
+<li><strong>Who is offline?</strong> One desk <span class="by">Ada, 2026-03-02 10:02 UTC, 10 s</span></li>
+<li><strong>How many lamps are lit?</strong> 0 <span class="by">Ada, 2026-03-02 10:03 UTC, 10 s</span></li>
+<li><strong>Judge the lamps</strong> → Check the cable <span class="by">Ada, 2026-03-02 10:03 UTC</span></li>
+<li><strong>Check the cable</strong> begun <span class="by">Ada, 2026-03-02 10:03 UTC</span></li>
+<li><strong>Note</strong> <span class="by">Ada, 2026-03-02 10:04 UTC, 10 s</span><blockquote>Desk by the window.
+- second row</blockquote></li>
+<li><s><strong>Is it plugged in?</strong> Yes, firmly</s> (undone) <span class="by">Ada, 2026-03-02 10:05 UTC, 10 s</span></li>
+<li><strong>Went back to step 6</strong> <span class="by">Ada, 2026-03-02 10:06 UTC, 10 s</span></li>
+<li><strong>Handed over to Bob</strong> <span class="by">Ada, 2026-03-02 10:07 UTC, 10 s</span><blockquote>My shift ends</blockquote></li>
+<li><strong>Is it plugged in?</strong> No <span class="by">Bob, 2026-03-02 10:08 UTC, 10 s</span></li>
+<li><strong>Check the cable</strong> ended: resolved <span class="by">Bob, 2026-03-02 10:08 UTC</span></li>
+<li><strong>How did the cable do?</strong> → It works again <span class="by">Bob, 2026-03-02 10:08 UTC</span></li>
+<li><strong>Completed: resolved</strong> <span class="by">Bob, 2026-03-02 10:09 UTC, 10 s</span></li>
+</ol>
+<h2>Variables</h2>
+<table>
+<tr><th scope="col">Variable</th><th scope="col">Value</th></tr>
+<tr><td>customer</td><td>[redacted]</td></tr>
+<tr><td>vip</td><td>true</td></tr>
+<tr><td>lamps</td><td>0</td></tr>
+<tr><td>cable</td><td>resolved</td></tr>
+</table>
+</body>
+</html>
+"#);
 }
 
 #[test]
@@ -118,7 +267,7 @@ fn a_report_of_a_running_session_shows_the_variables_of_every_call() {
             ["Check the cable", "length", 5, false],
         ])
     );
-    assert_eq!(report.steps[0].label.as_deref(), Some("in the middle, customer = [redacted], lamps = 1"));
+    assert_eq!(report.steps[0].label.as_deref(), Some("in the middle, with customer = [redacted], lamps = 1"));
 }
 
 #[test]
@@ -137,7 +286,7 @@ fn personal_data_is_left_out_of_every_format_unless_asked_for() {
         for format in FORMATS {
             let redacted = report(&walker, true).render(format);
             assert!(!redacted.contains("Grace") && !redacted.contains("Hopper"), "{redacted}");
-            assert!(redacted.contains("redacted"));
+            assert!(redacted.contains("[redacted]"));
             assert!(report(&walker, false).render(format).contains("Grace Hopper"));
         }
     }

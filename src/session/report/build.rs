@@ -64,6 +64,8 @@ fn started(library: &Library, step: &StepRecord, scope: &Scope, redact: bool) ->
         let value = if redact && scope.is_private(name) { REDACTED.to_owned() } else { value_text(value) };
         format!("{name} = {value}")
     });
+    let given: Vec<String> = given.collect();
+    let given = if given.is_empty() { None } else { Some(format!("with {}", given.join(", "))) };
     let parts: Vec<String> = label::label(library, step).into_iter().chain(given).collect();
     if parts.is_empty() { None } else { Some(parts.join(", ")) }
 }

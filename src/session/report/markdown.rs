@@ -1,7 +1,7 @@
 //! Markdown, ready to paste into a ticket. What people wrote is text in it: nothing of it becomes markup.
 
 use super::words::{clean, duration, facts, line, moment};
-use super::{Report, ReportStep};
+use super::{REDACTED, Report, ReportStep};
 use crate::session::label::value_text;
 
 pub fn render(report: &Report) -> String {
@@ -58,7 +58,9 @@ fn quote(indent: &str, text: &str) -> String {
 
 /// Text within a line.
 fn inline(text: &str) -> String {
-    escape(&clean(text).split_whitespace().collect::<Vec<_>>().join(" "))
+    let line = escape(&clean(text).split_whitespace().collect::<Vec<_>>().join(" "));
+    // The word itself may stand as it is: nothing in a report defines a link by that name.
+    line.replace("\\[redacted\\]", REDACTED)
 }
 
 /// A line of text: as within a line, and what would begin a heading, a list or a rule does not.

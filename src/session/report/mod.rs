@@ -15,6 +15,7 @@ mod words;
 pub use build::build;
 
 use crate::session::record::StepKind;
+use crate::session::run_on::outcome_name;
 use crate::session::state::Status;
 use crate::tree::document::{Key, OutcomeKind};
 use chrono::{DateTime, SecondsFormat, Utc};
@@ -59,6 +60,7 @@ pub struct Report {
 #[derive(Clone, Debug, PartialEq, Serialize)]
 #[serde(rename_all = "camelCase")]
 pub struct ReportOutcome {
+    #[serde(serialize_with = "as_in_the_api")]
     pub kind: OutcomeKind,
     pub resolution_key: Option<Key>,
     pub resolution_title: Option<String>,
@@ -133,6 +135,10 @@ impl Report {
             Format::Csv => csv::render(self),
         }
     }
+}
+
+fn as_in_the_api<S: Serializer>(kind: &OutcomeKind, serializer: S) -> Result<S::Ok, S::Error> {
+    serializer.serialize_str(&outcome_name(*kind).to_ascii_uppercase())
 }
 
 /// As everywhere on the wire: UTC, to the millisecond.

@@ -10,21 +10,20 @@ use chrono::{DateTime, Utc};
 pub fn line(step: &ReportStep) -> (String, Option<String>) {
     let title = || step.node_title.clone();
     let label = || step.label.clone();
+    let after = |word: &str| format!("{word} {}", step.label.as_deref().unwrap_or_default());
     match step.kind {
-        StepKind::Started => {
-            (format!("Started at “{}”", step.node_title), label())
-        }
+        StepKind::Started => (format!("Started at “{}”", step.node_title), label()),
         StepKind::Answered => (title(), label()),
         StepKind::Continued => (title(), Some("done".into())),
-        StepKind::Decided => (title(), label().map(|to| format!("→ {to}"))),
+        StepKind::Decided => (title(), Some(after("→"))),
         StepKind::EnteredSubtree => (title(), Some("begun".into())),
-        StepKind::LeftSubtree => (title(), label().map(|outcome| format!("ended {outcome}"))),
-        StepKind::Undone => ("Went".into(), label()),
+        StepKind::LeftSubtree => (title(), Some(after("ended:"))),
+        StepKind::Undone => (after("Went"), None),
         StepKind::Noted => ("Note".into(), None),
         StepKind::Paused => ("Paused".into(), None),
         StepKind::Resumed => ("Resumed".into(), None),
-        StepKind::HandedOver => ("Handed over".into(), label()),
-        StepKind::Completed => ("Completed".into(), label()),
+        StepKind::HandedOver => (after("Handed over"), None),
+        StepKind::Completed => (after("Completed:"), None),
         StepKind::Abandoned => ("Abandoned".into(), None),
     }
 }
