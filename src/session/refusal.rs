@@ -1,5 +1,6 @@
 //! Why a command is not carried out.
 
+use crate::error::{self, Code, Error};
 use crate::tree::value::VALUE_BYTES;
 
 /// A refusal is expected, and its message is one sentence for a person. The path leads into the command's input.
@@ -32,6 +33,27 @@ pub struct Corrupt(pub String);
 impl From<Corrupt> for Refusal {
     fn from(corrupt: Corrupt) -> Self {
         Self::Corrupt(corrupt)
+    }
+}
+
+/// As the API shows it.
+impl From<Refusal> for Error {
+    fn from(refusal: Refusal) -> Self {
+        let (code, message, path) = match refusal {
+            Refusal::WrongState(message) => (Code::WrongState, message, Vec::new()),
+            Refusal::Invalid { message, path } => (Code::Invalid, message, path),
+            Refusal::NotFound { message, path } => (Code::NotFound, message, path),
+            Refusal::TooLong { message, path } => (Code::TooLong, message, path),
+            Refusal::TooMany(message) => (Code::TooMany, message, Vec::new()),
+            Refusal::Corrupt(corrupt) => return corrupt.into(),
+        };
+        error::Refusal { path, ..error::Refusal::new(code, message) }.into()
+    }
+}
+
+impl From<Corrupt> for Error {
+    fn from(Corrupt(message): Corrupt) -> Self {
+        Self::internal(message)
     }
 }
 

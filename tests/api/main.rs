@@ -1,3 +1,6 @@
+//! All tests are one binary: every further one links the whole stack again.
+#![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic)]
+
 mod session_report;
 mod session_state;
 mod support;

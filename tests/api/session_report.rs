@@ -322,7 +322,8 @@ fn an_option_that_sets_personal_data_is_left_out_by_label_key_and_value() {
             "end": {"kind": "resolution", "title": "End", "outcome": "resolved"},
         },
     }));
-    let callee = read(json!({"schema": 1, "root": "end", "nodes": {"end": {"kind": "resolution", "title": "End", "outcome": "escalated"}}}));
+    let callee =
+        read(json!({"schema": 1, "root": "end", "nodes": {"end": {"kind": "resolution", "title": "End", "outcome": "escalated"}}}));
     let library = Library::new([pinned(OUTAGE, tree, [("call", CABLE)]), pinned(CABLE, callee, [])]);
     let mut ada = Walker::start(library, None, json!({}));
     ada.option("who", "in-hospital");
@@ -343,7 +344,9 @@ fn notes_are_not_redacted() {
 
 #[test]
 fn nothing_that_people_wrote_becomes_html() {
-    for text in ["<script>alert(1)</script>", "\" onmouseover=\"alert(1)", "</title><img src=x onerror=alert(1)>", "' <!-- ", "]]> &lt;b&gt;"] {
+    for text in
+        ["<script>alert(1)</script>", "\" onmouseover=\"alert(1)", "</title><img src=x onerror=alert(1)>", "' <!-- ", "]]> &lt;b&gt;"]
+    {
         let html = written_report(text).render(Format::Html);
         let plain = written_report("plain").render(Format::Html);
         assert_eq!(tags(&html), tags(&plain), "the same tags, whatever was written: {text}");
@@ -358,7 +361,8 @@ fn tags(html: &str) -> Vec<String> {
 
 #[test]
 fn no_cell_begins_like_a_formula() {
-    for text in ["=1+1", "+1", "-1", "@SUM(A1)", "\t=1", "\r=1", "\n=1", "=HYPERLINK(\"http://x\",\"y\")", "plain, \"quoted\"\r\nand long"] {
+    for text in ["=1+1", "+1", "-1", "@SUM(A1)", "\t=1", "\r=1", "\n=1", "=HYPERLINK(\"http://x\",\"y\")", "plain, \"quoted\"\r\nand long"]
+    {
         let csv = written_report(text).render(Format::Csv);
         let rows = parse_csv(&csv);
         assert_eq!(rows.len(), 6);

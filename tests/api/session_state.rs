@@ -6,7 +6,7 @@ use fixpath::session::commands::{self, Answer, MAX_STEPS, Stamp};
 use fixpath::session::library::Library;
 use fixpath::session::record::{StepKind, StepRecord};
 use fixpath::session::refusal::Refusal;
-use fixpath::session::run_on;
+use fixpath::session::run_on::{self, Automatic};
 use fixpath::session::state::{State, Status, fold};
 use fixpath::tree::document::{AskKind, Document, NodeKind, OutcomeKind};
 use indexmap::IndexMap;
@@ -486,6 +486,15 @@ proptest! {
         prop_assert_eq!(&fold(&library, &steps).unwrap(), &state);
         let middle = moments.get_index(moments.len() / 2).unwrap();
         prop_assert_eq!(&fold(&library, &steps[..*middle.0 as usize]).unwrap(), middle.1);
+        // What an automatic step recorded is what the tree says again.
+        if let Some(step) = steps.iter().rfind(|step| step.kind.is_automatic()) {
+            let before = fold(&library, &steps[..step.seq as usize - 1]).unwrap();
+            let again = run_on::next(&library, &before.walk).unwrap().unwrap();
+            prop_assert_eq!(again.kind(), step.kind);
+            if let Automatic::Decide { to } = again {
+                prop_assert_eq!(Some(to), step.detail.to.clone());
+            }
+        }
         let stored: State = serde_json::from_str(&serde_json::to_string(&state).unwrap()).unwrap();
         prop_assert_eq!(stored, state);
     }
