@@ -1,4 +1,9 @@
 #![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic)]
+//! All tests are one binary: every further one links the whole stack again.
+#![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic)]
+
+mod session_report;
+mod session_state;
 mod support;
 mod tree_diff;
 mod tree_expression;
