@@ -9,6 +9,7 @@ use crate::config::Config;
 use crate::db::Db;
 use crate::db::notices::Notices;
 use crate::error::Error;
+use crate::tree::version::Versions;
 
 /// Cheap to clone: shared by every request.
 #[derive(Clone)]
@@ -19,6 +20,7 @@ pub struct Parts {
     pub clock: Clock,
     pub db: Db,
     pub notices: Notices,
+    pub versions: Versions,
     /// Cancelled when the process begins to shut down: whatever runs for long listens to it.
     pub stop: CancellationToken,
 }
@@ -36,6 +38,6 @@ impl App {
     pub fn new(config: Config, clock: Clock, db: Db) -> Result<Self, Error> {
         let stop = CancellationToken::new();
         let notices = Notices::start(db.target().clone(), stop.clone());
-        Ok(Self(Arc::new(Parts { config, clock, db, notices, stop })))
+        Ok(Self(Arc::new(Parts { config, clock, db, notices, versions: Versions::default(), stop })))
     }
 }

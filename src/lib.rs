@@ -9,7 +9,7 @@ pub mod error; // refusals and errors
 pub mod graphql; // the schema's roots and what all types share
 pub mod id; // typed ids
 pub mod identity; // people, accounts, roles, signing in
-pub mod staff; // operations for the platform's own people, and the demo
 pub mod session; // walks through trees
+pub mod staff; // operations for the platform's own people, and the demo
 pub mod text; // what people type, checked
 pub mod tree; // decision trees

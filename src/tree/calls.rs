@@ -14,6 +14,13 @@ use crate::db::schema::trees;
 use crate::error::Error;
 use crate::id::{AccountId, TreeId, VersionId};
 
+/// Held by whoever changes what calls what, until the transaction ends: of two trees that begin to call each other, the second sees
+/// the cycle; a tree that is being called cannot be deleted.
+pub async fn lock(conn: &mut Conn, account: AccountId) -> QueryResult<()> {
+    let lock = diesel::sql_query("SELECT pg_advisory_xact_lock(hashtextextended('calls:' || $1::text, 0))");
+    diesel_async::RunQueryDsl::execute(lock.bind::<diesel::sql_types::Uuid, _>(account), conn).await.map(|_| ())
+}
+
 /// The trees that a document calls, as they stand now.
 pub struct Calls {
     /// By the reference as written in the document.

@@ -24,7 +24,7 @@ pub struct Tree {
     pub title: String,
     pub summary: Option<String>,
     pub category: Option<String>,
-    pub tags: Vec<Option<String>>,
+    pub tags: Vec<String>,
     pub locale: String,
     #[diesel(deserialize_as = String)]
     pub status: Status,
@@ -133,10 +133,6 @@ impl Tree {
             Status::Draft | Status::Published => Ok(()),
             Status::Archived => Err(Refusal::at(Code::WrongState, "id", "this tree is archived: restore it first").into()),
         }
-    }
-
-    pub fn tags(&self) -> Vec<String> {
-        self.tags.iter().flatten().cloned().collect()
     }
 }
 

@@ -1,4 +1,3 @@
-#![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic)]
 //! All tests are one binary: every further one links the whole stack again.
 #![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic)]
 
@@ -7,6 +6,5 @@ mod session_state;
 mod support;
 mod tree_diff;
 mod tree_expression;
-mod tree_validate;
 mod tree_templates;
-fn main() {}
+mod tree_validate;
