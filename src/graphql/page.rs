@@ -128,6 +128,12 @@ impl Cursor {
     }
 }
 
+impl From<Cursor> for String {
+    fn from(cursor: Cursor) -> Self {
+        cursor.0
+    }
+}
+
 /// For `Connection`, which writes cursors but leaves reading them to us.
 impl CursorType for Cursor {
     type Error = std::convert::Infallible;

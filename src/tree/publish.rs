@@ -44,7 +44,7 @@ pub async fn publish(app: &App, actor: &Actor, id: TreeId, revision: i32, notes:
                 tree_id: tree.id,
                 number: Version::next_number(conn, tree.account_id, tree.id).await?,
                 digest: tree.draft_digest.clone(),
-                pins: calls.pins(&document),
+                pins: Arc::new(calls.pins(&document)),
                 document: Arc::new(document),
                 notes: notes.clone(),
                 published_by: actor.user,

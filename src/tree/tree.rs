@@ -118,8 +118,15 @@ impl Tree {
         trees::table.find((account, id)).select(trees::draft).first::<Stored>(conn).await.map(|Stored(document)| document)
     }
 
-    pub async fn count(conn: &mut Conn, account: AccountId) -> QueryResult<i64> {
-        trees::table.filter(trees::account_id.eq(account)).count().get_result(conn).await
+    pub async fn drafts(conn: &mut Conn, account: AccountId, ids: &[TreeId]) -> QueryResult<Vec<(TreeId, Document)>> {
+        let query = trees::table.filter(trees::account_id.eq(account)).filter(trees::id.eq_any(ids));
+        let rows: Vec<(TreeId, Stored)> = query.select((trees::id, trees::draft)).load(conn).await?;
+        Ok(rows.into_iter().map(|(id, Stored(document))| (id, document)).collect())
+    }
+
+    pub async fn find_by_slugs(conn: &mut Conn, account: AccountId, slugs: &[String]) -> QueryResult<Vec<Self>> {
+        let query = trees::table.filter(trees::account_id.eq(account)).filter(trees::slug.eq_any(slugs));
+        query.select(Self::as_select()).load(conn).await
     }
 
     /// Authors see every tree of their account, technicians the published ones.

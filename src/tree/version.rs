@@ -24,7 +24,7 @@ pub struct Version {
     pub digest: String,
     pub document: Arc<Document>,
     /// For each subtree node, what it calls.
-    pub pins: HashMap<Key, Pin>,
+    pub pins: Arc<HashMap<Key, Pin>>,
     pub notes: Option<String>,
     pub published_by: UserId,
     pub published_at: DateTime<Utc>,
@@ -137,7 +137,7 @@ impl Version {
                 number: row.number,
                 digest: row.digest,
                 document: Arc::new(row.document.0),
-                pins: pins.remove(&row.id).unwrap_or_default(),
+                pins: Arc::new(pins.remove(&row.id).unwrap_or_default()),
                 notes: row.notes,
                 published_by: row.published_by,
                 published_at: row.published_at,

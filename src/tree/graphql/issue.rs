@@ -1,8 +1,8 @@
-//! Trees on the wire.
+//! What validation found, on the wire.
 
 use async_graphql::{Enum, Object};
 
-use super::validate::{Issue, IssueCode, Severity};
+use crate::tree::validate::{Issue, IssueCode, Severity};
 
 /// How grave an issue is: errors stand between a draft and being published.
 #[derive(Clone, Copy, PartialEq, Eq, Enum)]
