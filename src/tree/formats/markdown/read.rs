@@ -150,6 +150,7 @@ impl<'a> Reader<'a> {
             self.has_title = true;
             return;
         }
+        self.close(0);
         let at = self.node(title);
         self.frames = vec![Frame { node: Some(at), ..Frame::default() }];
     }
