@@ -443,7 +443,7 @@ flowchart TD
     assert_eq!((node(&document, "a").title.as_str(), node(&document, "a").next.as_deref()), ("Lamp doesn't work", Some("b")));
     assert_eq!(options(&document, "b"), ["no: No > c", "yes: Yes > d"]);
     assert_eq!(node(&document, "b").ask, Some(AskKind::YesNo));
-    assert_eq!(node(&document, "d").title, "Bulb   burned out?");
+    assert_eq!(node(&document, "d").title, "Bulb burned out?");
     assert_eq!((outcome(&document, "f"), outcome(&document, "g")), (Some(OutcomeKind::Escalated), Some(OutcomeKind::Resolved)));
 }
 
@@ -649,9 +649,9 @@ fn a_text_over_a_mebibyte_is_refused_in_one_sentence() {
     }
 }
 
-/// The longest text that is read, repeated from pieces that make a careless reader recurse, look ahead to the end, or panic.
+/// Long texts of one piece each that make a careless reader recurse, look ahead to the end, or panic.
 #[test]
-fn a_hostile_mebibyte_is_read_in_seconds_by_every_reader() {
+fn hostile_texts_are_read_in_linear_time_by_every_reader() {
     const PIECES: [&str; 64] = [
         "{",
         "[",
@@ -720,14 +720,14 @@ fn a_hostile_mebibyte_is_read_in_seconds_by_every_reader() {
     ];
     const STARTS: [&str; 5] = ["", "graph TD\n", "## a\n- b: c\n", ":: a\n", "---\n"];
     // A mebibyte each would take minutes without optimisation; a quadratic reader is found out by less.
-    const BYTES: usize = 1 << 16;
+    const BYTES: usize = 1 << 15;
     for start in STARTS {
         for piece in PIECES {
             let text = start.to_owned() + &piece.repeat(BYTES / piece.len());
             for (format, read) in READERS {
                 let began = Instant::now();
                 let issues = read(&text).err().unwrap_or_default();
-                assert!(began.elapsed() < Duration::from_secs(2), "{format:?} took {:?} for {start:?} and {piece:?}", began.elapsed());
+                assert!(began.elapsed() < Duration::from_secs(1), "{format:?} took {:?} for {start:?} and {piece:?}", began.elapsed());
                 assert!(issues.len() <= 100 && issues.is_sorted_by_key(|issue| issue.line));
                 assert!(issues.iter().all(|issue| issue.line >= 1 && issue.message.len() < 600), "{issues:?}");
             }
@@ -738,14 +738,15 @@ fn a_hostile_mebibyte_is_read_in_seconds_by_every_reader() {
 #[test]
 fn deep_indentation_is_read_in_linear_time() {
     let mut text = String::from("## top\n");
-    for depth in 0..1_000 {
-        text += &format!("{}- a{depth}:\n", " ".repeat(depth));
-        text += &format!("{}- b{depth}\n", " ".repeat(depth + 1));
+    for depth in 0..400 {
+        text += &format!("{}- a{depth}:\n", " ".repeat(2 * depth));
+        text += &format!("{}- b{depth}\n", " ".repeat(2 * depth + 1));
     }
     text += &" x\n".repeat(100_000);
     text.truncate(1 << 20);
     let began = Instant::now();
-    assert!(markdown::read(&text).is_ok() || began.elapsed() > Duration::ZERO);
+    let document = markdown::read(&text).unwrap();
+    assert_eq!(document.nodes.len(), 401);
     assert!(began.elapsed() < Duration::from_secs(5), "{:?}", began.elapsed());
 }
 
