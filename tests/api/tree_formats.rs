@@ -6,7 +6,7 @@ use fixpath::tree::document::{AskKind, Choice, Document, Node, NodeKind, Outcome
 use fixpath::tree::formats::{Format, ImportCode, ImportIssue, export, json, markdown, mermaid, twee};
 use indexmap::IndexMap;
 use proptest::prelude::*;
-use proptest::test_runner::{Config, TestRunner};
+use proptest::test_runner::{Config, TestCaseResult, TestRunner};
 
 use crate::support::documents::{any_document, valid_call, valid_document};
 
@@ -186,11 +186,12 @@ fn cases(count: u32) -> TestRunner {
 }
 
 /// Order counts too, which `==` of maps does not see.
-fn assert_same(document: &Document, format: Format, read: Read) {
+fn comes_back(document: &Document, format: Format, read: Read) -> TestCaseResult {
     let text = export(document, "A \"title\"\n# <of> {any} [sort]", format);
     let back = read(&text).unwrap_or_else(|issues| panic!("{issues:?}\n{text}"));
-    assert_eq!(back.to_text(), document.to_text(), "\n{text}");
-    assert_eq!(&back, document);
+    prop_assert_eq!(back.to_text(), document.to_text(), "\n{}", text);
+    prop_assert_eq!(&back, document);
+    Ok(())
 }
 
 #[test]
@@ -209,17 +210,17 @@ fn json_comes_back_byte_for_byte() {
 
 #[test]
 fn a_valid_document_comes_back_from_markdown() {
-    cases(10_000).run(&dressed_document(), |document| Ok(assert_same(&document, Format::Markdown, markdown::read))).unwrap();
+    cases(10_000).run(&dressed_document(), |document| comes_back(&document, Format::Markdown, markdown::read)).unwrap();
 }
 
 #[test]
 fn a_valid_document_comes_back_from_mermaid() {
-    cases(10_000).run(&dressed_document(), |document| Ok(assert_same(&document, Format::Mermaid, mermaid::read))).unwrap();
+    cases(10_000).run(&dressed_document(), |document| comes_back(&document, Format::Mermaid, mermaid::read)).unwrap();
 }
 
 #[test]
 fn a_valid_document_comes_back_from_twee() {
-    cases(10_000).run(&dressed_document(), |document| Ok(assert_same(&document, Format::Twee, twee::read))).unwrap();
+    cases(10_000).run(&dressed_document(), |document| comes_back(&document, Format::Twee, twee::read)).unwrap();
 }
 
 #[test]
