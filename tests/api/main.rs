@@ -6,5 +6,6 @@ mod session_state;
 mod support;
 mod tree_diff;
 mod tree_expression;
+mod tree_formats;
 mod tree_templates;
 mod tree_validate;

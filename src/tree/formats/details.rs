@@ -6,7 +6,9 @@ use indexmap::IndexMap;
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
 
+use super::text::slug;
 use crate::tree::document::{Argument, AskKind, Choice, Document, Key, Media, Node, NodeKind, Variable};
+use crate::tree::edge::edges;
 
 /// The word by which our comments are known.
 pub const WORD: &str = "fixpath";
@@ -54,6 +56,9 @@ pub struct OptionDetails {
     /// Where it is not the slug of the label.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub key: Option<Key>,
+    /// The label is empty, and the key stands in its place. Another label counts.
+    #[serde(skip_serializing_if = "is_false")]
+    pub unlabelled: bool,
     #[serde(skip_serializing_if = "Option::is_none")]
     pub hint: Option<String>,
     #[serde(skip_serializing_if = "IndexMap::is_empty")]
@@ -64,7 +69,7 @@ impl DocumentDetails {
     /// Where the way begins goes without saying if it is the first node and nothing leads there.
     pub fn of(document: &Document) -> Self {
         let is_first = document.nodes.first().is_some_and(|(key, _)| *key == document.root);
-        let is_target = document.nodes.values().any(|node| exits(node).any(|exit| exit.to() == document.root));
+        let is_target = document.nodes.values().any(|node| edges(node).iter().any(|edge| edge.to == document.root));
         let root = (!is_first || is_target).then(|| document.root.clone());
         Self { root, variables: document.variables.clone() }
     }
@@ -88,9 +93,18 @@ impl NodeDetails {
 }
 
 impl OptionDetails {
-    /// All but `key`.
-    pub fn of(option: &Choice) -> Self {
-        Self { key: None, hint: option.hint.clone(), set: option.set.clone() }
+    /// What is written as the option's label, and its details but for `key`.
+    pub fn of(option: &Choice) -> (&str, Self) {
+        let unlabelled = option.label.is_empty();
+        let label = if unlabelled { &option.key } else { &option.label };
+        (label, Self { key: None, unlabelled, hint: option.hint.clone(), set: option.set.clone() })
+    }
+
+    /// The same with `key`, where the label does not tell it.
+    pub fn with_key(option: &Choice) -> (&str, Self) {
+        let (label, details) = Self::of(option);
+        let key = (slug(label) != option.key).then(|| option.key.clone());
+        (label, Self { key, ..details })
     }
 }
 
@@ -102,30 +116,6 @@ pub fn usual_ask(options: &[Choice]) -> AskKind {
         2 if has("yes") && has("no") => AskKind::YesNo,
         _ => AskKind::Choice,
     }
-}
-
-/// One way out of a node, as the writers draw it.
-pub enum Exit<'a> {
-    Option(&'a Choice),
-    Rule { when: &'a str, to: &'a str },
-    Otherwise(&'a str),
-    Next(&'a str),
-}
-
-impl<'a> Exit<'a> {
-    pub fn to(&self) -> &'a str {
-        match self {
-            Self::Option(option) => &option.to,
-            Self::Rule { to, .. } | Self::Otherwise(to) | Self::Next(to) => to,
-        }
-    }
-}
-
-pub fn exits(node: &Node) -> impl Iterator<Item = Exit<'_>> {
-    let options = node.options.iter().map(Exit::Option);
-    let rules = node.rules.iter().map(|rule| Exit::Rule { when: &rule.when, to: &rule.to });
-    let otherwise = node.otherwise.iter().map(|to| Exit::Otherwise(to));
-    options.chain(rules).chain(otherwise).chain(node.next.iter().map(|to| Exit::Next(to)))
 }
 
 /// The object in a comment. `<` and `>` are escaped, so that no text in it ends the comment.

@@ -1,8 +1,8 @@
 //! Graphviz, for drawing; it is not read back.
 
-use super::details::{Exit, exits};
-use super::{Document, text};
-use crate::tree::document::NodeKind;
+use super::text;
+use crate::tree::document::{Document, NodeKind};
+use crate::tree::edge::{Slot, edges};
 
 pub fn write(document: &Document, title: &str) -> String {
     let mut out = format!("digraph {} {{\n    node [shape=box];\n", quoted(title));
@@ -22,14 +22,14 @@ pub fn write(document: &Document, title: &str) -> String {
         out += &format!("    {} [shape={shape}, label={label}];\n", quoted(key));
     }
     for (key, node) in &document.nodes {
-        for exit in exits(node) {
-            let style = match &exit {
-                Exit::Option(option) => format!(" [label={}]", quoted(&option.label)),
-                Exit::Rule { when, .. } => format!(" [label={}]", quoted(when)),
-                Exit::Otherwise(_) => " [style=dashed]".to_owned(),
-                Exit::Next(_) => String::new(),
+        for edge in edges(node) {
+            let style = match edge.slot {
+                Slot::Option(option) => format!(" [label={}]", quoted(&option.label)),
+                Slot::Rule(_, rule) => format!(" [label={}]", quoted(&rule.when)),
+                Slot::Otherwise => " [style=dashed]".to_owned(),
+                Slot::Next => String::new(),
             };
-            out += &format!("    {} -> {}{style};\n", quoted(key), quoted(exit.to()));
+            out += &format!("    {} -> {}{style};\n", quoted(key), quoted(edge.to));
         }
     }
     out + "}\n"

@@ -146,6 +146,7 @@ impl SketchNode {
                 }
                 Sign::Label(label) => {
                     let key = way.details.key.unwrap_or_else(|| option_keys.derive(&label, "option"));
+                    let label = if way.details.unlabelled && label == key { String::new() } else { label };
                     node.options.push(Choice { key, label, hint: way.details.hint, to, set: way.details.set });
                     continue;
                 }

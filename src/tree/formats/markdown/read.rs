@@ -114,13 +114,11 @@ impl<'a> Reader<'a> {
             return self.push_plain("");
         }
         self.close(column);
-        match text.strip_prefix('>') {
+        // A quote stands as it is: its end is not trimmed.
+        match line.trim_start().strip_prefix('>') {
             Some(quoted) => {
-                let quoted = quoted.strip_prefix(' ').unwrap_or(quoted);
-                // `text` is trimmed, and a quote stands as it is.
-                let quoted = line.split_once('>').map_or(quoted, |(_, raw)| raw.strip_prefix(' ').unwrap_or(raw));
                 if let Some(body) = self.body() {
-                    body.quoted.push(quoted);
+                    body.quoted.push(quoted.strip_prefix(' ').unwrap_or(quoted));
                 }
             }
             None if is_rule(text) => {}
@@ -150,6 +148,7 @@ impl<'a> Reader<'a> {
             self.has_title = true;
             return;
         }
+        self.close(0);
         let at = self.node(title);
         self.frames = vec![Frame { node: Some(at), ..Frame::default() }];
     }

@@ -1,6 +1,7 @@
 use super::escape::escape;
 use crate::tree::document::{Document, Node, NodeKind, OutcomeKind};
-use crate::tree::formats::details::{DocumentDetails, Exit, NodeDetails, OptionDetails, WORD, comment, exits};
+use crate::tree::edge::{Edge, Slot, edges};
+use crate::tree::formats::details::{DocumentDetails, NodeDetails, OptionDetails, WORD, comment};
 use crate::tree::formats::sketch::usual_kind;
 use crate::tree::formats::text::{is_hidden, outcome_name, slug};
 
@@ -17,11 +18,11 @@ pub fn write(document: &Document, title: &str) -> String {
                 out.push('\n');
             }
         }
-        for (at, exit) in exits(node).enumerate() {
-            if at == 0 || matches!(exit, Exit::Next(_)) {
+        for (at, edge) in edges(node).into_iter().enumerate() {
+            if at == 0 || edge.slot == Slot::Next {
                 out.push('\n');
             }
-            push_exit(&mut out, document, &exit);
+            push_edge(&mut out, document, edge);
         }
     }
     out
@@ -29,7 +30,7 @@ pub fn write(document: &Document, title: &str) -> String {
 
 fn push_heading(out: &mut String, key: &str, node: &Node) {
     *out += &format!("\n## {} {{#{}}}", escape(&node.title, false), escape(key, false));
-    let usual = match exits(node).count() {
+    let usual = match edges(node).len() {
         ways if node.rules.is_empty() => usual_kind(ways, !node.options.is_empty()),
         _ => NodeKind::Decision,
     };
@@ -50,20 +51,21 @@ fn push_comment(out: &mut String, comment: Option<String>) {
     }
 }
 
-fn push_exit(out: &mut String, document: &Document, exit: &Exit) {
-    let title = document.nodes.get(exit.to()).map_or("", |node| &node.title);
-    let target = format!("→ [{}](#{})", escape(title, false), escape(exit.to(), false));
-    *out += &match exit {
-        Exit::Next(_) => target,
-        Exit::Otherwise(_) => format!("- *otherwise* {target}"),
-        Exit::Rule { when, .. } => format!("- *if* {} {target}", escape(when, true)),
-        Exit::Option(option) => {
-            let key = match slug(&option.label) == option.key {
+fn push_edge(out: &mut String, document: &Document, edge: Edge) {
+    let title = document.nodes.get(edge.to).map_or("", |node| &node.title);
+    let target = format!("→ [{}](#{})", escape(title, false), escape(edge.to, false));
+    *out += &match edge.slot {
+        Slot::Next => target,
+        Slot::Otherwise => format!("- *otherwise* {target}"),
+        Slot::Rule(_, rule) => format!("- *if* {} {target}", escape(&rule.when, true)),
+        Slot::Option(option) => {
+            let (label, details) = OptionDetails::of(option);
+            let key = match slug(label) == option.key {
                 true => String::new(),
                 false => format!(" {{#{}}}", escape(&option.key, false)),
             };
-            let details = comment(&OptionDetails::of(option)).map(|json| format!(" <!-- {WORD} {json} -->")).unwrap_or_default();
-            format!("- {}{key} {target}{details}", escape(&option.label, true))
+            let details = comment(&details).map(|json| format!(" <!-- {WORD} {json} -->")).unwrap_or_default();
+            format!("- {}{key} {target}{details}", escape(label, true))
         }
     };
     out.push('\n');

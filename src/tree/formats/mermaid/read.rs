@@ -292,6 +292,6 @@ fn sign(arrow: &Arrow) -> Sign {
 
 /// Titles and labels are one line: a line break is a space.
 fn plain(text: &str) -> String {
-    let text = text.replace("<br/>", " ").replace("<br />", " ").replace("<br>", " ");
+    let text = text.replace("<br/>", "\n").replace("<br />", "\n").replace("<br>", "\n");
     decode(&text.split('\n').map(str::trim).collect::<Vec<_>>().join(" "), '#')
 }

@@ -1,7 +1,8 @@
 use std::collections::{HashMap, HashSet};
 
 use crate::tree::document::{Document, Key, Node, NodeKind, OutcomeKind};
-use crate::tree::formats::details::{DocumentDetails, Exit, NodeDetails, OptionDetails, WORD, comment, exits};
+use crate::tree::edge::{Edge, Slot, edges};
+use crate::tree::formats::details::{DocumentDetails, NodeDetails, OptionDetails, WORD, comment};
 use crate::tree::formats::sketch::usual_kind;
 use crate::tree::formats::text::{encode, outcome_name, slug};
 
@@ -32,8 +33,8 @@ pub fn write(document: &Document, title: &str) -> String {
         push_node(&mut out, id_of(&ids, key), key, node);
     }
     for (key, node) in &document.nodes {
-        for exit in exits(node) {
-            push_way(&mut out, id_of(&ids, key), &exit, id_of(&ids, exit.to()));
+        for edge in edges(node) {
+            push_edge(&mut out, id_of(&ids, key), edge, id_of(&ids, edge.to));
         }
     }
     out
@@ -55,7 +56,7 @@ fn push_node(out: &mut String, id: &str, key: &str, node: &Node) {
     };
     let shows = match node.kind {
         NodeKind::Question | NodeKind::Decision | NodeKind::Subtree => node.kind.clone(),
-        _ => usual_kind(exits(node).count(), !node.options.is_empty()),
+        _ => usual_kind(edges(node).len(), !node.options.is_empty()),
     };
     let details = NodeDetails {
         key: (slug(id) != key).then(|| key.to_owned()),
@@ -71,16 +72,16 @@ fn push_node(out: &mut String, id: &str, key: &str, node: &Node) {
     *out += &format!("    {id}{open}\"{}\"{close}{class}\n", escaped(&node.title));
 }
 
-fn push_way(out: &mut String, from: &str, exit: &Exit, to: &str) {
-    let arrow = match exit {
-        Exit::Option(option) => {
-            let key = (slug(&option.label) != option.key).then(|| option.key.clone());
-            push_comment(out, "    ", comment(&OptionDetails { key, ..OptionDetails::of(option) }));
-            format!("-->|\"{}\"|", escaped(&option.label))
+fn push_edge(out: &mut String, from: &str, edge: Edge, to: &str) {
+    let arrow = match edge.slot {
+        Slot::Option(option) => {
+            let (label, details) = OptionDetails::with_key(option);
+            push_comment(out, "    ", comment(&details));
+            format!("-->|\"{}\"|", escaped(label))
         }
-        Exit::Rule { when, .. } => format!("-->|\"{}\"|", escaped(when)),
-        Exit::Otherwise(_) => "-.->".to_owned(),
-        Exit::Next(_) => "-->".to_owned(),
+        Slot::Rule(_, rule) => format!("-->|\"{}\"|", escaped(&rule.when)),
+        Slot::Otherwise => "-.->".to_owned(),
+        Slot::Next => "-->".to_owned(),
     };
     *out += &format!("    {from} {arrow} {to}\n");
 }
@@ -92,7 +93,7 @@ fn escaped(text: &str) -> String {
 
 /// An id for every key: the key itself where Mermaid takes it.
 fn ids(document: &Document) -> HashMap<&str, Key> {
-    let targets = document.nodes.values().flat_map(exits).map(|exit| exit.to());
+    let targets = document.nodes.values().flat_map(edges).map(|edge| edge.to);
     let keys: Vec<&str> = document.nodes.keys().map(String::as_str).chain(targets).collect();
     let mut taken: HashSet<Key> = keys.iter().filter(|key| is_id(key)).map(|key| (*key).to_owned()).collect();
     let mut ids = HashMap::new();

@@ -280,7 +280,7 @@ fn split_comment(line: &str) -> (&str, Option<&str>) {
 /// What stands between `[[` and `]]`. `[[label|target][$x to 1]]` sets a variable of the story; that part is left out.
 fn link(inner: &str) -> Link<'_> {
     let inner = inner.split_once("][").map_or(inner, |(link, _)| link);
-    let right = inner.rsplit_once("->").map(|(label, target)| (label, target));
+    let right = inner.rsplit_once("->");
     let left = || inner.split_once("<-").map(|(target, label)| (label, target));
     let bar = || inner.rsplit_once('|');
     match right.or_else(left).or_else(bar) {

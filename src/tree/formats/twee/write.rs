@@ -2,7 +2,8 @@ use serde_json::json;
 use sha2::{Digest, Sha256};
 
 use crate::tree::document::{Document, Node, NodeKind, OutcomeKind};
-use crate::tree::formats::details::{DocumentDetails, Exit, NodeDetails, OptionDetails, WORD, comment, exits};
+use crate::tree::edge::{Slot, edges};
+use crate::tree::formats::details::{DocumentDetails, NodeDetails, OptionDetails, WORD, comment};
 use crate::tree::formats::text::{encode, is_hidden, outcome_name, slug};
 
 pub fn write(document: &Document, title: &str) -> String {
@@ -39,20 +40,19 @@ fn push_passage(out: &mut String, key: &str, node: &Node) {
     if let Some(body) = node.body.as_deref().filter(|body| is_showable(body)) {
         *out += &format!("\n{body}\n");
     }
-    for (at, exit) in exits(node).enumerate() {
+    for (at, edge) in edges(node).into_iter().enumerate() {
         if at == 0 {
             out.push('\n');
         }
-        let to = escaped(exit.to());
-        *out += &match exit {
-            Exit::Next(_) => format!("[[{to}]]\n"),
-            Exit::Otherwise(_) => format!("otherwise [[{to}]]\n"),
-            Exit::Rule { when, .. } => format!("[[{}->{to}]]\n", escaped(when)),
-            Exit::Option(option) => {
-                let key = (slug(&option.label) != option.key).then(|| option.key.clone());
-                let details = comment(&OptionDetails { key, ..OptionDetails::of(option) });
-                let details = details.map(|json| format!(" <!-- {WORD} {json} -->")).unwrap_or_default();
-                format!("[[{}->{to}]]{details}\n", escaped(&option.label))
+        let to = escaped(edge.to);
+        *out += &match edge.slot {
+            Slot::Next => format!("[[{to}]]\n"),
+            Slot::Otherwise => format!("otherwise [[{to}]]\n"),
+            Slot::Rule(_, rule) => format!("[[{}->{to}]]\n", escaped(&rule.when)),
+            Slot::Option(option) => {
+                let (label, details) = OptionDetails::with_key(option);
+                let details = comment(&details).map(|json| format!(" <!-- {WORD} {json} -->")).unwrap_or_default();
+                format!("[[{}->{to}]]{details}\n", escaped(label))
             }
         };
     }
