@@ -18,19 +18,20 @@ pub(super) fn changed<T: Serialize>(path: &str, before: &T, after: &T) -> Vec<Fi
 }
 
 fn compare(path: String, before: Option<&Value>, after: Option<&Value>, changes: &mut Vec<FieldChange>) {
-    if before.map(Value::to_string) == after.map(Value::to_string) {
-        return;
-    }
     let count = changes.len();
-    if let (Some((before, after)), _) | (None, Some((before, after))) = (by_name(before, after), by_position(before, after)) {
-        let added = after.keys().filter(|name| !before.contains_key(*name));
-        for name in before.keys().chain(added) {
-            let path = if path.is_empty() { name.clone() } else { format!("{path}.{name}") };
-            compare(path, before.get(name).copied(), after.get(name).copied(), changes);
+    let differs = match by_name(before, after).or_else(|| by_position(before, after)) {
+        Some((before, after)) => {
+            let added = after.keys().filter(|name| !before.contains_key(*name));
+            for name in before.keys().chain(added) {
+                let path = if path.is_empty() { name.clone() } else { format!("{path}.{name}") };
+                compare(path, before.get(name).copied(), after.get(name).copied(), changes);
+            }
+            // Nothing in it differs, but perhaps the order does.
+            changes.len() == count && !before.keys().eq(after.keys())
         }
-    }
-    // Nothing in it differs, so it does itself, or the order of what it holds.
-    if changes.len() == count {
+        None => before.map(Value::to_string) != after.map(Value::to_string),
+    };
+    if differs {
         changes.push(FieldChange { path, before: before.cloned(), after: after.cloned() });
     }
 }

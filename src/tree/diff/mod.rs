@@ -58,16 +58,16 @@ pub fn diff(before: &Document, after: &Document) -> Diff {
     }
     let added = after.nodes.iter().filter(|(key, _)| !before.nodes.contains_key(*key));
     changes.extend(added.map(|(key, node)| NodeChange::new(ChangeKind::Added, key, None, Some(node))));
-    let diff = Diff {
+    let kept = before.nodes.keys().filter(|key| after.nodes.contains_key(*key));
+    let added = after.nodes.keys().filter(|key| !before.nodes.contains_key(*key));
+    let order_is_kept = kept.chain(added).eq(after.nodes.keys());
+    Diff {
         changes,
         schema: replaced(&before.schema, &after.schema),
         root: replaced(&before.root, &after.root),
         variables: replaced(&before.variables, &after.variables),
-        order: None,
-    };
-    let order_is_kept = diff.apply(before).nodes.keys().eq(after.nodes.keys());
-    let order = if order_is_kept { None } else { Some(after.nodes.keys().cloned().collect()) };
-    Diff { order, ..diff }
+        order: if order_is_kept { None } else { Some(after.nodes.keys().cloned().collect()) },
+    }
 }
 
 impl NodeChange {
