@@ -9,6 +9,9 @@ use crate::config::Config;
 use crate::db::Db;
 use crate::db::notices::Notices;
 use crate::error::Error;
+use crate::identity::password::Hasher;
+use crate::identity::requesters::Requesters;
+use crate::identity::token;
 use crate::tree::version::Versions;
 
 /// Cheap to clone: shared by every request.
@@ -20,6 +23,9 @@ pub struct Parts {
     pub clock: Clock,
     pub db: Db,
     pub notices: Notices,
+    pub hasher: Hasher,
+    pub tokens: token::Keys,
+    pub requesters: Requesters,
     pub versions: Versions,
     /// Cancelled when the process begins to shut down: whatever runs for long listens to it.
     pub stop: CancellationToken,
@@ -38,6 +44,10 @@ impl App {
     pub fn new(config: Config, clock: Clock, db: Db) -> Result<Self, Error> {
         let stop = CancellationToken::new();
         let notices = Notices::start(db.target().clone(), stop.clone());
-        Ok(Self(Arc::new(Parts { config, clock, db, notices, versions: Versions::default(), stop })))
+        let hasher = Hasher::new()?;
+        let tokens = token::Keys::load(&config).map_err(|error| Error::internal(error.0))?;
+        let requesters = Requesters::start(&notices, stop.clone());
+        let versions = Versions::default();
+        Ok(Self(Arc::new(Parts { config, clock, db, notices, hasher, tokens, requesters, versions, stop })))
     }
 }

@@ -5,6 +5,7 @@ use async_graphql::{Context, EmptySubscription, MergedObject, Schema};
 use crate::app::App;
 use crate::error::Error;
 use crate::identity::actor::{Actor, Requester};
+use crate::identity::graphql::{IdentityMutation, IdentityQuery};
 use crate::tree::graphql::{TreeMutation, TreeQuery};
 
 pub mod error;
@@ -14,10 +15,10 @@ pub mod payload;
 pub mod scalars;
 
 #[derive(MergedObject, Default)]
-pub struct Query(TreeQuery);
+pub struct Query(IdentityQuery, TreeQuery);
 
 #[derive(MergedObject, Default)]
-pub struct Mutation(TreeMutation);
+pub struct Mutation(IdentityMutation, TreeMutation);
 
 pub type FixpathSchema = Schema<Query, Mutation, EmptySubscription>;
 
