@@ -9,6 +9,7 @@ use crate::config::Config;
 use crate::db::Db;
 use crate::db::notices::Notices;
 use crate::error::Error;
+use crate::http::limits::RateLimits;
 
 /// Cheap to clone: shared by every request.
 #[derive(Clone)]
@@ -19,6 +20,7 @@ pub struct Parts {
     pub clock: Clock,
     pub db: Db,
     pub notices: Notices,
+    pub limits: RateLimits,
     /// Cancelled when the process begins to shut down: whatever runs for long listens to it.
     pub stop: CancellationToken,
 }
@@ -36,6 +38,7 @@ impl App {
     pub fn new(config: Config, clock: Clock, db: Db) -> Result<Self, Error> {
         let stop = CancellationToken::new();
         let notices = Notices::start(db.target().clone(), stop.clone());
-        Ok(Self(Arc::new(Parts { config, clock, db, notices, stop })))
+        let limits = RateLimits::new(config.http.rate_limit_per_minute, &clock);
+        Ok(Self(Arc::new(Parts { config, clock, db, notices, limits, stop })))
     }
 }

@@ -5,9 +5,13 @@ use async_graphql::{EmptySubscription, MergedObject, Schema};
 use crate::app::App;
 
 pub mod error;
+pub mod guard; // what an operation may ask for
+pub mod list_sizes;
 pub mod page;
 pub mod payload;
 pub mod scalars;
+pub mod shape; // the schema as the guard sees it
+pub mod text;
 
 #[derive(MergedObject, Default)]
 pub struct Query(Health);

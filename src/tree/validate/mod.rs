@@ -103,4 +103,3 @@ pub enum Callee {
 
 /// By the reference as subtree nodes write it. A reference that is not in here is `Missing`.
 pub type Callees = HashMap<String, Callee>;
-
