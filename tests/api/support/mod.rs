@@ -1,1 +1,9 @@
+//! What tests share.
+
+pub mod actor;
+pub mod app;
+pub mod database;
 pub mod documents;
+
+pub use actor::{Actor, Answer};
+pub use app::TestApp;
