@@ -1,2 +1,5 @@
 mod endpoint;
+mod guard;
+mod health;
+mod limits;
 mod support;
