@@ -10,6 +10,7 @@ use crate::db::Db;
 use crate::db::notices::Notices;
 use crate::error::Error;
 use crate::http::limits::RateLimits;
+use crate::tree::version::Versions;
 
 /// Cheap to clone: shared by every request.
 #[derive(Clone)]
@@ -21,6 +22,7 @@ pub struct Parts {
     pub db: Db,
     pub notices: Notices,
     pub limits: RateLimits,
+    pub versions: Versions,
     /// Cancelled when the process begins to shut down: whatever runs for long listens to it.
     pub stop: CancellationToken,
 }
@@ -39,6 +41,7 @@ impl App {
         let stop = CancellationToken::new();
         let notices = Notices::start(db.target().clone(), stop.clone());
         let limits = RateLimits::new(config.http.rate_limit_per_minute, &clock);
-        Ok(Self(Arc::new(Parts { config, clock, db, notices, limits, stop })))
+        let versions = Versions::default();
+        Ok(Self(Arc::new(Parts { config, clock, db, notices, limits, versions, stop })))
     }
 }

@@ -32,7 +32,7 @@ CREATE TABLE trees (
     CONSTRAINT trees_slug_key UNIQUE (account_id, slug)
 );
 CREATE INDEX trees_updated_at_idx ON trees (account_id, updated_at, id);
-CREATE INDEX trees_title_idx ON trees (account_id, title, id);
+CREATE INDEX trees_title_idx ON trees (account_id, lower(title), id);
 CREATE INDEX trees_session_count_idx ON trees (account_id, session_count, id);
 
 -- Published content. A row never changes.

@@ -1,34 +1,44 @@
-//! The schema: its roots, and what all types share. Each feature's types and resolvers live in its own `graphql.rs`.
+//! The schema: its roots, and what all types share. Each feature's types and resolvers live in its own `graphql` module.
 
-use async_graphql::{EmptySubscription, MergedObject, Schema};
+use async_graphql::{Context, EmptySubscription, MergedObject, Schema};
 
 use crate::app::App;
+use crate::error::Error;
+use crate::identity::actor::{Actor, Requester};
+use crate::tree::graphql::{TreeMutation, TreeQuery};
 
 pub mod error;
 pub mod guard; // what an operation may ask for
 pub mod list_sizes;
+pub mod loaders;
 pub mod page;
 pub mod payload;
 pub mod scalars;
 pub mod shape; // the schema as the guard sees it
-pub mod text;
+pub mod query_text; // the first look at a query
 
 #[derive(MergedObject, Default)]
-pub struct Query(Health);
+pub struct Query(TreeQuery);
 
-#[derive(Default)]
-struct Health;
+#[derive(MergedObject, Default)]
+pub struct Mutation(TreeMutation);
 
-#[async_graphql::Object]
-impl Health {
-    /// To be replaced by the features' queries.
-    async fn version(&self) -> &'static str {
-        env!("CARGO_PKG_VERSION")
-    }
-}
-
-pub type FixpathSchema = Schema<Query, async_graphql::EmptyMutation, EmptySubscription>;
+pub type FixpathSchema = Schema<Query, Mutation, EmptySubscription>;
 
 pub fn schema(app: &App) -> FixpathSchema {
-    Schema::build(Query::default(), async_graphql::EmptyMutation, EmptySubscription).data(app.clone()).disable_suggestions().finish()
+    Schema::build(Query::default(), Mutation::default(), EmptySubscription).data(app.clone()).disable_suggestions().finish()
+}
+
+pub fn app<'a>(ctx: &Context<'a>) -> Result<&'a App, Error> {
+    ctx.data_opt::<App>().ok_or_else(|| Error::internal("the schema was built without an app"))
+}
+
+/// Who asks, signed in or not.
+pub fn requester<'a>(ctx: &Context<'a>) -> Result<&'a Requester, Error> {
+    ctx.data_opt::<Requester>().ok_or_else(|| Error::internal("the request came without a requester"))
+}
+
+/// Who asks; signed out is an error.
+pub fn actor<'a>(ctx: &Context<'a>) -> Result<&'a Actor, Error> {
+    requester(ctx)?.actor()
 }

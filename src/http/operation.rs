@@ -17,8 +17,9 @@ use super::params::Params;
 use super::requester::Claim;
 use crate::app::App;
 use crate::graphql::guard::{self, Measure};
+use crate::graphql::loaders::Loaders;
 use crate::graphql::shape::Shape;
-use crate::graphql::{FixpathSchema, text};
+use crate::graphql::{FixpathSchema, query_text};
 use crate::identity::actor::Actor;
 
 pub const TIME_LIMIT: Duration = Duration::from_secs(10);
@@ -47,7 +48,7 @@ impl Operation {
             metrics::guard_refused(answer::code(&error).unwrap_or_default());
             error
         };
-        text::check(&params.query).map_err(refused)?;
+        query_text::check(&params.query).map_err(refused)?;
         let document = parse_query(&params.query).map_err(|reason| {
             let locations = reason.positions().collect();
             ServerError { locations, ..error(PARSE_FAILED, reason.to_string()) }
@@ -87,6 +88,9 @@ impl Operation {
         let mut requester = claim.requester.clone();
         requester.actor = actor;
         self.request.data.insert(requester);
+        if let Some(actor) = actor {
+            self.request.data.insert(Loaders::new(app, actor.account));
+        }
         Ok(actor)
     }
 

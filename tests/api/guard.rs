@@ -7,7 +7,7 @@ use async_graphql::parser::parse_query;
 use fixpath::graphql::guard::{self, Measure, Refusal};
 use fixpath::graphql::list_sizes;
 use fixpath::graphql::shape::Shape;
-use fixpath::graphql::text;
+use fixpath::graphql::query_text;
 use serde_json::{Value, json};
 
 use super::support::TestApp;
@@ -24,7 +24,7 @@ const SDL: &str = "
 ";
 
 fn measure_with(query: &str, variables: Value) -> Result<Measure, Refusal> {
-    text::check(query)?;
+    query_text::check(query)?;
     let shape = Shape::of(SDL).unwrap_or_else(|error| panic!("{error:?}"));
     let document = parse_query(query).unwrap();
     let chosen = &document.operations.iter().next().unwrap().1.node;
@@ -139,7 +139,7 @@ fn text_is_limited_before_it_is_parsed() {
         "(".repeat(99),
         "{".repeat(99)
     );
-    assert_eq!(text::check(&quoted), Ok(()), "brackets in strings and comments do not nest");
+    assert_eq!(query_text::check(&quoted), Ok(()), "brackets in strings and comments do not nest");
 }
 
 /// Each of these takes async-graphql's own validation minutes, or the parser its stack.

@@ -1,5 +1,15 @@
+//! All tests are one binary: every further one links the whole stack again.
+#![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic)]
+
+mod session_report;
+mod session_state;
 mod endpoint;
 mod guard;
 mod health;
 mod limits;
 mod support;
+mod tree_diff;
+mod tree_expression;
+mod tree_formats;
+mod tree_templates;
+mod tree_validate;

@@ -1,0 +1,82 @@
+//! Data loaders: what many fields of one request ask for is read in one statement a table. Made for each request, so nothing is
+//! cached across tenants.
+
+use std::collections::HashMap;
+use std::time::Duration;
+
+use async_graphql::Context;
+use async_graphql::dataloader::{DataLoader, Loader, NoCache};
+
+use crate::app::App;
+use crate::error::Error;
+use crate::id::AccountId;
+
+pub mod category;
+pub mod draft;
+pub mod tree;
+pub mod version;
+
+/// Batches form while fields of one level are resolved; waiting longer would only add to the answer's time.
+const DELAY: Duration = Duration::ZERO;
+
+pub struct Loaders {
+    pub categories: DataLoader<category::Categories, NoCache>,
+    pub drafts: DataLoader<draft::Drafts, NoCache>,
+    pub trees: DataLoader<tree::Trees, NoCache>,
+    pub versions: DataLoader<version::PublishedVersions, NoCache>,
+}
+
+impl Loaders {
+    /// For requests that speak for an account; everything that is loaded belongs to it.
+    pub fn new(app: &App, account: AccountId) -> Self {
+        Self {
+            categories: batched(category::Categories(app.clone())),
+            drafts: batched(draft::Drafts(app.clone(), account)),
+            trees: batched(tree::Trees(app.clone(), account)),
+            versions: batched(version::PublishedVersions(app.clone(), account)),
+        }
+    }
+}
+
+fn batched<L>(loader: L) -> DataLoader<L, NoCache> {
+    DataLoader::new(loader, tokio::spawn).delay(DELAY)
+}
+
+/// The loaders of a signed-in request.
+pub fn of<'a>(ctx: &Context<'a>) -> Result<&'a Loaders, Error> {
+    ctx.data_opt::<Loaders>().ok_or(Error::Unauthenticated)
+}
+
+/// Loads one key. A loader's error is shared by all fields that waited for it, so only its text is kept.
+pub async fn one<K, L>(loader: &DataLoader<L, NoCache>, key: K) -> Result<Option<L::Value>, Error>
+where
+    K: Send + Sync + std::hash::Hash + Eq + Clone + 'static,
+    L: Loader<K, Error = Shared>,
+{
+    loader.load_one(key).await.map_err(|Shared(message)| Error::internal(message))
+}
+
+/// Loads many keys; those that are not there are left out.
+pub async fn many<K, L>(loader: &DataLoader<L, NoCache>, keys: impl Iterator<Item = K>) -> Result<HashMap<K, L::Value>, Error>
+where
+    K: Send + Sync + std::hash::Hash + Eq + Clone + 'static,
+    L: Loader<K, Error = Shared>,
+{
+    loader.load_many(keys).await.map_err(|Shared(message)| Error::internal(message))
+}
+
+/// Why a batch failed, as many times as fields waited for it.
+#[derive(Clone)]
+pub struct Shared(String);
+
+impl From<Error> for Shared {
+    fn from(error: Error) -> Self {
+        Self(format!("{error:?}"))
+    }
+}
+
+impl From<diesel::result::Error> for Shared {
+    fn from(error: diesel::result::Error) -> Self {
+        Self(error.to_string())
+    }
+}

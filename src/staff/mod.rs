@@ -1,0 +1,3 @@
+//! Operations for the platform's own people.
+
+pub mod demo;

@@ -1,0 +1,51 @@
+//! `deleteTree`: only while nothing depends on it. Sessions keep their versions, and other trees what they call.
+
+use diesel::dsl::exists;
+use diesel::prelude::*;
+use diesel::select;
+use diesel_async::RunQueryDsl;
+
+use super::calls;
+use super::tree::Tree;
+use crate::app::App;
+use crate::db::Conn;
+use crate::db::schema::{sessions, tree_versions, trees, version_pins};
+use crate::error::{Code, Error, Refusal};
+use crate::id::TreeId;
+use crate::identity::actor::{Actor, Role};
+
+pub async fn delete(app: &App, actor: &Actor, id: TreeId, revision: i32) -> Result<TreeId, Error> {
+    actor.require(Role::Admin)?;
+    app.db
+        .transaction(async |conn| {
+            // Publishing a caller waits here, and starting a session waits for the row: whoever comes second sees the other.
+            calls::lock(conn, actor.account).await?;
+            let tree = Tree::lock(conn, actor.account, id, revision).await?;
+            refuse_while_in_use(conn, &tree).await?;
+            let row = trees::table.find((tree.account_id, tree.id));
+            diesel::update(row).set(trees::published_version_id.eq(None::<uuid::Uuid>)).execute(conn).await?;
+            let versions =
+                tree_versions::table.filter(tree_versions::account_id.eq(tree.account_id)).filter(tree_versions::tree_id.eq(tree.id));
+            diesel::delete(versions).execute(conn).await?;
+            diesel::delete(row).execute(conn).await?;
+            Ok(tree.id)
+        })
+        .await
+}
+
+async fn refuse_while_in_use(conn: &mut Conn, tree: &Tree) -> Result<(), Error> {
+    let walked = sessions::table.filter(sessions::tree_account_id.eq(tree.account_id)).filter(sessions::tree_id.eq(tree.id));
+    if select(exists(walked)).get_result(conn).await? {
+        return Err(in_use("sessions have walked this tree, and keep its versions: archive it instead"));
+    }
+    let called =
+        version_pins::table.filter(version_pins::callee_account_id.eq(tree.account_id)).filter(version_pins::callee_tree_id.eq(tree.id));
+    if select(exists(called)).get_result(conn).await? {
+        return Err(in_use("a published version of another tree calls this tree: archive it instead"));
+    }
+    Ok(())
+}
+
+fn in_use(message: &str) -> Error {
+    Refusal::at(Code::InUse, "id", message).into()
+}

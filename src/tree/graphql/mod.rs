@@ -1,0 +1,17 @@
+//! Trees on the wire: decode, call the operation, shape the answer.
+
+mod diff;
+mod input;
+mod issue;
+mod mutation;
+mod node;
+mod query;
+mod tree;
+mod version;
+
+pub use issue::TreeIssue;
+pub use mutation::TreeMutation;
+pub use node::TreeNode;
+pub use query::TreeQuery;
+pub use tree::TreeObject;
+pub use version::TreeVersion;

@@ -1,0 +1,389 @@
+//! Nodes on the wire. Each refers into its document, so that showing a tree copies nothing.
+
+use std::collections::HashMap;
+use std::sync::Arc;
+
+use async_graphql::{Context, Enum, Interface, Object, SimpleObject};
+
+use super::tree::TreeObject;
+use crate::error::Error;
+use crate::graphql::scalars::Url;
+use crate::graphql::{actor, loaders};
+use crate::tree::document::{self, Document, Node, NodeKind};
+use crate::tree::tree::TreeRef;
+use crate::tree::version::Pin;
+
+/// One place in a tree.
+#[derive(Clone, Interface)]
+#[graphql(
+    field(name = "key", ty = "&str", desc = "Author-stable within the tree; survives versions."),
+    field(name = "title", ty = "&str", desc = "What it says."),
+    field(name = "body", ty = "Option<&str>", desc = "CommonMark without raw HTML."),
+    field(name = "media", ty = "Vec<Media>", desc = "Pictures, videos and files.")
+)]
+pub enum TreeNode {
+    Question(QuestionNode),
+    Action(ActionNode),
+    Decision(DecisionNode),
+    Subtree(SubtreeNode),
+    Resolution(ResolutionNode),
+}
+
+/// A document with what its subtree nodes call: pinned for published content, by reference for drafts.
+#[derive(Clone)]
+pub struct Content {
+    pub document: Arc<Document>,
+    pub pins: Option<Arc<HashMap<String, Pin>>>,
+}
+
+#[derive(Clone)]
+pub struct Place {
+    content: Content,
+    index: usize,
+}
+
+impl TreeNode {
+    pub fn all(content: &Content) -> Vec<Self> {
+        (0..content.document.nodes.len()).filter_map(|index| Self::at(content, index)).collect()
+    }
+
+    pub fn find(content: &Content, key: &str) -> Option<Self> {
+        Self::at(content, content.document.nodes.get_index_of(key)?)
+    }
+
+    fn at(content: &Content, index: usize) -> Option<Self> {
+        let (_, node) = content.document.nodes.get_index(index)?;
+        let place = Place { content: content.clone(), index };
+        Some(match node.kind {
+            NodeKind::Question => Self::Question(QuestionNode(place)),
+            NodeKind::Action => Self::Action(ActionNode(place)),
+            NodeKind::Decision => Self::Decision(DecisionNode(place)),
+            NodeKind::Subtree => Self::Subtree(SubtreeNode(place)),
+            NodeKind::Resolution => Self::Resolution(ResolutionNode(place)),
+            // Only drafts have them, and validation reports them; as a question they can at least be read.
+            NodeKind::Unknown(_) => Self::Question(QuestionNode(place)),
+        })
+    }
+}
+
+impl Place {
+    fn key(&self) -> &str {
+        self.content.document.nodes.get_index(self.index).map_or("", |(key, _)| key)
+    }
+
+    fn node(&self) -> &Node {
+        static NOTHING: std::sync::LazyLock<Node> = std::sync::LazyLock::new(Node::default);
+        self.content.document.nodes.get_index(self.index).map_or(&NOTHING, |(_, node)| node)
+    }
+
+    fn media(&self) -> Vec<Media> {
+        self.node().media.iter().map(Media::from).collect()
+    }
+}
+
+/// Asks the technician.
+#[derive(Clone)]
+pub struct QuestionNode(Place);
+
+#[Object]
+impl QuestionNode {
+    /// Author-stable within the tree; survives versions.
+    async fn key(&self) -> &str {
+        self.0.key()
+    }
+
+    /// The question.
+    async fn title(&self) -> &str {
+        &self.0.node().title
+    }
+
+    /// CommonMark without raw HTML.
+    async fn body(&self) -> Option<&str> {
+        self.0.node().body.as_deref()
+    }
+
+    /// Pictures, videos and files.
+    async fn media(&self) -> Vec<Media> {
+        self.0.media()
+    }
+
+    /// What kind of answer it takes. (A draft that does not say takes a choice.)
+    async fn ask(&self) -> AskKind {
+        self.0.node().ask.map_or(AskKind::Choice, AskKind::from)
+    }
+
+    /// The variable that receives the answer.
+    async fn variable(&self) -> Option<&str> {
+        self.0.node().variable.as_deref()
+    }
+
+    /// Answers to choose from.
+    async fn options(&self) -> Vec<Choice> {
+        self.0.node().options.iter().map(Choice::from).collect()
+    }
+
+    /// Where any other answer leads.
+    async fn otherwise(&self) -> Option<&str> {
+        self.0.node().otherwise.as_deref()
+    }
+}
+
+/// Tells the technician what to do.
+#[derive(Clone)]
+pub struct ActionNode(Place);
+
+#[Object]
+impl ActionNode {
+    /// Author-stable within the tree; survives versions.
+    async fn key(&self) -> &str {
+        self.0.key()
+    }
+
+    /// What to do.
+    async fn title(&self) -> &str {
+        &self.0.node().title
+    }
+
+    /// CommonMark without raw HTML.
+    async fn body(&self) -> Option<&str> {
+        self.0.node().body.as_deref()
+    }
+
+    /// Pictures, videos and files.
+    async fn media(&self) -> Vec<Media> {
+        self.0.media()
+    }
+
+    /// A page to open; null unless it is an http(s) address.
+    async fn url(&self) -> Option<Url> {
+        self.0.node().url.as_deref().filter(|url| url.starts_with("http://") || url.starts_with("https://")).map(|url| Url(url.to_owned()))
+    }
+
+    /// Where it goes on; empty in a draft that does not say.
+    async fn next(&self) -> &str {
+        self.0.node().next.as_deref().unwrap_or_default()
+    }
+}
+
+/// Chooses the way by what is known already.
+#[derive(Clone)]
+pub struct DecisionNode(Place);
+
+#[Object]
+impl DecisionNode {
+    /// Author-stable within the tree; survives versions.
+    async fn key(&self) -> &str {
+        self.0.key()
+    }
+
+    /// What is decided.
+    async fn title(&self) -> &str {
+        &self.0.node().title
+    }
+
+    /// CommonMark without raw HTML.
+    async fn body(&self) -> Option<&str> {
+        self.0.node().body.as_deref()
+    }
+
+    /// Pictures, videos and files.
+    async fn media(&self) -> Vec<Media> {
+        self.0.media()
+    }
+
+    /// The first whose expression holds is taken.
+    async fn rules(&self) -> Vec<Rule> {
+        self.0.node().rules.iter().map(|rule| Rule { when: rule.when.clone(), to: rule.to.clone() }).collect()
+    }
+
+    /// Where it leads when no rule holds; empty in a draft that does not say.
+    async fn otherwise(&self) -> &str {
+        self.0.node().otherwise.as_deref().unwrap_or_default()
+    }
+}
+
+/// Calls another tree.
+#[derive(Clone)]
+pub struct SubtreeNode(Place);
+
+#[Object]
+impl SubtreeNode {
+    /// Author-stable within the tree; survives versions.
+    async fn key(&self) -> &str {
+        self.0.key()
+    }
+
+    /// What the call is for.
+    async fn title(&self) -> &str {
+        &self.0.node().title
+    }
+
+    /// CommonMark without raw HTML.
+    async fn body(&self) -> Option<&str> {
+        self.0.node().body.as_deref()
+    }
+
+    /// Pictures, videos and files.
+    async fn media(&self) -> Vec<Media> {
+        self.0.media()
+    }
+
+    /// The tree that is called; null if there is none that you may see.
+    async fn tree(&self, ctx: &Context<'_>) -> Result<Option<TreeObject>, Error> {
+        let Some(reference) = &self.0.node().tree else { return Ok(None) };
+        let pinned = self.0.content.pins.as_ref().and_then(|pins| pins.get(self.0.key())).map(|pin| TreeRef::Id(pin.tree));
+        let trees = &loaders::of(ctx)?.trees;
+        let tree = match pinned.unwrap_or_else(|| TreeRef::parse(reference)) {
+            TreeRef::Id(id) => loaders::one(trees, id).await?,
+            TreeRef::Slug(slug) => loaders::one(trees, slug).await?,
+        };
+        let actor = actor(ctx)?;
+        Ok(tree.filter(|tree| tree.visible_to(actor)).map(TreeObject))
+    }
+
+    /// The variable that receives how the call ended: resolved, escalated or unresolved.
+    async fn variable(&self) -> Option<&str> {
+        self.0.node().variable.as_deref()
+    }
+
+    /// Where it goes on after the call; null if the call's end is the session's end.
+    async fn next(&self) -> Option<&str> {
+        self.0.node().next.as_deref()
+    }
+}
+
+/// The end of a way.
+#[derive(Clone)]
+pub struct ResolutionNode(Place);
+
+#[Object]
+impl ResolutionNode {
+    /// Author-stable within the tree; survives versions.
+    async fn key(&self) -> &str {
+        self.0.key()
+    }
+
+    /// How it ended.
+    async fn title(&self) -> &str {
+        &self.0.node().title
+    }
+
+    /// CommonMark without raw HTML.
+    async fn body(&self) -> Option<&str> {
+        self.0.node().body.as_deref()
+    }
+
+    /// Pictures, videos and files.
+    async fn media(&self) -> Vec<Media> {
+        self.0.media()
+    }
+
+    /// Whether the problem is solved. (A draft that does not say counts as unresolved.)
+    async fn outcome(&self) -> OutcomeKind {
+        self.0.node().outcome.map_or(OutcomeKind::Unresolved, OutcomeKind::from)
+    }
+}
+
+/// What kind of answer a question takes, and what kind of value a variable holds.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Enum)]
+#[graphql(remote = "document::AskKind")]
+pub enum AskKind {
+    /// One of the options.
+    Choice,
+    /// Yes or no.
+    YesNo,
+    /// A number.
+    Number,
+    /// Free text.
+    Text,
+    /// A calendar day, as 2026-01-31.
+    Date,
+}
+
+/// How a way ends.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Enum)]
+#[graphql(remote = "document::OutcomeKind")]
+pub enum OutcomeKind {
+    /// The problem is solved.
+    Resolved,
+    /// Somebody else has to go on.
+    Escalated,
+    /// Nothing helped.
+    Unresolved,
+}
+
+/// One answer that a question offers.
+#[derive(Clone, SimpleObject)]
+#[graphql(name = "Option")]
+pub struct Choice {
+    /// Stable within the question.
+    key: String,
+    /// What the technician sees.
+    label: String,
+    /// Helps to choose.
+    hint: Option<String>,
+    /// The node that it leads to.
+    to: String,
+}
+
+impl From<&document::Choice> for Choice {
+    fn from(choice: &document::Choice) -> Self {
+        let document::Choice { key, label, hint, to, .. } = choice.clone();
+        Self { key, label, hint, to }
+    }
+}
+
+/// One branch of a decision.
+#[derive(Clone, SimpleObject)]
+pub struct Rule {
+    /// An expression over the tree's variables, type-checked when the tree is validated.
+    when: String,
+    /// The node that it leads to.
+    to: String,
+}
+
+/// A variable of a tree.
+#[derive(Clone, SimpleObject)]
+pub struct Variable {
+    /// As expressions write it.
+    name: String,
+    /// What it holds.
+    kind: AskKind,
+    /// Redacted in exports unless asked for.
+    pii: bool,
+}
+
+impl From<&document::Variable> for Variable {
+    fn from(variable: &document::Variable) -> Self {
+        Self { name: variable.name.clone(), kind: variable.kind.into(), pii: variable.pii }
+    }
+}
+
+/// A picture, video or file beside a node.
+#[derive(Clone, SimpleObject)]
+pub struct Media {
+    /// Where it is.
+    url: Url,
+    /// What it is.
+    kind: MediaKind,
+    /// The same in words.
+    alt: String,
+}
+
+impl From<&document::Media> for Media {
+    fn from(media: &document::Media) -> Self {
+        Self { url: Url(media.url.clone()), kind: media.kind.into(), alt: media.alt.clone() }
+    }
+}
+
+/// What a medium is.
+#[derive(Clone, Copy, PartialEq, Eq, Enum)]
+#[graphql(remote = "document::MediaKind")]
+pub enum MediaKind {
+    /// A picture.
+    Image,
+    /// A moving picture.
+    Video,
+    /// Anything else.
+    File,
+}

@@ -1,0 +1,172 @@
+//! One state of a tree's content on the wire: the draft, or a published version.
+
+use std::sync::Arc;
+
+use async_graphql::{Context, ID, Object};
+
+use super::diff::TreeDiff;
+use super::input::TreeFormat;
+use super::issue::TreeIssue;
+use super::node::{Content, TreeNode, Variable};
+use super::tree::TreeObject;
+use crate::error::Error;
+use crate::graphql::scalars::{DateTime, Json};
+use crate::graphql::{actor, app, loaders};
+use crate::id::{DraftId, Id, VersionId};
+use crate::identity::graphql::UserObject;
+use crate::tree::calls::Calls;
+use crate::tree::diff::diff;
+use crate::tree::document::Document;
+use crate::tree::formats;
+use crate::tree::tree::Tree;
+use crate::tree::validate::{Stage, validate};
+use crate::tree::version::Version;
+
+/// One state of a tree's content. Published versions never change.
+#[derive(Clone)]
+pub struct TreeVersion {
+    source: Source,
+    content: Content,
+}
+
+#[derive(Clone)]
+enum Source {
+    Draft(Tree),
+    /// With its tree, where that is at hand.
+    Published(Arc<Version>, Option<Tree>),
+}
+
+impl TreeVersion {
+    pub fn draft(tree: Tree, document: Arc<Document>) -> Self {
+        Self { source: Source::Draft(tree), content: Content { document, pins: None } }
+    }
+
+    pub fn published(version: Arc<Version>, tree: Option<Tree>) -> Self {
+        let content = Content { document: version.document.clone(), pins: Some(version.pins.clone()) };
+        Self { source: Source::Published(version, tree), content }
+    }
+
+    fn version(&self) -> Option<&Version> {
+        match &self.source {
+            Source::Draft(_) => None,
+            Source::Published(version, _) => Some(version),
+        }
+    }
+
+    async fn owner(&self, ctx: &Context<'_>) -> Result<Tree, Error> {
+        match &self.source {
+            Source::Draft(tree) | Source::Published(_, Some(tree)) => Ok(tree.clone()),
+            Source::Published(version, None) => {
+                let tree = loaders::one(&loaders::of(ctx)?.trees, version.tree_id).await?;
+                tree.ok_or_else(|| Error::internal(format!("{:?} has no tree", version.id)))
+            }
+        }
+    }
+
+    /// The content behind an id, if the actor may see it: drafts are for authors.
+    pub async fn find(ctx: &Context<'_>, id: &str) -> Result<Option<Self>, Error> {
+        let actor = actor(ctx)?;
+        let loaders = loaders::of(ctx)?;
+        if let Ok(draft) = DraftId::decode(id) {
+            let tree = loaders::one(&loaders.trees, uuid::Uuid::from(draft).into()).await?;
+            let Some(tree) = tree.filter(|_| actor.require(crate::identity::actor::Role::Engineer).is_ok()) else { return Ok(None) };
+            let document = loaders::one(&loaders.drafts, tree.id).await?;
+            return Ok(document.map(|document| Self::draft(tree, document)));
+        }
+        let version = loaders::one(&loaders.versions, VersionId::decode(id)?).await?;
+        Ok(version.map(|version| Self::published(version, None)))
+    }
+}
+
+#[Object]
+impl TreeVersion {
+    /// Opaque and global.
+    pub async fn id(&self) -> ID {
+        match &self.source {
+            Source::Draft(tree) => DraftId::from(uuid::Uuid::from(tree.id)).encode().into(),
+            Source::Published(version, _) => version.id.encode().into(),
+        }
+    }
+
+    /// The tree whose content this is.
+    async fn tree(&self, ctx: &Context<'_>) -> Result<TreeObject, Error> {
+        self.owner(ctx).await.map(TreeObject)
+    }
+
+    /// 1, 2, 3… once published; null for the draft.
+    async fn number(&self) -> Option<i32> {
+        self.version().map(|version| version.number)
+    }
+
+    /// SHA-256 of the canonical document: equal content, equal digest.
+    async fn digest(&self) -> &str {
+        match &self.source {
+            Source::Draft(tree) => &tree.draft_digest,
+            Source::Published(version, _) => &version.digest,
+        }
+    }
+
+    /// The node that sessions start from.
+    async fn root_key(&self) -> &str {
+        &self.content.document.root
+    }
+
+    /// All nodes, in the author's order.
+    async fn nodes(&self) -> Vec<TreeNode> {
+        TreeNode::all(&self.content)
+    }
+
+    /// One node; null if there is none with this key.
+    async fn tree_node(&self, key: String) -> Option<TreeNode> {
+        TreeNode::find(&self.content, &key)
+    }
+
+    /// What sessions keep in mind.
+    async fn variables(&self) -> Vec<Variable> {
+        self.content.document.variables.iter().map(Variable::from).collect()
+    }
+
+    /// What stands between this content and being published.
+    async fn issues(&self, ctx: &Context<'_>) -> Result<Vec<TreeIssue>, Error> {
+        let (app, owner) = (app(ctx)?, self.owner(ctx).await?);
+        let calls = Calls::resolve(&mut *app.db.conn().await?, &app.versions, owner.account_id, &self.content.document).await?;
+        let issues = validate(&self.content.document, Stage::Draft, &calls.callees(Some(owner.id)));
+        Ok(issues.into_iter().map(TreeIssue).collect())
+    }
+
+    /// All of it, as JSON.
+    async fn document(&self) -> Result<Json, Error> {
+        Ok(Json(serde_json::to_value(&*self.content.document)?))
+    }
+
+    /// All of it, as text.
+    async fn export(&self, ctx: &Context<'_>, format: TreeFormat) -> Result<String, Error> {
+        let owner = self.owner(ctx).await?;
+        Ok(formats::export(&self.content.document, &owner.title, format.into()))
+    }
+
+    /// What changed since `from`, matched by node key.
+    async fn diff(&self, ctx: &Context<'_>, from: ID) -> Result<Option<TreeDiff>, Error> {
+        let Some(before) = Self::find(ctx, &from).await? else { return Ok(None) };
+        let diff = diff(&before.content.document, &self.content.document);
+        Ok(Some(TreeDiff { diff, before: before.content, after: self.content.clone() }))
+    }
+
+    /// What its publisher said about it.
+    async fn notes(&self) -> Option<&str> {
+        self.version().and_then(|version| version.notes.as_deref())
+    }
+
+    /// Who published it.
+    async fn published_by(&self, ctx: &Context<'_>) -> Result<Option<UserObject>, Error> {
+        match self.version() {
+            Some(version) => UserObject::load(ctx, version.published_by).await,
+            None => Ok(None),
+        }
+    }
+
+    /// When it was published.
+    async fn published_at(&self) -> Option<DateTime> {
+        self.version().map(|version| version.published_at.into())
+    }
+}

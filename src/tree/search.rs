@@ -1,0 +1,118 @@
+//! `searchTrees`: full text with prefixes and ranking, and trigram similarity for typos. Each hit names the node it landed on and
+//! the words around the match.
+
+use diesel::prelude::*;
+use diesel::sql_types::{BigInt, Double, Nullable, Text, Uuid};
+use diesel_async::RunQueryDsl;
+use serde::{Deserialize, Serialize};
+
+use super::texts::Edition;
+use crate::db::Conn;
+use crate::db::cached::Cached;
+use crate::error::Error;
+use crate::graphql::page::{Page, PageArgs, Slice};
+use crate::id::TreeId;
+use crate::identity::actor::{Actor, Role};
+
+/// One tree, by its best text.
+#[derive(Clone, Debug, QueryableByName)]
+pub struct Hit {
+    #[diesel(sql_type = Uuid)]
+    pub tree_id: TreeId,
+    #[diesel(sql_type = Double)]
+    pub score: f64,
+    /// None: the tree itself matched, by title, tags or summary.
+    #[diesel(sql_type = Nullable<Text>)]
+    pub node_key: Option<String>,
+    #[diesel(sql_type = Text)]
+    pub snippet: String,
+}
+
+/// Where a hit stands: hits are ordered by score, then tree.
+#[derive(Clone, Debug, Serialize, Deserialize)]
+pub struct Position(f64, TreeId);
+
+impl Hit {
+    pub fn position(&self) -> Position {
+        Position(self.score, self.tree_id)
+    }
+}
+
+/// Binds cursors to one search.
+pub fn order(query: &str) -> String {
+    format!("search:{}", query.trim().to_lowercase())
+}
+
+const MAX_QUERY: usize = 200;
+/// Texts that are ranked, at most: beyond it a word is so common that rank says little.
+const CANDIDATES: i64 = 1000;
+/// How alike two words must be to count as a typo of one another (0 to 1).
+const SIMILARITY: f32 = 0.45;
+
+/// Two ways to match, each by its own index: words (the last one as a prefix), and likeness. A match by words counts for more than
+/// any likeness. The trigram operator's threshold is a setting, made for this transaction alone.
+const SEARCH: &str = "
+WITH matched AS (
+    (SELECT tree_id, node_key, heading, body, 1 + ts_rank(search, to_tsquery('simple', $3))::float8 AS score
+     FROM tree_texts
+     WHERE account_id = $1 AND edition = $2 AND search @@ to_tsquery('simple', $3)
+     LIMIT $5)
+    UNION ALL
+    (SELECT tree_id, node_key, heading, body, word_similarity($4, heading)::float8 * CASE WHEN node_key = '' THEN 1.0 ELSE 0.8 END
+     FROM tree_texts WHERE account_id = $1 AND edition = $2 AND heading %> $4 LIMIT $5)
+    UNION ALL
+    (SELECT tree_id, node_key, heading, body, word_similarity($4, body)::float8 * 0.6
+     FROM tree_texts WHERE account_id = $1 AND edition = $2 AND body %> $4 LIMIT $5)
+), best AS (
+    SELECT DISTINCT ON (tree_id) * FROM matched ORDER BY tree_id, score DESC, node_key
+)
+SELECT best.tree_id, score, NULLIF(node_key, '') AS node_key,
+       ts_headline('simple', heading || CASE WHEN body = '' THEN '' ELSE E'\\n' || body END, to_tsquery('simple', $3),
+                   'StartSel=\"\", StopSel=\"\", MaxWords=24, MinWords=8, MaxFragments=1, FragmentDelimiter=\" … \"') AS snippet
+FROM best JOIN trees ON trees.account_id = $1 AND trees.id = best.tree_id
+WHERE (trees.status = 'published' OR $2 = 'draft') AND ($6 IS NULL OR (score, best.tree_id) < ($6, $7))
+ORDER BY score DESC, best.tree_id DESC LIMIT $8";
+
+pub async fn search(conn: &mut Conn, actor: &Actor, query: &str, args: PageArgs) -> Result<Slice<Hit>, Error> {
+    let page: Page<Position> = args.page(&order(query))?;
+    if query.chars().count() > MAX_QUERY {
+        return Err(Error::BadInput(format!("`query` may have at most {MAX_QUERY} characters")));
+    }
+    let words = words(query);
+    if words.is_empty() {
+        return Ok(page.cut(Vec::new()));
+    }
+    let edition = if actor.role >= Role::Engineer { Edition::Draft } else { Edition::Published };
+    let (score, tree) = page.after.as_ref().map(|Position(score, tree)| (*score, *tree)).unzip();
+    // A setting of the connection, which the pool may hand to anybody; every search sets it to the same value.
+    diesel::select(set_similarity("pg_trgm.word_similarity_threshold", SIMILARITY.to_string(), false)).execute(conn).await?;
+    let hits = Cached(
+        diesel::sql_query(SEARCH)
+            .bind::<Uuid, _>(actor.account)
+            .bind::<Text, _>(edition.as_str())
+            .bind::<Text, _>(prefix_query(&words))
+            .bind::<Text, _>(words.join(" "))
+            .bind::<BigInt, _>(CANDIDATES)
+            .bind::<Nullable<Double>, _>(score)
+            .bind::<Nullable<Uuid>, _>(tree)
+            .bind::<BigInt, _>(page.limit()),
+    )
+    .load(conn)
+    .await?;
+    Ok(page.cut(hits))
+}
+
+/// Letters and digits only: nothing of the query language is left for a searcher to trip over.
+fn words(query: &str) -> Vec<String> {
+    query.split(|c: char| !c.is_alphanumeric()).filter(|word| !word.is_empty()).take(12).map(str::to_lowercase).collect()
+}
+
+/// All words, each of which may go on: people search while they type.
+fn prefix_query(words: &[String]) -> String {
+    words.iter().map(|word| format!("{word}:*")).collect::<Vec<_>>().join(" & ")
+}
+
+diesel::define_sql_function! {
+    #[sql_name = "set_config"]
+    fn set_similarity(name: Text, value: Text, local: diesel::sql_types::Bool) -> Text;
+}

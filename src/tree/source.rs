@@ -1,0 +1,92 @@
+//! Where a new tree's content comes from.
+
+use super::document::{Document, ShapeError};
+use super::formats::{self, ImportIssue};
+use super::template;
+use super::tree::{Tree, not_found};
+use super::validate::MAX_DOCUMENT_BYTES;
+use crate::db::Conn;
+use crate::error::{Code, Error, Refusal};
+use crate::id::TreeId;
+use crate::identity::actor::Actor;
+
+/// One of the things that `createTree` starts from.
+#[derive(Clone, Debug)]
+pub enum Source {
+    /// A JSON object, or its text: only the text can show a key that is there twice.
+    Document(serde_json::Value),
+    Template(String),
+    /// A copy of another tree of the account: of its draft for authors.
+    Tree(TreeId),
+    Markdown(String),
+    Mermaid(String),
+    Twee(String),
+}
+
+impl Source {
+    pub async fn read(self, conn: &mut Conn, actor: &Actor) -> Result<Document, Error> {
+        match self {
+            Self::Document(value) => Ok(document(&["source", "document"], value)?),
+            Self::Template(key) => match template::find(&key) {
+                Some(template) => Ok(template.document.clone()),
+                None => {
+                    let keys: Vec<_> = template::all().iter().map(|template| template.key.as_str()).collect();
+                    let message = format!("there is no template `{key}`; there are {}", keys.join(", "));
+                    Err(refusal(Code::NotFound, &["source", "template"], message).into())
+                }
+            },
+            Self::Tree(id) => {
+                let tree = Tree::find(conn, actor.account, id).await?.filter(|tree| tree.visible_to(actor)).ok_or_else(not_found)?;
+                Ok(Tree::draft(conn, tree.account_id, tree.id).await?)
+            }
+            Self::Markdown(text) => imported("markdown", formats::markdown::read(&text)),
+            Self::Mermaid(text) => imported("mermaid", formats::mermaid::read(&text)),
+            Self::Twee(text) => imported("twee", formats::twee::read(&text)),
+        }
+    }
+}
+
+/// A document as a client sends it. `path` leads to it in the input.
+pub fn document(path: &[&str], value: serde_json::Value) -> Result<Document, Error> {
+    let document = match value {
+        serde_json::Value::String(text) => return formats::json::read(&text).map_err(|issues| refuse_import(path, issues)),
+        value => Document::from_json(&value).map_err(|ShapeError { path: inner, message }| {
+            let mut refusal = refusal(Code::Invalid, path, format!("the document is not well-formed: {message}"));
+            refusal.path.extend(inner);
+            Error::from(refusal)
+        })?,
+    };
+    check_storable(path, &document)?;
+    Ok(document)
+}
+
+/// What validation cannot judge later, because it could not even be stored.
+fn check_storable(path: &[&str], document: &Document) -> Result<(), Refusal> {
+    let text = document.to_text();
+    if text.len() > MAX_DOCUMENT_BYTES {
+        let message = format!("the document has {} bytes; at most {MAX_DOCUMENT_BYTES} are kept", text.len());
+        return Err(refusal(Code::TooLong, path, message));
+    }
+    // JSON writes a NUL character as an escape (and a backslash as two). The words are indexed as text, which can hold none.
+    if text.replace("\\\\", "").contains("\\u0000") {
+        return Err(refusal(Code::Invalid, path, "the document contains a NUL character"));
+    }
+    Ok(())
+}
+
+fn imported(format: &str, result: Result<Document, Vec<ImportIssue>>) -> Result<Document, Error> {
+    let path = ["source", format];
+    let document = result.map_err(|issues| refuse_import(&path, issues))?;
+    check_storable(&path, &document)?;
+    Ok(document)
+}
+
+/// One refusal an issue, each naming its line.
+fn refuse_import(path: &[&str], issues: Vec<ImportIssue>) -> Error {
+    let refused = issues.into_iter().map(|issue| refusal(Code::Invalid, path, format!("line {}: {}", issue.line, issue.message)));
+    Error::Refused(refused.collect())
+}
+
+fn refusal(code: Code, path: &[&str], message: impl Into<String>) -> Refusal {
+    Refusal { path: path.iter().map(|segment| (*segment).to_owned()).collect(), ..Refusal::new(code, message) }
+}

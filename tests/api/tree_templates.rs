@@ -1,0 +1,98 @@
+//! The content that ships: every template and demo tree can be published without an issue.
+
+use fixpath::staff::demo;
+use fixpath::tree::document::{Document, Node, NodeKind};
+use fixpath::tree::template;
+use fixpath::tree::validate::{Callee, Callees, Stage, validate};
+use std::collections::HashSet;
+
+/// What is published before anything is.
+fn nothing() -> Callees {
+    Callees::new()
+}
+
+fn json_files(folder: &str) -> usize {
+    let path = std::path::Path::new(env!("CARGO_MANIFEST_DIR")).join(folder);
+    std::fs::read_dir(path).unwrap().filter(|entry| entry.as_ref().unwrap().path().extension().is_some_and(|end| end == "json")).count()
+}
+
+fn nodes_of(document: &Document, kind: NodeKind) -> Vec<&Node> {
+    document.nodes.values().filter(|node| node.kind == kind).collect()
+}
+
+#[test]
+fn every_template_file_is_offered_once_under_its_key() {
+    let keys: HashSet<&str> = template::all().iter().map(|template| template.key.as_str()).collect();
+
+    assert_eq!(json_files("src/tree/templates"), template::all().len());
+    assert_eq!(keys.len(), template::all().len());
+    for template in template::all() {
+        assert_eq!(template::find(&template.key), Some(template));
+        assert!(!template.title.is_empty() && !template.summary.is_empty(), "{}", template.key);
+    }
+    assert_eq!(template::find("no-such-template"), None);
+}
+
+#[test]
+fn a_fresh_account_can_publish_every_template_at_once() {
+    for template in template::all() {
+        let document = &template.document;
+        assert_eq!(validate(document, Stage::Publish, &nothing()), [], "{}", template.key);
+        assert!((6..=12).contains(&document.nodes.len()), "{} has {} nodes", template.key, document.nodes.len());
+        assert!(nodes_of(document, NodeKind::Subtree).is_empty(), "{} calls a tree", template.key);
+    }
+}
+
+#[test]
+fn the_templates_show_every_way_to_ask_a_decision_a_loop_and_personal_data() {
+    let documents = || template::all().iter().map(|template| &template.document);
+    let asked: HashSet<_> = documents().flat_map(|document| document.nodes.values().filter_map(|node| node.ask)).collect();
+
+    assert_eq!(asked.len(), 5, "{asked:?}");
+    assert!(documents().any(|document| !nodes_of(document, NodeKind::Decision).is_empty()));
+    assert!(documents().any(|document| document.nodes.values().any(|node| node.loops)));
+    assert!(documents().any(|document| document.variables.iter().any(|variable| variable.pii)));
+}
+
+#[test]
+fn every_demo_tree_can_be_published_in_the_order_given() {
+    let trees = demo::trees();
+    assert_eq!(json_files("src/staff/demo"), trees.len());
+
+    let mut published = nothing();
+    for tree in trees {
+        let calls = nodes_of(&tree.document, NodeKind::Subtree);
+        let (size, depth) = if calls.is_empty() { (5..=10, 1) } else { (15..=40, 2) };
+        assert_eq!(validate(&tree.document, Stage::Publish, &published), [], "{}", tree.slug);
+        assert!(size.contains(&tree.document.nodes.len()), "{} has {} nodes", tree.slug, tree.document.nodes.len());
+        let earlier = published.insert(tree.slug, Callee::Published { variables: tree.document.variables, depth, calls_this: false });
+        assert_eq!(earlier, None);
+    }
+    assert_eq!(published.len(), 5);
+}
+
+#[test]
+fn the_demo_shows_every_kind_of_node_and_a_call_that_returns_to_a_decision() {
+    let trees = demo::trees();
+    let kinds: HashSet<&str> = trees.iter().flat_map(|tree| tree.document.nodes.values().map(|node| node.kind.as_str())).collect();
+    let returns_to_a_decision = |document: &Document| {
+        nodes_of(document, NodeKind::Subtree).iter().any(|call| {
+            let next = call.next.as_ref().and_then(|key| document.nodes.get(key));
+            !call.args.is_empty() && call.variable.is_some() && next.is_some_and(|node| node.kind == NodeKind::Decision)
+        })
+    };
+
+    assert_eq!(kinds, HashSet::from(["question", "action", "decision", "subtree", "resolution"]));
+    assert!(trees.iter().any(|tree| returns_to_a_decision(&tree.document)));
+    assert!(trees.iter().any(|tree| tree.document.nodes.values().any(|node| node.loops)));
+}
+
+#[test]
+fn shipped_content_keeps_its_digest_when_written_and_read_again() {
+    let templates = template::all().iter().map(|template| template.document.clone());
+    for document in templates.chain(demo::trees().into_iter().map(|tree| tree.document)) {
+        let again = Document::from_json(&serde_json::from_str(&document.to_text()).unwrap()).unwrap();
+        assert_eq!(again, document);
+        assert_eq!(again.digest(), document.digest());
+    }
+}
