@@ -9,6 +9,7 @@ use crate::config::Config;
 use crate::db::Db;
 use crate::db::notices::Notices;
 use crate::error::Error;
+use crate::http::limits::RateLimits;
 use crate::identity::password::Hasher;
 use crate::identity::requesters::Requesters;
 use crate::identity::token;
@@ -26,6 +27,7 @@ pub struct Parts {
     pub hasher: Hasher,
     pub tokens: token::Keys,
     pub requesters: Requesters,
+    pub limits: RateLimits,
     pub versions: Versions,
     /// Cancelled when the process begins to shut down: whatever runs for long listens to it.
     pub stop: CancellationToken,
@@ -47,7 +49,8 @@ impl App {
         let hasher = Hasher::new()?;
         let tokens = token::Keys::load(&config).map_err(|error| Error::internal(error.0))?;
         let requesters = Requesters::start(&notices, stop.clone());
+        let limits = RateLimits::new(config.http.rate_limit_per_minute, &clock);
         let versions = Versions::default();
-        Ok(Self(Arc::new(Parts { config, clock, db, notices, hasher, tokens, requesters, versions, stop })))
+        Ok(Self(Arc::new(Parts { config, clock, db, notices, hasher, tokens, requesters, limits, versions, stop })))
     }
 }
