@@ -9,6 +9,8 @@ use crate::config::Config;
 use crate::db::Db;
 use crate::db::notices::Notices;
 use crate::error::Error;
+use crate::session::export::LinkKey;
+use crate::session::libraries::Libraries;
 use crate::tree::version::Versions;
 
 /// Cheap to clone: shared by every request.
@@ -21,6 +23,8 @@ pub struct Parts {
     pub db: Db,
     pub notices: Notices,
     pub versions: Versions,
+    pub libraries: Libraries,
+    pub link_key: LinkKey,
     /// Cancelled when the process begins to shut down: whatever runs for long listens to it.
     pub stop: CancellationToken,
 }
@@ -37,7 +41,17 @@ impl App {
     /// Needs a running tokio runtime: background tasks start here.
     pub fn new(config: Config, clock: Clock, db: Db) -> Result<Self, Error> {
         let stop = CancellationToken::new();
+        let link_key = LinkKey::new(config.keys.export_signing.as_ref());
         let notices = Notices::start(db.target().clone(), stop.clone());
-        Ok(Self(Arc::new(Parts { config, clock, db, notices, versions: Versions::default(), stop })))
+        Ok(Self(Arc::new(Parts {
+            config,
+            clock,
+            db,
+            notices,
+            versions: Versions::default(),
+            libraries: Libraries::default(),
+            link_key,
+            stop,
+        })))
     }
 }
