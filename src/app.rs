@@ -9,6 +9,7 @@ use crate::config::Config;
 use crate::db::Db;
 use crate::db::notices::Notices;
 use crate::error::Error;
+use crate::http::limits::RateLimits;
 use crate::session::export::LinkKey;
 use crate::session::libraries::Libraries;
 use crate::tree::version::Versions;
@@ -22,6 +23,7 @@ pub struct Parts {
     pub clock: Clock,
     pub db: Db,
     pub notices: Notices,
+    pub limits: RateLimits,
     pub versions: Versions,
     pub libraries: Libraries,
     pub link_key: LinkKey,
@@ -43,11 +45,13 @@ impl App {
         let stop = CancellationToken::new();
         let link_key = LinkKey::new(config.keys.export_signing.as_ref());
         let notices = Notices::start(db.target().clone(), stop.clone());
+        let limits = RateLimits::new(config.http.rate_limit_per_minute, &clock);
         Ok(Self(Arc::new(Parts {
             config,
             clock,
             db,
             notices,
+            limits,
             versions: Versions::default(),
             libraries: Libraries::default(),
             link_key,

@@ -9,10 +9,14 @@ use crate::session::graphql::{SessionMutation, SessionQuery, SessionSubscription
 use crate::tree::graphql::{TreeMutation, TreeQuery};
 
 pub mod error;
+pub mod guard; // what an operation may ask for
+pub mod list_sizes;
 pub mod loaders;
 pub mod page;
 pub mod payload;
 pub mod scalars;
+pub mod shape; // the schema as the guard sees it
+pub mod query_text; // the first look at a query
 
 #[derive(MergedObject, Default)]
 pub struct Query(TreeQuery, SessionQuery);

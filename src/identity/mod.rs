@@ -1,3 +1,4 @@
 //! People, the accounts they work for, and how they prove who they are.
 
 pub mod actor;
+pub mod requesters;

@@ -3,6 +3,10 @@
 
 mod session_report;
 mod session_state;
+mod endpoint;
+mod guard;
+mod health;
+mod limits;
 mod support;
 mod tree_diff;
 mod tree_expression;

@@ -1,2 +1,10 @@
+//! What tests share.
+
+pub mod actor;
+pub mod app;
+pub mod database;
 pub mod documents;
 pub mod sessions;
+
+pub use actor::{Actor, Answer};
+pub use app::TestApp;

@@ -1,0 +1,17 @@
+//! What arrives over HTTP. No business rule lives here.
+
+mod access; // whoever loses access loses their live connections
+mod answer; // errors and statuses of answers
+mod arrival; // what happens to every request: id, log line, headers, panics
+mod graphql; // GraphQL over POST and GET
+mod health;
+pub mod limits; // how much one sender may ask for
+mod live; // GraphQL over WebSocket
+pub mod metrics;
+mod operation; // the pipeline that every operation goes through
+mod origin; // which pages may call
+mod params; // what a client sends to have an operation run
+mod requester; // token, cookie and address → who asks
+pub mod router;
+pub mod serve;
+mod sse; // GraphQL over server-sent events

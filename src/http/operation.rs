@@ -1,0 +1,145 @@
+//! The pipeline that every operation goes through, however it arrived: check the text, parse, choose the operation, guard, find out
+//! who asks, count it, execute within a time limit.
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use async_graphql::parser::parse_query;
+use async_graphql::parser::types::{DocumentOperations, ExecutableDocument, OperationDefinition, OperationType};
+use async_graphql::{Request, Response as Executed, ServerError, Value};
+use futures_util::stream::{self, BoxStream, StreamExt};
+
+use super::answer::{self, BAD_USER_INPUT, PARSE_FAILED, Refused, TIMEOUT, UNAUTHENTICATED, VALIDATION_FAILED, error};
+use super::arrival::{Arrival, Outcome};
+use super::limits::Sender;
+use super::metrics;
+use super::params::Params;
+use super::requester::Claim;
+use crate::app::App;
+use crate::graphql::guard::{self, Measure};
+use crate::graphql::loaders::Loaders;
+use crate::graphql::shape::Shape;
+use crate::graphql::{FixpathSchema, query_text};
+use crate::identity::actor::Actor;
+
+pub const TIME_LIMIT: Duration = Duration::from_secs(10);
+
+/// What executing needs beside the request.
+#[derive(Clone)]
+pub struct Endpoint {
+    pub app: App,
+    pub schema: FixpathSchema,
+    pub shape: Arc<Shape>,
+}
+
+/// An operation that the guard lets through.
+pub struct Operation {
+    request: Request,
+    pub name: Option<String>,
+    pub kind: OperationType,
+    pub measure: Measure,
+}
+
+impl Operation {
+    /// Parse, choose, guard. Touches neither database nor schema.
+    pub fn prepare(params: Params, shape: &Shape) -> Result<Self, ServerError> {
+        let refused = |refusal| {
+            let error = ServerError::from(refusal);
+            metrics::guard_refused(answer::code(&error).unwrap_or_default());
+            error
+        };
+        query_text::check(&params.query).map_err(refused)?;
+        let document = parse_query(&params.query).map_err(|reason| {
+            let locations = reason.positions().collect();
+            ServerError { locations, ..error(PARSE_FAILED, reason.to_string()) }
+        })?;
+        let wanted = params.operation_name.filter(|name| !name.is_empty());
+        let (name, chosen) = choose(&document, wanted.as_deref())?;
+        let kind = chosen.ty;
+        let measure = guard::measure(shape, &document, chosen, &params.variables).map_err(refused)?;
+        let mut request = Request::new("").variables(params.variables);
+        request.operation_name.clone_from(&name);
+        request.set_parsed_query(document);
+        Ok(Self { request, name, kind, measure })
+    }
+
+    pub fn outcome(&self) -> Outcome {
+        let kind = match self.kind {
+            OperationType::Query => "query",
+            OperationType::Mutation => "mutation",
+            OperationType::Subscription => "subscription",
+        };
+        let operation = self.name.as_ref().map(|name| name.chars().take(60).collect());
+        Outcome { operation, kind: Some(kind), cost: self.measure.cost, ..Outcome::default() }
+    }
+
+    /// Who asks, and whether they may ask so much. A mutation is checked against the database; what reads nothing needs nobody.
+    pub async fn admit(&mut self, endpoint: &Endpoint, arrival: &Arrival, claim: &Claim) -> Result<Option<Actor>, Refused> {
+        let app = &endpoint.app;
+        let introspection_for_all = app.config.http.graphiql;
+        let anybody = !self.measure.reads && (!self.measure.introspects || introspection_for_all);
+        let actor = if anybody { None } else { claim.resolve(app, self.kind == OperationType::Mutation, &arrival.id).await? };
+        let sender = actor.map_or_else(|| Sender::address(arrival.address), |actor| Sender::User(actor.user));
+        app.limits.check_request(sender).map_err(Refused::rate_limited)?;
+        app.limits.check_points(sender, self.measure.cost).map_err(Refused::rate_limited)?;
+        if self.measure.introspects && actor.is_none() && !introspection_for_all {
+            return Err(Refused::new(axum::http::StatusCode::UNAUTHORIZED, UNAUTHENTICATED, "introspection is for signed-in people here"));
+        }
+        let mut requester = claim.requester.clone();
+        requester.actor = actor;
+        self.request.data.insert(requester);
+        if let Some(actor) = actor {
+            self.request.data.insert(Loaders::new(app, actor.account));
+        }
+        Ok(actor)
+    }
+
+    /// A query or a mutation.
+    pub async fn execute(self, endpoint: &Endpoint, arrival: &Arrival) -> Executed {
+        let cost = self.measure.cost;
+        let executed = tokio::time::timeout(TIME_LIMIT, endpoint.schema.execute(self.request)).await;
+        let executed = executed.unwrap_or_else(|_| {
+            let seconds = TIME_LIMIT.as_secs();
+            Executed::from_errors(vec![error(TIMEOUT, format!("the operation took longer than {seconds} s and was stopped"))])
+        });
+        finish(executed, cost, arrival)
+    }
+
+    /// One answer, or, of a subscription, one for each event.
+    pub fn answers(self, endpoint: &Endpoint, arrival: &Arrival) -> BoxStream<'static, Executed> {
+        let (endpoint, arrival, cost) = (endpoint.clone(), arrival.clone(), self.measure.cost);
+        if self.kind == OperationType::Subscription {
+            endpoint.schema.execute_stream(self.request).map(move |executed| finish(executed, cost, &arrival)).boxed()
+        } else {
+            stream::once(async move { self.execute(&endpoint, &arrival).await }).boxed()
+        }
+    }
+}
+
+fn finish(mut executed: Executed, cost: u64, arrival: &Arrival) -> Executed {
+    answer::normalise(&mut executed, &arrival.id);
+    executed.extensions.insert("cost".to_owned(), Value::from(cost));
+    executed
+}
+
+fn choose<'a>(document: &'a ExecutableDocument, wanted: Option<&str>) -> Result<(Option<String>, &'a OperationDefinition), ServerError> {
+    let unknown = |name: &str| {
+        let name: String = name.chars().take(60).collect();
+        Err(error(VALIDATION_FAILED, format!("the document has no operation named `{name}`")))
+    };
+    match (&document.operations, wanted) {
+        (DocumentOperations::Single(operation), None) => Ok((None, &operation.node)),
+        (DocumentOperations::Multiple(operations), Some(wanted)) => match operations.get(wanted) {
+            Some(operation) => Ok((Some(wanted.to_owned()), &operation.node)),
+            None => unknown(wanted),
+        },
+        (DocumentOperations::Single(_), Some(wanted)) => unknown(wanted),
+        (DocumentOperations::Multiple(operations), None) => {
+            let mut all = operations.iter();
+            match (all.next(), all.next()) {
+                (Some((name, operation)), None) => Ok((Some(name.to_string()), &operation.node)),
+                _ => Err(error(BAD_USER_INPUT, "the document has several operations: name one in `operationName`")),
+            }
+        }
+    }
+}

@@ -1,0 +1,75 @@
+//! The complete list of what can arrive.
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use axum::extract::{DefaultBodyLimit, State};
+use axum::http::header::{ACCEPT, AUTHORIZATION, CONTENT_TYPE, RETRY_AFTER, WWW_AUTHENTICATE};
+use axum::http::{HeaderValue, Method, StatusCode};
+use axum::response::{IntoResponse, Response};
+use axum::routing::get;
+use axum::{Router, middleware};
+use tokio_util::task::TaskTracker;
+use tower_http::cors::CorsLayer;
+
+use super::answer::{BAD_REQUEST, Refused};
+use super::arrival::{REQUEST_ID, observe};
+use super::operation::Endpoint;
+use super::{graphql, health, live};
+use crate::app::App;
+use crate::error::Error;
+use crate::graphql::schema;
+use crate::graphql::shape::Shape;
+
+/// How long a browser may remember what CORS allows.
+const CORS_AGE: Duration = Duration::from_secs(2 * 60 * 60);
+
+pub fn router(app: App) -> Result<Router, Error> {
+    with_sockets(app, TaskTracker::new())
+}
+
+/// `sockets` counts the open WebSocket connections, which outlive their request: whoever shuts down waits for them.
+pub fn with_sockets(app: App, sockets: TaskTracker) -> Result<Router, Error> {
+    super::metrics::recorder();
+    let schema = schema(&app);
+    let shape = Arc::new(Shape::of(&schema.sdl())?);
+    let endpoint = Endpoint { app: app.clone(), schema, shape };
+
+    let graphql = Router::new()
+        .route("/graphql", get(graphql::get).post(graphql::post).fallback(graphql::method_not_allowed))
+        .layer(cors(&app))
+        .with_state(endpoint.clone());
+    let live = Router::new().route("/graphql/ws", get(live::upgrade)).with_state((endpoint.clone(), sockets));
+    let rest = Router::new()
+        .route("/schema.graphql", get(async |State(endpoint): State<Endpoint>| endpoint.schema.sdl()))
+        .with_state(endpoint)
+        .merge(
+            Router::new()
+                .route("/healthz", get(health::alive))
+                .route("/readyz", get(health::ready))
+                .route("/metrics", get(health::prometheus))
+                .with_state(app.clone()),
+        );
+    Ok(graphql
+        .merge(live)
+        .merge(rest)
+        .fallback(not_found)
+        .layer(DefaultBodyLimit::max(16 * 1024))
+        .layer(middleware::from_fn_with_state(app, observe)))
+}
+
+async fn not_found() -> Response {
+    Refused::new(StatusCode::NOT_FOUND, BAD_REQUEST, "there is nothing here; GraphQL is at /graphql").into_response()
+}
+
+/// For listed origins only, because cookies go along.
+fn cors(app: &App) -> CorsLayer {
+    let origins: Vec<HeaderValue> = app.config.http.allowed_origins.iter().filter_map(|origin| origin.parse().ok()).collect();
+    CorsLayer::new()
+        .allow_origin(origins)
+        .allow_credentials(true)
+        .allow_methods([Method::GET, Method::POST])
+        .allow_headers([ACCEPT, AUTHORIZATION, CONTENT_TYPE])
+        .expose_headers([REQUEST_ID, RETRY_AFTER, WWW_AUTHENTICATE])
+        .max_age(CORS_AGE)
+}

@@ -1,0 +1,224 @@
+//! GraphQL over HTTP: content types, statuses, origins, sizes, request ids.
+
+use axum::body::Body;
+use axum::http::{Method, Request, StatusCode};
+use serde_json::{Value, json};
+
+use super::support::app::ORIGIN;
+use super::support::{Answer, TestApp};
+
+fn post(body: impl Into<Body>, headers: &[(&str, &str)]) -> Request<Body> {
+    let mut request = Request::post("/graphql");
+    for (name, value) in headers {
+        request = request.header(*name, *value);
+    }
+    request.body(body.into()).unwrap()
+}
+
+const JSON: (&str, &str) = ("content-type", "application/json");
+const HELLO: &str = r#"{"query":"{ __typename }"}"#;
+
+fn has_data(answer: &Answer) -> bool {
+    answer.json().as_object().unwrap().contains_key("data")
+}
+
+#[tokio::test]
+async fn anybody_may_ask_for_the_root_type() {
+    let app = TestApp::new().await;
+    let before = app.app.db.statements();
+    let answer = app.anon().signed_in("no token at all").gql("{ __typename }", json!({})).await;
+    assert_eq!(answer.status, StatusCode::OK);
+    assert_eq!(answer.json(), json!({ "data": { "__typename": "Query" }, "extensions": { "cost": 0 } }));
+    assert_eq!(app.app.db.statements(), before, "nobody looked up who asks");
+}
+
+#[tokio::test]
+async fn the_answer_has_the_form_that_the_client_prefers() {
+    let app = TestApp::new().await;
+    let graphql = "application/graphql-response+json; charset=utf-8";
+    let plain = "application/json; charset=utf-8";
+    for (accept, content_type) in [
+        ("application/graphql-response+json", graphql),
+        ("application/json, application/graphql-response+json", graphql),
+        ("application/graphql-response+json;q=0.5, application/json;q=0.9", plain),
+        ("application/json", plain),
+        ("*/*", plain),
+        ("text/html", plain),
+    ] {
+        let answer = app.send(post(HELLO, &[JSON, ("accept", accept)])).await;
+        assert_eq!((answer.status, answer.header("content-type")), (StatusCode::OK, content_type), "{accept}");
+    }
+    assert_eq!(app.send(post(HELLO, &[JSON])).await.header("content-type"), plain, "without Accept");
+}
+
+#[tokio::test]
+async fn a_request_error_has_no_data_and_a_status_by_accept() {
+    let app = TestApp::new().await;
+    for (body, code) in [
+        (json!({ "query": "{" }), "GRAPHQL_PARSE_FAILED"),
+        (json!({ "query": "{ nothingOfThisName }" }), "GRAPHQL_VALIDATION_FAILED"),
+        (json!({ "query": "query($id: ID!) { __typename }", "variables": { "id": null } }), "GRAPHQL_VALIDATION_FAILED"),
+        (json!({ "query": "query A { __typename } query B { __typename }" }), "BAD_USER_INPUT"),
+        (json!({ "query": "query A { __typename }", "operationName": "B" }), "GRAPHQL_VALIDATION_FAILED"),
+        (json!({ "query": "subscription { anything }" }), "GRAPHQL_VALIDATION_FAILED"),
+    ] {
+        for (accept, status) in [("application/graphql-response+json", 400), ("application/json", 200)] {
+            let answer = app.send(post(body.to_string(), &[JSON, ("accept", accept)])).await;
+            assert_eq!((answer.status.as_u16(), answer.codes()), (status, vec![code.to_owned()]), "{body} {accept}");
+            assert!(!has_data(&answer), "{body}");
+        }
+    }
+}
+
+#[tokio::test]
+async fn a_body_that_is_no_request_is_refused_in_one_sentence() {
+    let app = TestApp::new().await;
+    for body in [
+        "",
+        "{",
+        "null",
+        "7",
+        "[]",
+        r#"[{"query":"{ __typename }"}]"#,
+        "{}",
+        r#"{"query":7}"#,
+        r#"{"query":"{ __typename }","variables":[]}"#,
+        r#"{"query":"{ __typename }","operationName":{}}"#,
+        r#"{"query":"{ __typename }","extensions":"x"}"#,
+        "\u{0}",
+        "{\"query\":\"{ __typename }\"} more",
+    ] {
+        let answer = app.send(post(body, &[JSON])).await;
+        assert_eq!((answer.status, answer.codes()), (StatusCode::BAD_REQUEST, vec!["BAD_USER_INPUT".to_owned()]), "{body}");
+    }
+    let batch = app.send(post(format!("[{HELLO}]"), &[JSON])).await;
+    assert_eq!(batch.json()["errors"][0]["message"], "batches are not supported: send one operation in a request");
+}
+
+#[tokio::test]
+async fn only_json_is_accepted() {
+    let app = TestApp::new().await;
+    for content_type in [
+        "text/plain",
+        "application/x-www-form-urlencoded",
+        "multipart/form-data; boundary=x",
+        "application/json; charset=latin1",
+        "application/graphql",
+        "",
+    ] {
+        let answer = app.send(post(HELLO, &[("content-type", content_type)])).await;
+        assert_eq!(answer.status, StatusCode::UNSUPPORTED_MEDIA_TYPE, "{content_type}");
+    }
+    assert_eq!(app.send(post(HELLO, &[])).await.status, StatusCode::UNSUPPORTED_MEDIA_TYPE, "none at all");
+    for content_type in ["application/json; charset=utf-8", "Application/JSON", "application/json;charset=\"UTF-8\""] {
+        assert_eq!(app.send(post(HELLO, &[("content-type", content_type)])).await.status, StatusCode::OK, "{content_type}");
+    }
+}
+
+#[tokio::test]
+async fn get_runs_queries_and_never_mutations() {
+    let app = TestApp::new().await;
+    let answer = app.get("/graphql?query=query($a:Boolean!){__schema@include(if:$a){queryType{name}}}&variables=%7B%22a%22%3Atrue%7D").await;
+    assert_eq!(answer.str("__schema.queryType.name"), "Query");
+    let mutation = app.get("/graphql?query=mutation%7BsignOut%7D").await;
+    assert_eq!((mutation.status, mutation.header("allow")), (StatusCode::METHOD_NOT_ALLOWED, "POST"));
+    assert_eq!(app.get("/graphql").await.status, StatusCode::BAD_REQUEST);
+    assert_eq!(app.get("/graphql?query=%7B__typename%7D&variables=x").await.status, StatusCode::BAD_REQUEST);
+    let put = app.send(Request::put("/graphql").body(Body::empty()).unwrap()).await;
+    assert_eq!((put.status, put.header("allow")), (StatusCode::METHOD_NOT_ALLOWED, "GET, POST, OPTIONS"));
+}
+
+#[tokio::test]
+async fn pages_of_foreign_origins_are_kept_out() {
+    let app = TestApp::new().await;
+    for origin in ["https://evil.example", "null", "http://localhost:3000.evil.example", "http://localhost:3001"] {
+        let answer = app.send(post(HELLO, &[JSON, ("origin", origin)])).await;
+        assert_eq!((answer.status, answer.codes()), (StatusCode::FORBIDDEN, vec!["FORBIDDEN".to_owned()]), "{origin}");
+        assert_eq!(answer.header("access-control-allow-origin"), "", "{origin}");
+    }
+    assert_eq!(app.send(post(HELLO, &[JSON, ("sec-fetch-site", "cross-site")])).await.status, StatusCode::FORBIDDEN);
+    let own = app.send(post(HELLO, &[JSON, ("origin", ORIGIN), ("sec-fetch-site", "cross-site")])).await;
+    assert_eq!(own.status, StatusCode::OK);
+    assert_eq!(own.header("access-control-allow-origin"), ORIGIN);
+    assert_eq!(own.header("access-control-allow-credentials"), "true");
+}
+
+#[tokio::test]
+async fn a_browser_may_ask_before_it_calls() {
+    let app = TestApp::new().await;
+    let ask = |origin: &str| {
+        let request = Request::builder().method(Method::OPTIONS).uri("/graphql").header("origin", origin);
+        request.header("access-control-request-method", "POST").header("access-control-request-headers", "authorization,content-type")
+    };
+    let answer = app.send(ask(ORIGIN).body(Body::empty()).unwrap()).await;
+    assert_eq!(answer.status, StatusCode::OK);
+    assert_eq!(answer.header("access-control-allow-origin"), ORIGIN);
+    assert!(answer.header("access-control-allow-headers").contains("authorization"));
+    let foreign = app.send(ask("https://evil.example").body(Body::empty()).unwrap()).await;
+    assert_eq!(foreign.header("access-control-allow-origin"), "");
+}
+
+#[tokio::test]
+async fn a_body_that_is_too_long_is_not_read() {
+    let app = TestApp::new().await;
+    let long = format!(r#"{{"query":"{{ __typename }}","variables":{{"a":"{}"}}}}"#, "x".repeat(20 * 1024 * 1024));
+    for token in ["", "Bearer forged"] {
+        let request = post(long.clone(), &[JSON, ("authorization", token)]);
+        let answer = app.send(request).await;
+        assert_eq!(answer.status, StatusCode::PAYLOAD_TOO_LARGE, "a token that is not valid buys nothing: {token}");
+        assert_eq!(answer.json()["errors"][0]["message"], "the body is longer than 128 KiB");
+    }
+    let pieces = futures_util::stream::iter((0..40).map(|_| Ok::<_, std::io::Error>("x".repeat(4096))));
+    assert_eq!(app.send(post(Body::from_stream(pieces), &[JSON])).await.status, StatusCode::PAYLOAD_TOO_LARGE, "without Content-Length");
+}
+
+#[tokio::test]
+async fn every_answer_has_a_request_id_and_security_headers() {
+    let app = TestApp::new().await;
+    let refused = app.send(post("", &[])).await;
+    for answer in [app.get("/healthz").await, app.get("/nowhere").await, refused, app.anon().gql("{ __typename }", json!({})).await] {
+        assert_eq!(answer.header("x-request-id").len(), 32, "{}", answer.text());
+        assert_eq!(answer.header("x-content-type-options"), "nosniff");
+        assert!(answer.header("content-security-policy").contains("default-src 'none'"));
+        assert_eq!(answer.header("cache-control"), "no-store");
+    }
+    let nowhere = app.get("/nowhere").await;
+    assert_eq!((nowhere.status, nowhere.codes()), (StatusCode::NOT_FOUND, vec!["BAD_REQUEST".to_owned()]));
+}
+
+#[tokio::test]
+async fn a_request_id_is_taken_from_trusted_proxies_only() {
+    let app = TestApp::with(&[("TRUSTED_PROXIES", "192.0.2.0/24")]).await;
+    let id = "7f3a-from.the_proxy";
+    let proxy = app.anon().from_address("192.0.2.7").header("x-request-id", id);
+    assert_eq!(proxy.gql("{ __typename }", json!({})).await.header("x-request-id"), id);
+    let odd = app.anon().from_address("192.0.2.7").header("x-request-id", "a b\"c");
+    assert_ne!(odd.gql("{ __typename }", json!({})).await.header("x-request-id"), "a b\"c");
+    let stranger = app.anon().header("x-request-id", id);
+    assert_ne!(stranger.gql("{ __typename }", json!({})).await.header("x-request-id"), id);
+}
+
+#[tokio::test]
+async fn a_token_that_is_not_valid_makes_the_request_anonymous_and_says_so() {
+    let app = TestApp::new().await;
+    let answer = app.anon().signed_in("forged").gql("{ categories { slug } version: __typename }", json!({})).await;
+    let answer = if answer.codes() == ["GRAPHQL_VALIDATION_FAILED"] {
+        app.anon().signed_in("forged").gql("{ version }", json!({})).await
+    } else {
+        answer
+    };
+    assert_eq!(answer.status, StatusCode::OK);
+    assert_eq!(answer.header("www-authenticate"), "Bearer error=\"invalid_token\"");
+    assert_ne!(answer.json()["data"], Value::Null);
+}
+
+#[tokio::test]
+async fn introspection_is_open_only_where_graphiql_is() {
+    let query = "{ __schema { queryType { name } } }";
+    let open = TestApp::new().await;
+    assert_eq!(open.anon().gql(query, json!({})).await.str("__schema.queryType.name"), "Query");
+    let closed = TestApp::with(&[("GRAPHIQL", "off")]).await;
+    let answer = closed.anon().gql(query, json!({})).await;
+    assert_eq!((answer.status, answer.codes()), (StatusCode::UNAUTHORIZED, vec!["UNAUTHENTICATED".to_owned()]));
+    assert!(!has_data(&answer));
+}

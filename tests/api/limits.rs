@@ -1,0 +1,114 @@
+//! How much one sender may ask for, and who counts as one sender.
+
+use axum::http::StatusCode;
+use chrono::TimeDelta;
+use fixpath::clock::Clock;
+use fixpath::error::{Code, Detail};
+use fixpath::http::limits::{RateLimits, Sender};
+use fixpath::http::metrics::Names;
+use serde_json::json;
+
+use super::support::app::start;
+use super::support::{Actor, TestApp};
+
+const HELLO: &str = "{ __typename }";
+
+/// How many requests are answered before one is refused.
+async fn answered(actor: &Actor) -> usize {
+    for count in 0..1_000 {
+        if actor.gql(HELLO, json!({})).await.status == StatusCode::TOO_MANY_REQUESTS {
+            return count;
+        }
+    }
+    panic!("no limit");
+}
+
+#[tokio::test]
+async fn strangers_get_a_fifth_of_the_limit_and_more_with_time() {
+    let app = TestApp::with(&[("RATE_LIMIT_PER_MINUTE", "50")]).await;
+    let anon = app.anon();
+    assert_eq!(answered(&anon).await, 10);
+    let refused = anon.gql(HELLO, json!({})).await;
+    assert_eq!(refused.codes(), ["RATE_LIMITED"]);
+    assert_eq!(refused.json()["errors"][0]["extensions"]["retryAfter"], 6);
+    assert_eq!(refused.header("retry-after"), "6");
+    app.advance(TimeDelta::seconds(6));
+    assert_eq!(answered(&anon).await, 1);
+    app.advance(TimeDelta::seconds(60));
+    assert_eq!(answered(&anon).await, 10);
+}
+
+#[tokio::test]
+async fn each_address_counts_by_itself_and_a_household_as_one() {
+    let app = TestApp::with(&[("RATE_LIMIT_PER_MINUTE", "50")]).await;
+    assert_eq!(answered(&app.anon()).await, 10);
+    assert_eq!(answered(&app.anon()).await, 10, "another address");
+    let home = app.anon().from_address("2001:db8:1:2::1");
+    assert_eq!(answered(&home).await, 10);
+    assert_eq!(answered(&home.from_address("2001:db8:1:2:ffff::9")).await, 0, "the same /64");
+    assert_eq!(answered(&home.from_address("2001:db8:1:3::1")).await, 10, "the next /64");
+    let mapped = app.anon().from_address("::ffff:198.51.100.1");
+    assert_eq!(answered(&mapped).await, 10);
+    assert_eq!(answered(&mapped.from_address("198.51.100.1")).await, 0, "IPv4 in the clothes of IPv6");
+}
+
+#[tokio::test]
+async fn a_forwarded_address_counts_only_behind_trusted_proxies() {
+    let app = TestApp::with(&[("RATE_LIMIT_PER_MINUTE", "50"), ("TRUSTED_PROXIES", "192.0.2.0/24, 2001:db8:ffff::/48")]).await;
+    let proxy = app.anon().from_address("192.0.2.1");
+    let one = proxy.header("x-forwarded-for", "203.0.113.1");
+    assert_eq!(answered(&one).await, 10);
+    assert_eq!(answered(&proxy.header("x-forwarded-for", "203.0.113.2")).await, 10, "another client of the proxy");
+    assert_eq!(answered(&proxy.header("x-forwarded-for", "9.9.9.9, 203.0.113.1, 192.0.2.9")).await, 0, "the rightmost that is no proxy");
+    assert_eq!(answered(&app.anon().from_address("203.0.113.1")).await, 0, "the same client, without a proxy");
+    let liar = app.anon();
+    assert_eq!(answered(&liar.header("x-forwarded-for", "203.0.113.77")).await, 10);
+    assert_eq!(answered(&liar.header("x-forwarded-for", "203.0.113.78")).await, 0, "who is no proxy cannot choose an address");
+}
+
+#[test]
+fn points_are_counted_beside_requests() {
+    let limits = RateLimits::new(300, &Clock::manual(start()));
+    let sender = Sender::address(None);
+    assert_eq!(limits.check_points(sender, 5_000), Ok(()));
+    assert_eq!(limits.check_points(sender, 1_000), Ok(()));
+    assert_eq!(limits.check_points(sender, 500), Err(5), "6,000 a minute for strangers");
+    assert_eq!(limits.check_points(sender, 0), Ok(()));
+}
+
+#[test]
+fn attempts_to_sign_in_are_counted_by_address_and_by_login() {
+    let clock = Clock::manual(start());
+    let limits = RateLimits::new(300, &clock);
+    let address = |last: u8| Some([198, 51, 100, last].into());
+    for _ in 0..5 {
+        limits.check_login(address(1), "one@example.com").unwrap();
+    }
+    let refusal = limits.check_login(address(1), "two@example.com").unwrap_err();
+    assert_eq!((refusal.code, refusal.detail), (Code::RateLimited, Detail::RetryAfter(12)));
+    assert_eq!(refusal.message, "too many attempts: 5 a minute are allowed; try again in 12 s");
+    assert_eq!(limits.check_login(address(2), " ONE@example.com").unwrap_err().code, Code::RateLimited, "the same login from elsewhere");
+    limits.check_login(address(2), "two@example.com").unwrap();
+    clock.advance(TimeDelta::seconds(12));
+    limits.check_login(address(1), "one@example.com").unwrap();
+}
+
+#[test]
+fn who_was_quiet_for_long_is_forgotten_without_losing_count_of_others() {
+    let clock = Clock::manual(start());
+    let limits = RateLimits::new(5, &clock);
+    let sender = Sender::address(None);
+    limits.check_request(sender).unwrap();
+    limits.forget_quiet();
+    assert_eq!(limits.check_request(sender), Err(60), "still counted");
+    clock.advance(TimeDelta::seconds(61));
+    limits.forget_quiet();
+    assert_eq!(limits.check_request(sender), Ok(()));
+}
+
+#[test]
+fn only_so_many_operation_names_get_numbers_of_their_own() {
+    let names = Names::new(2);
+    assert_eq!(["A", "B", "C", "A"].map(|name| names.label(name)), ["A", "B", "other", "A"]);
+    assert_eq!(Names::new(2).label(&"x".repeat(61)), "other");
+}
