@@ -7,6 +7,7 @@ pub mod config; // the environment, read and checked once
 pub mod db; // pool, transactions, migrations, live notices, the private PostgreSQL
 pub mod error; // refusals and errors
 pub mod graphql; // the schema's roots and what all types share
+pub mod http; // what arrives over HTTP
 pub mod id; // typed ids
 pub mod identity; // people, accounts, roles, signing in
 pub mod tree; // decision trees

@@ -1,0 +1,3 @@
+//! What arrives over HTTP.
+
+pub mod graphiql;
