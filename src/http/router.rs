@@ -8,14 +8,14 @@ use axum::http::header::{ACCEPT, AUTHORIZATION, CONTENT_TYPE, RETRY_AFTER, WWW_A
 use axum::http::{HeaderValue, Method, StatusCode};
 use axum::response::{IntoResponse, Response};
 use axum::routing::get;
-use axum::{Router, middleware};
+use axum::{Json, Router, middleware};
 use tokio_util::task::TaskTracker;
 use tower_http::cors::CorsLayer;
 
 use super::answer::{BAD_REQUEST, Refused};
 use super::arrival::{REQUEST_ID, observe};
 use super::operation::Endpoint;
-use super::{graphql, health, live};
+use super::{exports, graphiql, graphql, health, live};
 use crate::app::App;
 use crate::error::Error;
 use crate::graphql::schema;
@@ -40,18 +40,19 @@ pub fn with_sockets(app: App, sockets: TaskTracker) -> Result<Router, Error> {
         .layer(cors(&app))
         .with_state(endpoint.clone());
     let live = Router::new().route("/graphql/ws", get(live::upgrade)).with_state((endpoint.clone(), sockets));
-    let rest = Router::new()
-        .route("/schema.graphql", get(async |State(endpoint): State<Endpoint>| endpoint.schema.sdl()))
-        .with_state(endpoint)
-        .merge(
-            Router::new()
-                .route("/healthz", get(health::alive))
-                .route("/readyz", get(health::ready))
-                .route("/metrics", get(health::prometheus))
-                .with_state(app.clone()),
-        );
+    let rest = Router::new().route("/schema.graphql", get(async || crate::graphql::sdl())).with_state(endpoint).merge(
+        Router::new()
+            .route("/healthz", get(health::alive))
+            .route("/readyz", get(health::ready))
+            .route("/metrics", get(health::prometheus))
+            .route("/exports/{token}", get(exports::open))
+            .route("/.well-known/jwks.json", get(async |State(app): State<App>| Json(app.tokens.jwks().clone())))
+            .with_state(app.clone()),
+    );
+    let editor = if app.config.http.graphiql { graphiql::routes() } else { Router::new() };
     Ok(graphql
         .merge(live)
+        .merge(editor)
         .merge(rest)
         .fallback(not_found)
         .layer(DefaultBodyLimit::max(16 * 1024))
