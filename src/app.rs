@@ -10,6 +10,9 @@ use crate::db::Db;
 use crate::db::notices::Notices;
 use crate::error::Error;
 use crate::http::limits::RateLimits;
+use crate::identity::password::Hasher;
+use crate::identity::requesters::Requesters;
+use crate::identity::token;
 use crate::tree::version::Versions;
 
 /// Cheap to clone: shared by every request.
@@ -22,6 +25,9 @@ pub struct Parts {
     pub db: Db,
     pub notices: Notices,
     pub limits: RateLimits,
+    pub hasher: Hasher,
+    pub tokens: token::Keys,
+    pub requesters: Requesters,
     pub versions: Versions,
     /// Cancelled when the process begins to shut down: whatever runs for long listens to it.
     pub stop: CancellationToken,
@@ -41,7 +47,10 @@ impl App {
         let stop = CancellationToken::new();
         let notices = Notices::start(db.target().clone(), stop.clone());
         let limits = RateLimits::new(config.http.rate_limit_per_minute, &clock);
+        let hasher = Hasher::new()?;
+        let tokens = token::Keys::load(&config).map_err(|error| Error::internal(error.0))?;
+        let requesters = Requesters::start(&notices, stop.clone());
         let versions = Versions::default();
-        Ok(Self(Arc::new(Parts { config, clock, db, notices, limits, versions, stop })))
+        Ok(Self(Arc::new(Parts { config, clock, db, notices, limits, hasher, tokens, requesters, versions, stop })))
     }
 }

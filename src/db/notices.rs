@@ -1,8 +1,10 @@
 //! Who tells whom of a change, across processes: PostgreSQL's LISTEN and NOTIFY, over one connection a process.
 //!
 //! A notice carries ids only, and is published *after* the commit: NOTIFY inside a transaction makes all commits of the database
-//! wait in one line. Many notices go out in one statement. Whoever listens must read again after `Notice::Resync`: while the
-//! connection was down, anything may have happened.
+//! wait in one line. Many notices go out in one statement, and are kept until they have gone out. Whoever listens must read again
+//! after `Notice::Resync`: while the connection was down, anything may have happened.
+//!
+//! The exception is what must not get lost if the process dies just after its commit: `announce_in_txn`, for rare operations.
 
 use std::time::Duration;
 
@@ -12,7 +14,9 @@ use tokio::sync::{broadcast, mpsc, watch};
 use tokio_postgres::AsyncMessage;
 use tokio_util::sync::CancellationToken;
 
+use super::Conn;
 use super::tls::Target;
+use crate::error::Error;
 use crate::id::{AccountId, SessionId, UserId};
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
@@ -30,12 +34,19 @@ pub enum Notice {
 pub struct Notices {
     outgoing: mpsc::UnboundedSender<Notice>,
     incoming: broadcast::Sender<Notice>,
-    listening: watch::Receiver<bool>,
+    listening: watch::Receiver<Option<Epoch>>,
 }
+
+/// One life of the connection that notices arrive on: no change is missed from its beginning to its end.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Epoch(u64);
 
 const CHANNEL: &str = "fixpath";
 /// PostgreSQL refuses a payload of 8,000 bytes; a notice has about 100.
 const BATCH: usize = 50;
+/// How often the connection is tried, and how long an answer may take: a peer that has vanished is noticed within seconds.
+const HEARTBEAT: Duration = Duration::from_secs(5);
+const PATIENCE: Duration = Duration::from_secs(3);
 /// A listener that falls this far behind is told to read again.
 const BACKLOG: usize = 4096;
 
@@ -44,7 +55,7 @@ impl Notices {
     pub fn start(target: Target, stop: CancellationToken) -> Self {
         let (outgoing, queue) = mpsc::unbounded_channel();
         let (incoming, _) = broadcast::channel(BACKLOG);
-        let (listening_now, listening) = watch::channel(false);
+        let (listening_now, listening) = watch::channel(None);
         tokio::spawn(stay_connected(target, queue, incoming.clone(), listening_now, stop));
         Self { outgoing, incoming, listening }
     }
@@ -58,31 +69,44 @@ impl Notices {
         self.incoming.subscribe()
     }
 
-    /// Whether changes made by other processes are heard at this moment. What is cached may be trusted only while they are.
-    pub fn listening(&self) -> bool {
+    /// Set while changes made by other processes are heard. What is cached may be trusted only in the epoch in which it was read.
+    pub fn epoch(&self) -> Option<Epoch> {
         *self.listening.borrow()
     }
 
-    /// A watch that turns true once changes are heard.
-    pub fn watch_listening(&self) -> watch::Receiver<bool> {
-        self.listening.clone()
+    /// Resolves once changes are heard.
+    pub async fn heard(&self) {
+        // The sender goes only with the process.
+        self.listening.clone().wait_for(Option::is_some).await.ok();
     }
+}
+
+/// Publishes with the commit, and only if it happens. It makes all commits of the database wait in one line, so: rarely.
+pub async fn announce_in_txn(conn: &mut Conn, notice: Notice) -> Result<(), Error> {
+    let payload = serde_json::to_string(&[notice])?;
+    let query = diesel::sql_query("SELECT pg_notify($1, $2)")
+        .bind::<diesel::sql_types::Text, _>(CHANNEL)
+        .bind::<diesel::sql_types::Text, _>(payload);
+    diesel_async::RunQueryDsl::execute(query, conn).await?;
+    Ok(())
 }
 
 async fn stay_connected(
     target: Target,
     mut queue: mpsc::UnboundedReceiver<Notice>,
     incoming: broadcast::Sender<Notice>,
-    listening: watch::Sender<bool>,
+    listening: watch::Sender<Option<Epoch>>,
     stop: CancellationToken,
 ) {
     let mut pause = Duration::from_millis(50);
-    loop {
+    // What is on its way out. It outlives a connection: what could not be sent is sent by the next one.
+    let mut batch = Vec::with_capacity(BATCH);
+    for number in 1.. {
         let ended = tokio::select! {
             () = stop.cancelled() => return,
-            ended = connected(&target, &mut queue, &incoming, &listening) => ended,
+            ended = connected(&target, &mut queue, &mut batch, &incoming, &listening, Epoch(number)) => ended,
         };
-        if listening.send_replace(false) {
+        if listening.send_replace(None).is_some() {
             pause = Duration::from_millis(50);
         }
         tracing::warn!(cause = %ended, "live updates are interrupted: the database connection that carries them ended; connecting again");
@@ -98,12 +122,15 @@ async fn stay_connected(
 async fn connected(
     target: &Target,
     queue: &mut mpsc::UnboundedReceiver<Notice>,
+    batch: &mut Vec<Notice>,
     incoming: &broadcast::Sender<Notice>,
-    listening: &watch::Sender<bool>,
+    listening: &watch::Sender<Option<Epoch>>,
+    epoch: Epoch,
 ) -> String {
-    let (client, mut connection) = match target.connect().await {
-        Ok(pair) => pair,
-        Err(error) => return error.to_string(),
+    let (client, mut connection) = match tokio::time::timeout(PATIENCE, target.connect()).await {
+        Ok(Ok(pair)) => pair,
+        Ok(Err(error)) => return error.to_string(),
+        Err(_) => return SILENT.to_owned(),
     };
     let mut messages = stream::poll_fn(move |context| connection.poll_message(context));
     let hear = async {
@@ -121,24 +148,42 @@ async fn connected(
         "the server closed it".to_owned()
     };
     let tell = async {
-        if let Err(error) = client.batch_execute(&format!("LISTEN {CHANNEL}")).await {
-            return error.to_string();
+        if let Err(ended) = answered(client.batch_execute(&format!("LISTEN {CHANNEL}"))).await {
+            return ended;
         }
-        listening.send_replace(true);
+        listening.send_replace(Some(epoch));
         incoming.send(Notice::Resync).ok();
-        let mut batch = Vec::with_capacity(BATCH);
-        while queue.recv_many(&mut batch, BATCH).await > 0 {
+        loop {
+            if batch.is_empty() {
+                match tokio::time::timeout(HEARTBEAT, queue.recv_many(batch, BATCH)).await {
+                    // Nobody is left who could publish: the app is gone.
+                    Ok(0) => return std::future::pending().await,
+                    Ok(_) => {}
+                    Err(_) => match answered(client.batch_execute("")).await {
+                        Ok(()) => continue,
+                        Err(ended) => return ended,
+                    },
+                }
+            }
             batch.dedup();
-            let payload = serde_json::to_string(&batch).unwrap_or_default();
-            if let Err(error) = client.execute("SELECT pg_notify($1, $2)", &[&CHANNEL, &payload.as_str()]).await {
-                return error.to_string();
+            let payload = serde_json::to_string(batch).unwrap_or_default();
+            if let Err(ended) = answered(client.execute("SELECT pg_notify($1, $2)", &[&CHANNEL, &payload.as_str()])).await {
+                return ended;
             }
             batch.clear();
         }
-        std::future::pending().await
     };
     tokio::select! {
         ended = hear => ended,
         ended = tell => ended,
+    }
+}
+
+const SILENT: &str = "the server does not answer";
+
+async fn answered<T>(query: impl Future<Output = Result<T, tokio_postgres::Error>>) -> Result<T, String> {
+    match tokio::time::timeout(PATIENCE, query).await {
+        Ok(result) => result.map_err(|error| error.to_string()),
+        Err(_) => Err(SILENT.to_owned()),
     }
 }

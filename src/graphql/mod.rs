@@ -5,6 +5,7 @@ use async_graphql::{Context, EmptySubscription, MergedObject, Schema};
 use crate::app::App;
 use crate::error::Error;
 use crate::identity::actor::{Actor, Requester};
+use crate::identity::graphql::{IdentityMutation, IdentityQuery};
 use crate::tree::graphql::{TreeMutation, TreeQuery};
 
 pub mod error;
@@ -13,15 +14,15 @@ pub mod list_sizes;
 pub mod loaders;
 pub mod page;
 pub mod payload;
+pub mod query_text; // the first look at a query
 pub mod scalars;
 pub mod shape; // the schema as the guard sees it
-pub mod query_text; // the first look at a query
 
 #[derive(MergedObject, Default)]
-pub struct Query(TreeQuery);
+pub struct Query(IdentityQuery, TreeQuery);
 
 #[derive(MergedObject, Default)]
-pub struct Mutation(TreeMutation);
+pub struct Mutation(IdentityMutation, TreeMutation);
 
 pub type FixpathSchema = Schema<Query, Mutation, EmptySubscription>;
 

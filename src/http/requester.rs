@@ -11,10 +11,8 @@ use super::answer::Refused;
 use super::origin;
 use crate::app::App;
 use crate::identity::actor::{Actor, Requester};
-use crate::identity::requesters;
+use crate::identity::{cookie as refresh_cookie, requesters};
 
-/// The cookie that keeps a browser signed in: httpOnly, SameSite=Lax, Path=/graphql, and Secure in production.
-pub const REFRESH_COOKIE: &str = "fixpath_refresh";
 const MAX_USER_AGENT: usize = 300;
 
 /// What the headers say, before any of it is believed.
@@ -34,7 +32,7 @@ impl Claim {
             address,
             user_agent: user_agent.map(|text| text.chars().take(MAX_USER_AGENT).collect()),
             browser: origin::is_browser(headers),
-            refresh_cookie: if cookies { cookie(headers, REFRESH_COOKIE) } else { None },
+            refresh_cookie: if cookies { cookie(headers, refresh_cookie::NAME) } else { None },
         };
         let token = headers.get(AUTHORIZATION).and_then(|value| value.to_str().ok()).and_then(bearer);
         Self { token: token.map(str::to_owned), requester }

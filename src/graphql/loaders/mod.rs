@@ -4,16 +4,19 @@
 use std::collections::HashMap;
 use std::time::Duration;
 
-use async_graphql::Context;
 use async_graphql::dataloader::{DataLoader, Loader, NoCache};
+use async_graphql::{Context, Request};
 
 use crate::app::App;
 use crate::error::Error;
 use crate::id::AccountId;
+use crate::identity::actor::Actor;
 
+pub mod account;
 pub mod category;
 pub mod draft;
 pub mod tree;
+pub mod user;
 pub mod version;
 
 /// Batches form while fields of one level are resolved; waiting longer would only add to the answer's time.
@@ -38,6 +41,23 @@ impl Loaders {
     }
 }
 
+/// People and accounts: for all requests, since whoever was signed out may be signed in by a mutation, and then see themselves.
+pub struct People {
+    pub accounts: DataLoader<account::Accounts, NoCache>,
+    pub users: DataLoader<user::Users, NoCache>,
+}
+
+/// Puts fresh loaders into a request's data.
+pub fn attach(request: Request, app: &App, actor: Option<&Actor>) -> Request {
+    let account = actor.map(|actor| actor.account);
+    let people = People { accounts: batched(account::Accounts(app.clone())), users: batched(user::Users(app.clone(), account)) };
+    let request = request.data(people);
+    match account {
+        Some(account) => request.data(Loaders::new(app, account)),
+        None => request,
+    }
+}
+
 fn batched<L>(loader: L) -> DataLoader<L, NoCache> {
     DataLoader::new(loader, tokio::spawn).delay(DELAY)
 }
@@ -45,6 +65,11 @@ fn batched<L>(loader: L) -> DataLoader<L, NoCache> {
 /// The loaders of a signed-in request.
 pub fn of<'a>(ctx: &Context<'a>) -> Result<&'a Loaders, Error> {
     ctx.data_opt::<Loaders>().ok_or(Error::Unauthenticated)
+}
+
+/// The loaders of people and accounts.
+pub fn people<'a>(ctx: &Context<'a>) -> Result<&'a People, Error> {
+    ctx.data_opt::<People>().ok_or_else(|| Error::internal("the request came without loaders"))
 }
 
 /// Loads one key. A loader's error is shared by all fields that waited for it, so only its text is kept.

@@ -12,7 +12,7 @@ use super::tree::TreeObject;
 use crate::error::Error;
 use crate::graphql::scalars::{DateTime, Json};
 use crate::graphql::{actor, app, loaders};
-use crate::id::{DraftId, Id, VersionId};
+use crate::id::{DraftId, Id, TreeId, VersionId};
 use crate::identity::graphql::UserObject;
 use crate::tree::calls::Calls;
 use crate::tree::diff::diff;
@@ -68,7 +68,7 @@ impl TreeVersion {
         let actor = actor(ctx)?;
         let loaders = loaders::of(ctx)?;
         if let Ok(draft) = DraftId::decode(id) {
-            let tree = loaders::one(&loaders.trees, uuid::Uuid::from(draft).into()).await?;
+            let tree = loaders::one(&loaders.trees, TreeId::from(uuid::Uuid::from(draft))).await?;
             let Some(tree) = tree.filter(|_| actor.require(crate::identity::actor::Role::Engineer).is_ok()) else { return Ok(None) };
             let document = loaders::one(&loaders.drafts, tree.id).await?;
             return Ok(document.map(|document| Self::draft(tree, document)));

@@ -1,0 +1,46 @@
+//! `changePassword`.
+
+use diesel::prelude::*;
+use diesel_async::RunQueryDsl;
+use secrecy::SecretString;
+
+use super::actor::{Actor, Requester};
+use super::sign_in::SignIn;
+use super::user::Secret;
+use super::{requesters, rules, throttle};
+use crate::app::App;
+use crate::db::schema::users;
+use crate::error::{Code, Error, Refusal};
+
+/// Ends every other sign-in: whoever knew the old password is out.
+pub async fn change_password(app: &App, actor: &Actor, from: &Requester, current: &SecretString, new: &SecretString) -> Result<(), Error> {
+    let secret = Secret::find(&mut *app.db.conn().await?, actor.user).await?.ok_or(Error::Unauthenticated)?;
+    rules::new_password("newPassword", new, &secret.email, &secret.username)?;
+    throttle::check(app, from, &secret.email)?;
+    if !app.hasher.verify(current, secret.password_hash.as_deref()).await? {
+        return Err(wrong_password("currentPassword"));
+    }
+    let hash = app.hasher.hash(new).await?;
+    let now = app.clock.now();
+    app.db
+        .transaction(async |conn| {
+            let locked = Secret::find_and_lock(conn, actor.user).await?;
+            // Another change of the password was faster: the one that was verified is not the current one any more.
+            if locked.is_none_or(|locked| locked.password_hash != secret.password_hash) {
+                return Err(wrong_password("currentPassword"));
+            }
+            diesel::update(users::table.find(actor.user))
+                .set((users::password_hash.eq(&hash), users::updated_at.eq(now)))
+                .execute(conn)
+                .await?;
+            SignIn::end_all(conn, actor.user, Some(actor.sign_in), now).await?;
+            requesters::announce_in_txn(conn, actor.user).await
+        })
+        .await?;
+    app.requesters.forget(actor.user);
+    Ok(())
+}
+
+pub fn wrong_password(field: &str) -> Error {
+    Refusal::at(Code::WrongCredentials, field, "this is not your password").into()
+}

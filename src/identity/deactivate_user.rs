@@ -1,0 +1,78 @@
+//! `deactivateUser`.
+
+use diesel::prelude::*;
+use diesel_async::RunQueryDsl;
+use secrecy::SecretString;
+
+use super::actor::{Actor, Requester, Role};
+use super::change_password::wrong_password;
+use super::sign_in::SignIn;
+use super::user::Secret;
+use super::{requesters, throttle};
+use crate::app::App;
+use crate::db::Conn;
+use crate::db::schema::{accounts, memberships, users};
+use crate::error::{Code, Error, Refusal};
+use crate::id::{AccountId, UserId};
+
+/// One's own user. Nothing is deleted: what they wrote stays theirs, and they can be reactivated.
+pub async fn deactivate_user(app: &App, actor: &Actor, from: &Requester, password: Option<&SecretString>) -> Result<(), Error> {
+    let secret = Secret::find(&mut *app.db.conn().await?, actor.user).await?.ok_or(Error::Unauthenticated)?;
+    if let Some(stored) = &secret.password_hash {
+        let Some(password) = password else {
+            return Err(Refusal::at(Code::Required, "password", "`password` is required for users who have one").into());
+        };
+        throttle::check(app, from, &secret.email)?;
+        if !app.hasher.verify(password, Some(stored)).await? {
+            return Err(wrong_password("password"));
+        }
+    }
+    let now = app.clock.now();
+    app.db
+        .transaction(async |conn| {
+            keep_owners(conn, actor.user).await?;
+            Secret::find_and_lock(conn, actor.user).await?;
+            diesel::update(users::table.find(actor.user))
+                .set((users::deactivated_at.eq(now), users::updated_at.eq(now)))
+                .execute(conn)
+                .await?;
+            SignIn::end_all(conn, actor.user, None, now).await?;
+            requesters::announce_in_txn(conn, actor.user).await
+        })
+        .await?;
+    app.requesters.forget(actor.user);
+    Ok(())
+}
+
+/// Refuses to leave people in an account without an owner. The accounts stay locked until the transaction ends, so that two owners
+/// cannot leave at once.
+async fn keep_owners(conn: &mut Conn, user: UserId) -> Result<(), Error> {
+    let owned: Vec<AccountId> = memberships::table
+        .filter(memberships::user_id.eq(user))
+        .filter(memberships::role.eq(Role::Owner.as_str()))
+        .select(memberships::account_id)
+        .load(conn)
+        .await?;
+    let owned: Vec<(AccountId, String)> = accounts::table
+        .filter(accounts::id.eq_any(owned))
+        .order(accounts::id)
+        .select((accounts::id, accounts::name))
+        .for_no_key_update()
+        .load(conn)
+        .await?;
+    for (account, name) in owned {
+        let others: Vec<String> = memberships::table
+            .inner_join(users::table)
+            .filter(memberships::account_id.eq(account))
+            .filter(memberships::user_id.ne(user))
+            .filter(users::deactivated_at.is_null())
+            .select(memberships::role)
+            .load(conn)
+            .await?;
+        if !others.is_empty() && !others.iter().any(|role| role == Role::Owner.as_str()) {
+            let message = format!("you are the last owner of `{name}`, which has other members");
+            return Err(Refusal::new(Code::LastOwner, message).into());
+        }
+    }
+    Ok(())
+}

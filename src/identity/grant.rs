@@ -1,0 +1,32 @@
+//! What a device gets when it signs in, refreshes its tokens or switches to another account.
+
+use secrecy::SecretString;
+
+use super::actor::{Actor, Requester};
+use super::membership::Membership;
+use super::refresh_token::RefreshToken;
+use super::sign_in::SignIn;
+use crate::app::App;
+use crate::db::Conn;
+use crate::error::Error;
+
+#[derive(Clone, Debug)]
+pub struct Grant {
+    pub actor: Actor,
+    pub refresh_token: SecretString,
+}
+
+impl Grant {
+    /// Begins a sign-in, in the transaction that has proved who it is.
+    pub async fn start_in_txn(conn: &mut Conn, app: &App, from: &Requester, member: &Membership, staff: bool) -> Result<Self, Error> {
+        let now = app.clock.now();
+        let (user, account) = (member.user_id, member.account_id);
+        let sign_in = SignIn::start(conn, user, account, from, now).await?;
+        let refresh_token = RefreshToken::create(conn, sign_in, now).await?;
+        Ok(Self { actor: Actor { user, account, role: member.role, sign_in, staff }, refresh_token })
+    }
+
+    pub fn access_token(&self, app: &App) -> Result<String, Error> {
+        app.tokens.issue(&self.actor, app.clock.now())
+    }
+}

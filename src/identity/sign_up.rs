@@ -1,0 +1,95 @@
+//! `signUp`.
+
+use chrono::{DateTime, Utc};
+use diesel::prelude::*;
+use diesel_async::RunQueryDsl;
+use secrecy::SecretString;
+
+use super::actor::{Requester, Role};
+use super::grant::Grant;
+use super::membership::Membership;
+use super::user::taken;
+use super::{rules, throttle};
+use crate::app::App;
+use crate::billing::plan::{self, Plan};
+use crate::db::Conn;
+use crate::db::schema::{accounts, memberships, users};
+use crate::error::Error;
+use crate::id::{AccountId, Id, UserId};
+
+#[derive(Clone, Debug)]
+pub struct SignUp {
+    pub email: String,
+    pub username: String,
+    pub password: SecretString,
+    /// None: named after the username.
+    pub account_name: Option<String>,
+}
+
+/// A new person, the account that they own, and their first sign-in: all or nothing.
+pub async fn sign_up(app: &App, from: &Requester, input: SignUp) -> Result<Grant, Error> {
+    let email = rules::email(&input.email)?;
+    let username = rules::username(&input.username)?;
+    rules::new_password("password", &input.password, &email, &username)?;
+    let account_name = match input.account_name.as_deref().filter(|name| !name.trim().is_empty()) {
+        Some(name) => rules::name("accountName", name)?,
+        None => format!("{username}'s account"),
+    };
+    throttle::check(app, from, &email)?;
+    let password_hash = app.hasher.hash(&input.password).await?;
+    let person = NewPerson { email, username, password_hash, account_name, plan: &plan::FREE };
+    let now = app.clock.now();
+    app.db
+        .transaction(async |conn| {
+            let member = create_person(conn, now, &person).await?;
+            Grant::start_in_txn(conn, app, from, &member, false).await
+        })
+        .await
+}
+
+/// Without Debug: hashes belong in no log.
+#[derive(Clone)]
+pub struct NewPerson {
+    pub email: String,
+    pub username: String,
+    pub password_hash: String,
+    pub account_name: String,
+    pub plan: &'static Plan,
+}
+
+/// A user, an account and the membership that makes the one the other's owner. To be called in a transaction.
+pub async fn create_person(conn: &mut Conn, now: DateTime<Utc>, person: &NewPerson) -> Result<Membership, Error> {
+    let (user, account) = (UserId::at(now), AccountId::at(now));
+    diesel::insert_into(users::table)
+        .values((
+            users::id.eq(user),
+            users::email.eq(&person.email),
+            users::username.eq(&person.username),
+            users::password_hash.eq(&person.password_hash),
+            users::created_at.eq(now),
+            users::updated_at.eq(now),
+        ))
+        .execute(conn)
+        .await
+        .map_err(taken)?;
+    diesel::insert_into(accounts::table)
+        .values((
+            accounts::id.eq(account),
+            accounts::name.eq(&person.account_name),
+            accounts::plan.eq(person.plan.key),
+            accounts::created_at.eq(now),
+        ))
+        .execute(conn)
+        .await?;
+    let member = diesel::insert_into(memberships::table)
+        .values((
+            memberships::account_id.eq(account),
+            memberships::user_id.eq(user),
+            memberships::role.eq(Role::Owner.as_str()),
+            memberships::created_at.eq(now),
+        ))
+        .returning(Membership::as_returning())
+        .get_result(conn)
+        .await?;
+    Ok(member)
+}
