@@ -13,6 +13,8 @@ use crate::http::limits::RateLimits;
 use crate::identity::password::Hasher;
 use crate::identity::requesters::Requesters;
 use crate::identity::token;
+use crate::session::export::LinkKey;
+use crate::session::libraries::Libraries;
 use crate::tree::version::Versions;
 
 /// Cheap to clone: shared by every request.
@@ -29,6 +31,8 @@ pub struct Parts {
     pub tokens: token::Keys,
     pub requesters: Requesters,
     pub versions: Versions,
+    pub libraries: Libraries,
+    pub link_key: LinkKey,
     /// Cancelled when the process begins to shut down: whatever runs for long listens to it.
     pub stop: CancellationToken,
 }
@@ -45,12 +49,25 @@ impl App {
     /// Needs a running tokio runtime: background tasks start here.
     pub fn new(config: Config, clock: Clock, db: Db) -> Result<Self, Error> {
         let stop = CancellationToken::new();
+        let link_key = LinkKey::new(config.keys.export_signing.as_ref());
         let notices = Notices::start(db.target().clone(), stop.clone());
         let limits = RateLimits::new(config.http.rate_limit_per_minute, &clock);
         let hasher = Hasher::new()?;
         let tokens = token::Keys::load(&config).map_err(|error| Error::internal(error.0))?;
         let requesters = Requesters::start(&notices, stop.clone());
-        let versions = Versions::default();
-        Ok(Self(Arc::new(Parts { config, clock, db, notices, limits, hasher, tokens, requesters, versions, stop })))
+        Ok(Self(Arc::new(Parts {
+            config,
+            clock,
+            db,
+            notices,
+            limits,
+            hasher,
+            tokens,
+            requesters,
+            versions: Versions::default(),
+            libraries: Libraries::default(),
+            link_key,
+            stop,
+        })))
     }
 }

@@ -39,8 +39,10 @@ CREATE TABLE session_steps (
     option_key text,
     value json,
     note text,
-    -- What only some kinds record: where an undo goes to, who takes over, how it was completed.
-    detail json,
+    -- What only some kinds record: what a session started with, who takes over, how it was completed.
+    detail json NOT NULL,
+    -- UNDONE: the walk is again as it was after this step.
+    to_seq integer,
     by_user uuid NOT NULL CONSTRAINT session_steps_by_user_fkey REFERENCES users,
     at timestamptz NOT NULL,
     active_ms bigint NOT NULL,

@@ -1,11 +1,12 @@
 //! The schema: its roots, and what all types share. Each feature's types and resolvers live in its own `graphql` module.
 
-use async_graphql::{Context, EmptySubscription, MergedObject, Schema};
+use async_graphql::{Context, MergedObject, MergedSubscription, Schema};
 
 use crate::app::App;
 use crate::error::Error;
 use crate::identity::actor::{Actor, Requester};
 use crate::identity::graphql::{IdentityMutation, IdentityQuery};
+use crate::session::graphql::{SessionMutation, SessionQuery, SessionSubscription};
 use crate::tree::graphql::{TreeMutation, TreeQuery};
 
 pub mod error;
@@ -19,15 +20,18 @@ pub mod scalars;
 pub mod shape; // the schema as the guard sees it
 
 #[derive(MergedObject, Default)]
-pub struct Query(IdentityQuery, TreeQuery);
+pub struct Query(IdentityQuery, TreeQuery, SessionQuery);
 
 #[derive(MergedObject, Default)]
-pub struct Mutation(IdentityMutation, TreeMutation);
+pub struct Mutation(IdentityMutation, TreeMutation, SessionMutation);
 
-pub type FixpathSchema = Schema<Query, Mutation, EmptySubscription>;
+#[derive(MergedSubscription, Default)]
+pub struct Subscription(SessionSubscription);
+
+pub type FixpathSchema = Schema<Query, Mutation, Subscription>;
 
 pub fn schema(app: &App) -> FixpathSchema {
-    Schema::build(Query::default(), Mutation::default(), EmptySubscription).data(app.clone()).disable_suggestions().finish()
+    Schema::build(Query::default(), Mutation::default(), Subscription::default()).data(app.clone()).disable_suggestions().finish()
 }
 
 pub fn app<'a>(ctx: &Context<'a>) -> Result<&'a App, Error> {

@@ -8,7 +8,7 @@ use axum::http::header::{ACCEPT, AUTHORIZATION, CONTENT_TYPE, RETRY_AFTER, WWW_A
 use axum::http::{HeaderValue, Method, StatusCode};
 use axum::response::{IntoResponse, Response};
 use axum::routing::get;
-use axum::{Router, middleware};
+use axum::{Json, Router, middleware};
 use tokio_util::task::TaskTracker;
 use tower_http::cors::CorsLayer;
 
@@ -45,6 +45,7 @@ pub fn with_sockets(app: App, sockets: TaskTracker) -> Result<Router, Error> {
         .with_state(endpoint)
         .merge(
             Router::new()
+                .route("/.well-known/jwks.json", get(async |State(app): State<App>| Json(app.tokens.jwks().clone())))
                 .route("/healthz", get(health::alive))
                 .route("/readyz", get(health::ready))
                 .route("/metrics", get(health::prometheus))

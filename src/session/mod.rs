@@ -6,14 +6,23 @@
 //!   stores it keeps a cache.
 //! - A *command* is what a person asks for. It answers with new steps and the state after them, or with a refusal.
 //!
-//! All of this is pure: no database, no clock, no async.
+//! Pure (no database, no clock, no async): `commands`, `state`, `walk`, `run_on`, `record`, `library`, `label`, `report`.
+//! Tables: `session`, `step`. Operations: `start`, `act`, `list`, `export`.
 
+pub mod act;
 pub mod commands;
+pub mod export;
+pub mod graphql;
 pub mod label;
+pub mod libraries;
 pub mod library;
+pub mod list;
 pub mod record;
 pub mod refusal;
 pub mod report;
 pub mod run_on;
+pub mod session;
+pub mod start;
 pub mod state;
+pub mod step;
 pub mod walk;

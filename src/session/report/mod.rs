@@ -19,7 +19,7 @@ use crate::session::run_on::outcome_name;
 use crate::session::state::Status;
 use crate::tree::document::{Key, OutcomeKind};
 use chrono::{DateTime, SecondsFormat, Utc};
-use serde::{Serialize, Serializer};
+use serde::{Deserialize, Serialize, Serializer};
 use serde_json::Value;
 use std::collections::HashMap;
 use uuid::Uuid;
@@ -98,7 +98,7 @@ pub struct ReportStep {
     pub undone: bool,
 }
 
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub enum Format {
     Json,
     Markdown,

@@ -9,9 +9,10 @@ mod query;
 mod tree;
 mod version;
 
+pub use input::TreeRef;
 pub use issue::TreeIssue;
 pub use mutation::TreeMutation;
-pub use node::TreeNode;
+pub use node::{OutcomeKind, TreeNode};
 pub use query::TreeQuery;
 pub use tree::TreeObject;
 pub use version::TreeVersion;

@@ -33,10 +33,11 @@ impl TreeMutation {
             let id = TreeId::decode(&input.id)?;
             publish::publish(app(ctx)?, actor(ctx)?, id, input.revision, input.notes.as_deref()).await
         };
-        answer(published.await.map(|(tree, version)| TreePayload {
-            version: Some(TreeVersion::published(version, Some(tree.clone()))),
-            ..tree.into()
-        }))
+        answer(
+            published
+                .await
+                .map(|(tree, version)| TreePayload { version: Some(TreeVersion::published(version, Some(tree.clone()))), ..tree.into() }),
+        )
     }
 
     /// Puts an earlier version's content back into the draft.

@@ -11,7 +11,7 @@ use crate::graphql::scalars::Url;
 use crate::graphql::{actor, loaders};
 use crate::tree::document::{self, Document, Node, NodeKind};
 use crate::tree::tree::TreeRef;
-use crate::tree::version::Pin;
+use crate::tree::version::{Pin, Version};
 
 /// One place in a tree.
 #[derive(Clone, Interface)]
@@ -34,6 +34,12 @@ pub enum TreeNode {
 pub struct Content {
     pub document: Arc<Document>,
     pub pins: Option<Arc<HashMap<String, Pin>>>,
+}
+
+impl From<&Arc<Version>> for Content {
+    fn from(version: &Arc<Version>) -> Self {
+        Self { document: version.document.clone(), pins: Some(version.pins.clone()) }
+    }
 }
 
 #[derive(Clone)]

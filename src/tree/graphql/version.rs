@@ -13,6 +13,7 @@ use crate::error::Error;
 use crate::graphql::scalars::{DateTime, Json};
 use crate::graphql::{actor, app, loaders};
 use crate::id::{DraftId, Id, TreeId, VersionId};
+use crate::identity::actor::Role;
 use crate::identity::graphql::UserObject;
 use crate::tree::calls::Calls;
 use crate::tree::diff::diff;
@@ -42,8 +43,7 @@ impl TreeVersion {
     }
 
     pub fn published(version: Arc<Version>, tree: Option<Tree>) -> Self {
-        let content = Content { document: version.document.clone(), pins: Some(version.pins.clone()) };
-        Self { source: Source::Published(version, tree), content }
+        Self { content: Content::from(&version), source: Source::Published(version, tree) }
     }
 
     fn version(&self) -> Option<&Version> {
@@ -70,6 +70,8 @@ impl TreeVersion {
         if let Ok(draft) = DraftId::decode(id) {
             let tree = loaders::one(&loaders.trees, TreeId::from(uuid::Uuid::from(draft))).await?;
             let Some(tree) = tree.filter(|_| actor.require(crate::identity::actor::Role::Engineer).is_ok()) else { return Ok(None) };
+            let tree = TreeId::from(uuid::Uuid::from(draft));
+            let Some(tree) = loaders::one(&loaders.trees, tree).await?.filter(|_| actor.role >= Role::Engineer) else { return Ok(None) };
             let document = loaders::one(&loaders.drafts, tree.id).await?;
             return Ok(document.map(|document| Self::draft(tree, document)));
         }
