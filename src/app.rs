@@ -26,10 +26,10 @@ pub struct Parts {
     pub clock: Clock,
     pub db: Db,
     pub notices: Notices,
-    pub limits: RateLimits,
     pub hasher: Hasher,
     pub tokens: token::Keys,
     pub requesters: Requesters,
+    pub limits: RateLimits,
     pub versions: Versions,
     pub libraries: Libraries,
     pub link_key: LinkKey,
@@ -51,19 +51,19 @@ impl App {
         let stop = CancellationToken::new();
         let link_key = LinkKey::new(config.keys.export_signing.as_ref());
         let notices = Notices::start(db.target().clone(), stop.clone());
-        let limits = RateLimits::new(config.http.rate_limit_per_minute, &clock);
         let hasher = Hasher::new()?;
         let tokens = token::Keys::load(&config).map_err(|error| Error::internal(error.0))?;
         let requesters = Requesters::start(&notices, stop.clone());
+        let limits = RateLimits::new(config.http.rate_limit_per_minute, &clock);
         Ok(Self(Arc::new(Parts {
             config,
             clock,
             db,
             notices,
-            limits,
             hasher,
             tokens,
             requesters,
+            limits,
             versions: Versions::default(),
             libraries: Libraries::default(),
             link_key,

@@ -17,7 +17,7 @@ use super::params::Params;
 use super::requester::Claim;
 use crate::app::App;
 use crate::graphql::guard::{self, Measure};
-use crate::graphql::loaders::Loaders;
+use crate::graphql::loaders;
 use crate::graphql::shape::Shape;
 use crate::graphql::{FixpathSchema, query_text};
 use crate::identity::actor::Actor;
@@ -88,9 +88,7 @@ impl Operation {
         let mut requester = claim.requester.clone();
         requester.actor = actor;
         self.request.data.insert(requester);
-        if let Some(actor) = actor {
-            self.request.data.insert(Loaders::new(app, actor.account));
-        }
+        loaders::attach(&mut self.request.data, app, actor.as_ref());
         Ok(actor)
     }
 

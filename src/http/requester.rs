@@ -11,7 +11,7 @@ use super::answer::Refused;
 use super::origin;
 use crate::app::App;
 use crate::identity::actor::{Actor, Requester};
-use crate::identity::{cookie as refresh_cookie, requesters};
+use crate::identity::{cookie, requesters};
 
 const MAX_USER_AGENT: usize = 300;
 
@@ -32,7 +32,7 @@ impl Claim {
             address,
             user_agent: user_agent.map(|text| text.chars().take(MAX_USER_AGENT).collect()),
             browser: origin::is_browser(headers),
-            refresh_cookie: if cookies { cookie(headers, refresh_cookie::NAME) } else { None },
+            refresh_cookie: if cookies { cookie_named(headers, cookie::NAME) } else { None },
         };
         let token = headers.get(AUTHORIZATION).and_then(|value| value.to_str().ok()).and_then(bearer);
         Self { token: token.map(str::to_owned), requester }
@@ -53,7 +53,7 @@ pub fn bearer(value: &str) -> Option<&str> {
     scheme.eq_ignore_ascii_case("bearer").then(|| token.trim()).filter(|token| !token.is_empty())
 }
 
-fn cookie(headers: &HeaderMap, name: &str) -> Option<String> {
+fn cookie_named(headers: &HeaderMap, name: &str) -> Option<String> {
     let cookies = headers.get_all(COOKIE).iter().filter_map(|value| value.to_str().ok()).flat_map(|value| value.split(';'));
     cookies.filter_map(|pair| pair.trim().split_once('=')).find(|(key, _)| *key == name).map(|(_, value)| value.to_owned())
 }

@@ -7,7 +7,7 @@ use secrecy::SecretString;
 use super::actor::{Actor, Requester};
 use super::sign_in::SignIn;
 use super::user::Secret;
-use super::{requesters, rules, throttle};
+use super::{requesters, rules};
 use crate::app::App;
 use crate::db::schema::users;
 use crate::error::{Code, Error, Refusal};
@@ -16,7 +16,7 @@ use crate::error::{Code, Error, Refusal};
 pub async fn change_password(app: &App, actor: &Actor, from: &Requester, current: &SecretString, new: &SecretString) -> Result<(), Error> {
     let secret = Secret::find(&mut *app.db.conn().await?, actor.user).await?.ok_or(Error::Unauthenticated)?;
     rules::new_password("newPassword", new, &secret.email, &secret.username)?;
-    throttle::check(app, from, &secret.email)?;
+    app.limits.check_login(from.address, &secret.email)?;
     if !app.hasher.verify(current, secret.password_hash.as_deref()).await? {
         return Err(wrong_password("currentPassword"));
     }

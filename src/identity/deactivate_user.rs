@@ -8,7 +8,7 @@ use super::actor::{Actor, Requester, Role};
 use super::change_password::wrong_password;
 use super::sign_in::SignIn;
 use super::user::Secret;
-use super::{requesters, throttle};
+use super::requesters;
 use crate::app::App;
 use crate::db::Conn;
 use crate::db::schema::{accounts, memberships, users};
@@ -22,7 +22,7 @@ pub async fn deactivate_user(app: &App, actor: &Actor, from: &Requester, passwor
         let Some(password) = password else {
             return Err(Refusal::at(Code::Required, "password", "`password` is required for users who have one").into());
         };
-        throttle::check(app, from, &secret.email)?;
+        app.limits.check_login(from.address, &secret.email)?;
         if !app.hasher.verify(password, Some(stored)).await? {
             return Err(wrong_password("password"));
         }

@@ -23,7 +23,6 @@ pub mod sign_in_with_password;
 pub mod sign_out;
 pub mod sign_up;
 pub mod switch_account;
-pub mod throttle;
 pub mod token;
 pub mod update_profile;
 pub mod user;

@@ -6,7 +6,7 @@ use super::actor::Requester;
 use super::grant::Grant;
 use super::membership::Membership;
 use super::user::Secret;
-use super::{rules, throttle};
+use super::rules;
 use crate::app::App;
 use crate::error::{Code, Error, Refusal};
 use crate::text;
@@ -15,7 +15,7 @@ use crate::text;
 /// they joined first.
 pub async fn sign_in_with_password(app: &App, from: &Requester, login: &str, password: &SecretString) -> Result<Grant, Error> {
     let login = text::required("login", login, rules::EMAIL_MAX)?;
-    throttle::check(app, from, &login)?;
+    app.limits.check_login(from.address, &login)?;
     let secret = Secret::by_login(&mut *app.db.conn().await?, &login).await?;
     let stored = secret.as_ref().and_then(|secret| secret.password_hash.as_deref());
     let fits = app.hasher.verify(password, stored).await?;

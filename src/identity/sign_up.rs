@@ -9,7 +9,7 @@ use super::actor::{Requester, Role};
 use super::grant::Grant;
 use super::membership::Membership;
 use super::user::taken;
-use super::{rules, throttle};
+use super::rules;
 use crate::app::App;
 use crate::billing::plan::{self, Plan};
 use crate::db::Conn;
@@ -35,7 +35,7 @@ pub async fn sign_up(app: &App, from: &Requester, input: SignUp) -> Result<Grant
         Some(name) => rules::name("accountName", name)?,
         None => format!("{username}'s account"),
     };
-    throttle::check(app, from, &email)?;
+    app.limits.check_login(from.address, &email)?;
     let password_hash = app.hasher.hash(&input.password).await?;
     let person = NewPerson { email, username, password_hash, account_name, plan: &plan::FREE };
     let now = app.clock.now();

@@ -5,7 +5,7 @@ use std::collections::HashMap;
 use std::time::Duration;
 
 use async_graphql::dataloader::{DataLoader, Loader, NoCache};
-use async_graphql::{Context, Request};
+use async_graphql::{Context, Data};
 
 use crate::app::App;
 use crate::error::Error;
@@ -48,13 +48,12 @@ pub struct People {
 }
 
 /// Puts fresh loaders into a request's data.
-pub fn attach(request: Request, app: &App, actor: Option<&Actor>) -> Request {
+pub fn attach(data: &mut Data, app: &App, actor: Option<&Actor>) {
     let account = actor.map(|actor| actor.account);
     let people = People { accounts: batched(account::Accounts(app.clone())), users: batched(user::Users(app.clone(), account)) };
-    let request = request.data(people);
-    match account {
-        Some(account) => request.data(Loaders::new(app, account)),
-        None => request,
+    data.insert(people);
+    if let Some(account) = account {
+        data.insert(Loaders::new(app, account));
     }
 }
 

@@ -66,6 +66,11 @@ impl UserObject {
         Ok(seen.map(|(row, colleague)| Self { colleague: itself || colleague, row }))
     }
 
+    /// Where a foreign key says that there is one.
+    pub async fn require(ctx: &Context<'_>, id: UserId) -> Result<Self, Error> {
+        Self::load(ctx, id).await?.ok_or_else(vanished)
+    }
+
     /// As a member of the viewer's account may be seen.
     async fn load_colleague(ctx: &Context<'_>, id: UserId) -> Result<Self, Error> {
         let (row, _) = loaders::one(&loaders::people(ctx)?.users, id).await?.ok_or_else(vanished)?;
