@@ -15,7 +15,7 @@ use tower_http::cors::CorsLayer;
 use super::answer::{BAD_REQUEST, Refused};
 use super::arrival::{REQUEST_ID, observe};
 use super::operation::Endpoint;
-use super::{graphql, health, live};
+use super::{graphiql, graphql, health, live};
 use crate::app::App;
 use crate::error::Error;
 use crate::graphql::schema;
@@ -51,9 +51,12 @@ pub fn with_sockets(app: App, sockets: TaskTracker) -> Result<Router, Error> {
                 .route("/metrics", get(health::prometheus))
                 .with_state(app.clone()),
         );
+    // The page is part of the API's own origin: nothing of it needs CORS.
+    let page = if app.config.http.graphiql { graphiql::routes() } else { Router::new() };
     Ok(graphql
         .merge(live)
         .merge(rest)
+        .merge(page)
         .fallback(not_found)
         .layer(DefaultBodyLimit::max(16 * 1024))
         .layer(middleware::from_fn_with_state(app, observe)))

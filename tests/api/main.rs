@@ -1,12 +1,15 @@
 //! All tests are one binary: every further one links the whole stack again.
 #![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic)]
 
-mod session_report;
-mod session_state;
 mod endpoint;
+mod graphiql;
 mod guard;
 mod health;
 mod limits;
+mod live;
+mod session_report;
+mod session_state;
+mod shutdown;
 mod support;
 mod tree_diff;
 mod tree_expression;
