@@ -17,9 +17,9 @@ pub mod loaders;
 pub mod node; // anything by its id
 pub mod page;
 pub mod payload;
-pub mod query_text;
+pub mod query_text; // the first look at a query
 pub mod scalars;
-pub mod shape; // the schema as the guard sees it // the first look at a query
+pub mod shape; // the schema as the guard sees it
 
 #[derive(MergedObject, Default)]
 pub struct Query(NodeQuery, IdentityQuery, TreeQuery, SessionQuery);
