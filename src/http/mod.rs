@@ -2,7 +2,7 @@
 
 mod access; // whoever loses access loses their live connections
 mod answer; // errors and statuses of answers
-mod arrival; // what happens to every request: id, log line, headers, panics
+pub mod arrival; // what happens to every request: id, log line, headers, panics
 pub mod graphiql; // the page to try the API in
 mod graphql; // GraphQL over POST and GET
 mod health;
