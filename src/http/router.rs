@@ -15,7 +15,7 @@ use tower_http::cors::CorsLayer;
 use super::answer::{BAD_REQUEST, Refused};
 use super::arrival::{REQUEST_ID, observe};
 use super::operation::Endpoint;
-use super::{graphiql, graphql, health, live};
+use super::{exports, graphiql, graphql, health, live};
 use crate::app::App;
 use crate::error::Error;
 use crate::graphql::schema;
@@ -39,24 +39,20 @@ pub fn with_sockets(app: App, sockets: TaskTracker) -> Result<Router, Error> {
         .route("/graphql", get(graphql::get).post(graphql::post).fallback(graphql::method_not_allowed))
         .layer(cors(&app))
         .with_state(endpoint.clone());
-    let live = Router::new().route("/graphql/ws", get(live::upgrade)).with_state((endpoint.clone(), sockets));
+    let live = Router::new().route("/graphql/ws", get(live::upgrade)).with_state((endpoint, sockets));
     let rest = Router::new()
-        .route("/schema.graphql", get(async |State(endpoint): State<Endpoint>| endpoint.schema.sdl()))
-        .with_state(endpoint)
-        .merge(
-            Router::new()
-                .route("/.well-known/jwks.json", get(async |State(app): State<App>| Json(app.tokens.jwks().clone())))
-                .route("/healthz", get(health::alive))
-                .route("/readyz", get(health::ready))
-                .route("/metrics", get(health::prometheus))
-                .with_state(app.clone()),
-        );
-    // The page is part of the API's own origin: nothing of it needs CORS.
-    let page = if app.config.http.graphiql { graphiql::routes() } else { Router::new() };
+        .route("/schema.graphql", get(async || crate::graphql::sdl()))
+        .route("/exports/{token}", get(exports::open))
+        .route("/.well-known/jwks.json", get(async |State(app): State<App>| Json(app.tokens.jwks().clone())))
+        .route("/healthz", get(health::alive))
+        .route("/readyz", get(health::ready))
+        .route("/metrics", get(health::prometheus))
+        .with_state(app.clone());
+    let editor = if app.config.http.graphiql { graphiql::routes() } else { Router::new() };
     Ok(graphql
         .merge(live)
+        .merge(editor)
         .merge(rest)
-        .merge(page)
         .fallback(not_found)
         .layer(DefaultBodyLimit::max(16 * 1024))
         .layer(middleware::from_fn_with_state(app, observe)))
