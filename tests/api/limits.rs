@@ -112,3 +112,27 @@ fn only_so_many_operation_names_get_numbers_of_their_own() {
     assert_eq!(["A", "B", "C", "A"].map(|name| names.label(name)), ["A", "B", "other", "A"]);
     assert_eq!(Names::new(2).label(&"x".repeat(61)), "other");
 }
+
+#[tokio::test]
+async fn signed_in_people_have_the_whole_limit_wherever_they_are() {
+    let app = TestApp::with(&[("RATE_LIMIT_PER_MINUTE", "50")]).await;
+    let owner = app.sign_up("owner").await;
+    let me = "{ viewer { role } }";
+    for count in 0..50 {
+        let from = owner.from_address(&format!("198.51.100.{count}"));
+        assert_eq!(from.ok(me, json!({})).await.str("viewer.role"), "OWNER");
+    }
+    assert_eq!(owner.gql(me, json!({})).await.codes(), ["RATE_LIMITED"]);
+    let other = app.sign_up("other").await;
+    other.ok(me, json!({})).await;
+}
+
+#[tokio::test]
+async fn what_never_becomes_an_operation_counts_too() {
+    let app = TestApp::with(&[("RATE_LIMIT_PER_MINUTE", "50")]).await;
+    let anon = app.anon();
+    for _ in 0..10 {
+        assert_eq!(anon.gql("{", json!({})).await.codes(), ["GRAPHQL_PARSE_FAILED"]);
+    }
+    assert_eq!(anon.gql("{", json!({})).await.codes(), ["RATE_LIMITED"]);
+}
