@@ -1,3 +1,37 @@
 //! Operations for the platform's own people.
 
+use diesel::prelude::*;
+use diesel_async::RunQueryDsl;
+
+use crate::app::App;
+use crate::db::schema::users;
+use crate::error::{Code, Error, Refusal};
+use crate::id::UserId;
+use crate::identity::requesters;
+use crate::identity::user::lower;
+
 pub mod demo;
+pub mod grant;
+pub mod revoke;
+
+async fn set_staff(app: &App, email: &str, staff: bool) -> Result<(), Error> {
+    let now = app.clock.now();
+    let user = app
+        .db
+        .transaction(async |conn| {
+            let found: Option<UserId> = diesel::update(users::table.filter(lower(users::email).eq(lower(email))))
+                .set((users::staff.eq(staff), users::updated_at.eq(now)))
+                .returning(users::id)
+                .get_result(conn)
+                .await
+                .optional()?;
+            let Some(user) = found else {
+                return Err(Refusal::at(Code::NotFound, "email", format!("there is no user with the e-mail address `{email}`")).into());
+            };
+            requesters::announce_in_txn(conn, user).await?;
+            Ok(user)
+        })
+        .await?;
+    app.requesters.forget(user);
+    Ok(())
+}
