@@ -1,3 +1,4 @@
+use chrono::TimeDelta;
 use fixpath::id::Id;
 use serde_json::{Value, json};
 
@@ -58,6 +59,7 @@ async fn members_are_listed_page_by_page_in_the_order_they_joined() {
     let (_, account) = ids(&owner).await;
     for name in ["second", "third", "fourth"] {
         let (user, _) = ids(&app.sign_up(name).await).await;
+        app.advance(TimeDelta::seconds(1));
         db_join(&app, user, account, "technician").await;
     }
     let query = "query($first: Int, $after: String) { viewer { account { members(first: $first, after: $after) {

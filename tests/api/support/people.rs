@@ -41,8 +41,8 @@ pub async fn ids(actor: &Actor) -> (UserId, AccountId) {
 
 /// Makes somebody a member of another's account, behind the app's back.
 pub async fn db_join(app: &TestApp, user: UserId, account: AccountId, role: &str) {
-    let (user, account) = (Uuid::from(user), Uuid::from(account));
-    app.db_execute(&format!("INSERT INTO memberships VALUES ('{account}', '{user}', '{role}', '2026-01-02T00:00:00Z')")).await;
+    let (user, account, now) = (Uuid::from(user), Uuid::from(account), app.app.clock.now().to_rfc3339());
+    app.db_execute(&format!("INSERT INTO memberships VALUES ('{account}', '{user}', '{role}', '{now}')")).await;
 }
 
 /// Changes what somebody may do, as an operation does: with an announcement in the same transaction.
