@@ -1,1 +1,169 @@
-fn main() {}
+//! The command line: reads the configuration, starts what is needed, dispatches.
+
+use std::process::ExitCode;
+
+use clap::{Parser, Subcommand};
+use fixpath::app::App;
+use fixpath::clock::Clock;
+use fixpath::config::Config;
+use fixpath::db::migrate::{Direction, migrate};
+use fixpath::db::tls::Target;
+use fixpath::db::{Db, embedded};
+use fixpath::error::Error;
+use fixpath::http::serve::serve;
+use fixpath::staff::{self, seed};
+use fixpath::{graphql, telemetry};
+use secrecy::ExposeSecret;
+use tokio::net::TcpListener;
+
+#[global_allocator]
+static ALLOCATOR: mimalloc::MiMalloc = mimalloc::MiMalloc;
+
+/// Guided troubleshooting: a GraphQL API server.
+#[derive(Parser)]
+#[command(name = "fixpath")]
+struct Cli {
+    #[command(subcommand)]
+    command: Option<Command>,
+}
+
+#[derive(Subcommand)]
+enum Command {
+    /// Serve the API (the default)
+    Serve,
+    /// Bring the database to this version
+    Migrate {
+        /// Only say what would be done
+        #[arg(long)]
+        dry_run: bool,
+        /// Revert the last N migrations instead
+        #[arg(long, value_name = "N", conflicts_with = "dry_run")]
+        down: Option<usize>,
+    },
+    /// Print the GraphQL schema
+    Schema,
+    /// Make the demo account
+    Seed,
+    /// Say who belongs to the platform's own people
+    Staff {
+        #[command(subcommand)]
+        change: StaffChange,
+    },
+}
+
+#[derive(Subcommand)]
+enum StaffChange {
+    /// Give somebody staff rights
+    Grant { email: String },
+    /// Take them away
+    Revoke { email: String },
+}
+
+fn main() -> ExitCode {
+    let command = Cli::parse().command.unwrap_or(Command::Serve);
+    if let Command::Schema = command {
+        print!("{}", graphql::sdl());
+        return ExitCode::SUCCESS;
+    }
+    match start(command) {
+        Ok(()) => ExitCode::SUCCESS,
+        Err(sentence) => {
+            eprintln!("fixpath: {sentence}");
+            ExitCode::FAILURE
+        }
+    }
+}
+
+/// What prevents a start is one sentence for the person who tried.
+fn start(command: Command) -> Result<(), String> {
+    dotenvy::dotenv().map(|_| ()).or_else(|error| if error.not_found() { Ok(()) } else { Err(format!(".env: {error}")) })?;
+    let config = Config::from_env().map_err(|error| error.0)?;
+    rustls::crypto::ring::default_provider().install_default().map_err(|_| "a second cryptography provider is installed")?;
+    let runtime = tokio::runtime::Builder::new_multi_thread().enable_all().build().map_err(|error| error.to_string())?;
+    // Telemetry may send over the network, hence needs the runtime.
+    let telemetry = runtime.block_on(async { telemetry::start(&config) }).map_err(told)?;
+    let private = match &config.database.url {
+        Some(_) => None,
+        None => {
+            let options = embedded::Options { data_dir: config.data_dir.clone(), pg_bin: config.database.pg_bin.clone(), durable: true };
+            Some(embedded::start(&options).map_err(|error| error.to_string())?)
+        }
+    };
+    let result = runtime.block_on(run(config, private.as_ref(), command));
+    // Connections first, then the database they lead to.
+    runtime.shutdown_timeout(std::time::Duration::from_secs(2));
+    drop(private);
+    drop(telemetry);
+    result.map_err(told)
+}
+
+fn told(error: Error) -> String {
+    match error {
+        Error::Refused(refusals) => refusals.into_iter().map(|refusal| refusal.message).collect::<Vec<_>>().join(" "),
+        Error::Internal(cause) => format!("{cause:?}"),
+        other => format!("{other:?}"),
+    }
+}
+
+async fn run(config: Config, private: Option<&embedded::Embedded>, command: Command) -> Result<(), Error> {
+    let target = |url: &str| Target::parse(url).map_err(Error::internal);
+    let primary = match (&config.database.url, private) {
+        (Some(url), _) => target(url.expose_secret())?,
+        (None, Some(private)) => target(&private.url("postgres"))?,
+        (None, None) => return Err(Error::internal("there is no database")),
+    };
+    let replica = config.database.replica_url.as_ref().map(|url| target(url.expose_secret())).transpose()?;
+    let db = Db::new(primary, replica, config.database.pool_size)?;
+    match command {
+        Command::Serve => serve_api(config, db).await,
+        Command::Migrate { dry_run, down } => {
+            let direction = match (dry_run, down) {
+                (true, _) => Direction::DryRun,
+                (false, Some(count)) => Direction::Down(count),
+                (false, None) => Direction::Up,
+            };
+            for name in migrate(&db, direction).await? {
+                println!("{name}");
+            }
+            Ok(())
+        }
+        Command::Seed => {
+            let app = App::new(config, Clock::System, db)?;
+            let made = seed::seed(&app).await?;
+            println!("{}", if made { "The demo account is there." } else { "The demo account was there already." });
+            Ok(())
+        }
+        Command::Staff { change } => {
+            let app = App::new(config, Clock::System, db)?;
+            match change {
+                StaffChange::Grant { email } => staff::grant::grant(&app, &email).await,
+                StaffChange::Revoke { email } => staff::revoke::revoke(&app, &email).await,
+            }
+        }
+        // Answered before anything was started.
+        Command::Schema => Ok(()),
+    }
+}
+
+async fn serve_api(config: Config, db: Db) -> Result<(), Error> {
+    let development = config.development();
+    // In production, migrating is an act of its own: several versions may run beside each other for a while.
+    if development {
+        migrate(&db, Direction::Up).await?;
+    }
+    let bind = config.http.bind;
+    let listener = TcpListener::bind(bind).await.map_err(|error| Error::internal(format!("BIND {bind}: {error}")))?;
+    let port = listener.local_addr()?.port();
+    let app = App::new(config, Clock::System, db)?;
+    if development {
+        seed::seed(&app).await?;
+        println!("GraphQL   http://localhost:{port}/graphql");
+        if app.config.http.graphiql {
+            println!("GraphiQL  http://localhost:{port}/graphiql");
+        }
+        println!("Sign in as {} with the password {}, or sign up.", seed::EMAIL, seed::PASSWORD);
+    } else {
+        tracing::info!(%bind, "serving");
+    }
+    serve(app, listener).await
+}

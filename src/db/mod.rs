@@ -12,6 +12,7 @@ use futures_util::FutureExt;
 use crate::error::Error;
 
 pub mod cached;
+pub mod embedded;
 pub mod migrate;
 pub mod notices;
 pub mod schema;

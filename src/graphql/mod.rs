@@ -1,7 +1,8 @@
 //! The schema: its roots, and what all types share. Each feature's types and resolvers live in its own `graphql` module.
 
-use async_graphql::{Context, MergedObject, MergedSubscription, Schema};
+use async_graphql::{Context, MergedObject, MergedSubscription, SDLExportOptions, Schema, SchemaBuilder};
 
+use self::node::NodeQuery;
 use crate::app::App;
 use crate::error::Error;
 use crate::identity::actor::{Actor, Requester};
@@ -13,6 +14,7 @@ pub mod error;
 pub mod guard; // what an operation may ask for
 pub mod list_sizes;
 pub mod loaders;
+pub mod node; // anything by its id
 pub mod page;
 pub mod payload;
 pub mod query_text; // the first look at a query
@@ -20,7 +22,7 @@ pub mod scalars;
 pub mod shape; // the schema as the guard sees it
 
 #[derive(MergedObject, Default)]
-pub struct Query(IdentityQuery, TreeQuery, SessionQuery);
+pub struct Query(NodeQuery, IdentityQuery, TreeQuery, SessionQuery);
 
 #[derive(MergedObject, Default)]
 pub struct Mutation(IdentityMutation, TreeMutation, SessionMutation);
@@ -31,7 +33,17 @@ pub struct Subscription(SessionSubscription);
 pub type FixpathSchema = Schema<Query, Mutation, Subscription>;
 
 pub fn schema(app: &App) -> FixpathSchema {
-    Schema::build(Query::default(), Mutation::default(), Subscription::default()).data(app.clone()).disable_suggestions().finish()
+    builder().data(app.clone()).finish()
+}
+
+/// The schema's text, sorted, so that a change of the code's order is no change of the API.
+pub fn sdl() -> String {
+    let options = SDLExportOptions::new().sorted_fields().sorted_arguments().sorted_enum_items().include_specified_by();
+    builder().finish().sdl_with_options(options)
+}
+
+fn builder() -> SchemaBuilder<Query, Mutation, Subscription> {
+    Schema::build(Query::default(), Mutation::default(), Subscription::default()).disable_suggestions()
 }
 
 pub fn app<'a>(ctx: &Context<'a>) -> Result<&'a App, Error> {

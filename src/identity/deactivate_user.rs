@@ -6,9 +6,9 @@ use secrecy::SecretString;
 
 use super::actor::{Actor, Requester, Role};
 use super::change_password::wrong_password;
+use super::requesters;
 use super::sign_in::SignIn;
 use super::user::Secret;
-use super::requesters;
 use crate::app::App;
 use crate::db::Conn;
 use crate::db::schema::{accounts, memberships, users};

@@ -13,6 +13,7 @@ use crate::identity::user::lower;
 pub mod demo;
 pub mod grant;
 pub mod revoke;
+pub mod seed;
 
 async fn set_staff(app: &App, email: &str, staff: bool) -> Result<(), Error> {
     let now = app.clock.now();

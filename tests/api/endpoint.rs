@@ -118,7 +118,8 @@ async fn only_json_is_accepted() {
 #[tokio::test]
 async fn get_runs_queries_and_never_mutations() {
     let app = TestApp::new().await;
-    let answer = app.get("/graphql?query=query($a:Boolean!){__schema@include(if:$a){queryType{name}}}&variables=%7B%22a%22%3Atrue%7D").await;
+    let answer =
+        app.get("/graphql?query=query($a:Boolean!){__schema@include(if:$a){queryType{name}}}&variables=%7B%22a%22%3Atrue%7D").await;
     assert_eq!(answer.str("__schema.queryType.name"), "Query");
     let mutation = app.get("/graphql?query=mutation%7BsignOut%7D").await;
     assert_eq!((mutation.status, mutation.header("allow")), (StatusCode::METHOD_NOT_ALLOWED, "POST"));

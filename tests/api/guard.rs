@@ -6,8 +6,8 @@ use async_graphql::Variables;
 use async_graphql::parser::parse_query;
 use fixpath::graphql::guard::{self, Measure, Refusal};
 use fixpath::graphql::list_sizes;
-use fixpath::graphql::shape::Shape;
 use fixpath::graphql::query_text;
+use fixpath::graphql::shape::Shape;
 use serde_json::{Value, json};
 
 use super::support::TestApp;

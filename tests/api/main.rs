@@ -1,9 +1,8 @@
 //! All tests are one binary: every further one links the whole stack again.
 #![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic)]
 
-mod session_report;
-mod session_state;
 mod endpoint;
+mod graphiql;
 mod guard;
 mod health;
 mod identity_deactivate;
@@ -17,6 +16,10 @@ mod identity_sign_up;
 mod identity_switch;
 mod identity_tokens;
 mod limits;
+mod live;
+mod session_report;
+mod session_state;
+mod shutdown;
 mod support;
 mod tree_diff;
 mod tree_expression;

@@ -95,7 +95,7 @@ impl UserObject {
 #[Object(name = "User")]
 impl UserObject {
     /// `user_…`
-    async fn id(&self) -> ID {
+    pub async fn id(&self) -> ID {
         self.row.id.encode().into()
     }
 
@@ -169,7 +169,7 @@ impl AccountObject {
         Ok(loaders::one(&loaders::people(ctx)?.accounts, id).await?.map(|row| Self { row, viewer: *viewer }))
     }
 
-    fn is_viewers(&self) -> bool {
+    pub fn is_viewers(&self) -> bool {
         self.viewer.account == self.row.id
     }
 }
@@ -177,7 +177,7 @@ impl AccountObject {
 #[Object(name = "Account")]
 impl AccountObject {
     /// `account_…`
-    async fn id(&self) -> ID {
+    pub async fn id(&self) -> ID {
         self.row.id.encode().into()
     }
 

@@ -1,0 +1,2 @@
+UPDATE trees SET category = NULL;
+DELETE FROM categories;

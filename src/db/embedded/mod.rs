@@ -1,0 +1,148 @@
+//! A private PostgreSQL, run by the server itself when no `DATABASE_URL` is set.
+//!
+//! **Home**: the folder that holds everything of it: the *cluster* (PostgreSQL's own data), its log, its socket and a lock.
+//! It is the data folder, except where the user who runs PostgreSQL cannot enter it (`system_user.rs`).
+//! **Postmaster**: PostgreSQL's first process, the parent of all its others.
+//!
+//! Rules: one Fixpath per home (a lock held for life says so); the postmaster is reachable through the socket alone, which other
+//! users cannot reach; it dies with us, however we die; and whatever a killed server left behind is put right at the next start.
+
+mod binaries;
+mod cluster;
+mod death;
+mod postmaster;
+mod socket;
+mod system_user;
+
+use std::fmt;
+use std::fs::{File, OpenOptions, TryLockError};
+use std::io::{Read, Write};
+use std::path::{Path, PathBuf};
+
+use postmaster::{Paths, Postmaster};
+use system_user::SystemUser;
+
+/// The database's superuser. There is no password: whoever reaches the socket is let in, and only we reach it.
+const USER: &str = "fixpath";
+/// Names the socket file; nothing listens on TCP.
+const PORT: u16 = 5432;
+/// The cluster's folder in its home.
+const CLUSTER: &str = "postgres";
+
+pub struct Options {
+    pub data_dir: PathBuf,
+    /// A folder with `initdb` and `postgres`; looked for in the usual places when absent.
+    pub pg_bin: Option<PathBuf>,
+    /// False for tests: nothing is flushed to disk, and it is killed rather than shut down.
+    pub durable: bool,
+}
+
+/// Why there is no database, as one sentence for the person who started the server.
+#[derive(Debug)]
+pub struct EmbeddedError(String);
+
+impl fmt::Display for EmbeddedError {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(&self.0)
+    }
+}
+
+impl std::error::Error for EmbeddedError {}
+
+/// A running private PostgreSQL. Dropping it stops it.
+pub struct Embedded {
+    postmaster: Postmaster,
+    socket_dir: PathBuf,
+    /// Released last, when the postmaster is gone.
+    _lock: File,
+}
+
+/// Starts PostgreSQL and returns when it answers. Blocks: to be called outside the async runtime.
+pub fn start(options: &Options) -> Result<Embedded, EmbeddedError> {
+    let data_dir = create_home(&options.data_dir)?;
+    let user = SystemUser::for_cluster(&data_dir.join(CLUSTER))?;
+    let home = create_home(&user.home_for(&data_dir))?;
+    if home != data_dir {
+        tracing::info!(home = %home.display(), "PostgreSQL's user cannot enter the data folder, so the database is kept elsewhere");
+    }
+    let lock = lock(&home)?;
+    let cluster = home.join(CLUSTER);
+    let version = cluster::version(&cluster)?;
+    let bin = binaries::find(options.pg_bin.as_deref(), version.as_deref())?;
+    if version.is_none() {
+        cluster::create(&bin, &cluster, &user, options.durable)?;
+    }
+    postmaster::clear_leftover(&cluster)?;
+    let socket_dir = socket::create_dir(&home, &user)?;
+    let paths = Paths { bin: &bin, cluster: &cluster, socket_dir: &socket_dir, log: &home.join("postgres.log") };
+    let postmaster = Postmaster::start(&paths, &user, options.durable)?;
+    Ok(Embedded { postmaster, socket_dir, _lock: lock })
+}
+
+impl Embedded {
+    pub fn socket_dir(&self) -> &Path {
+        &self.socket_dir
+    }
+
+    pub fn port(&self) -> u16 {
+        PORT
+    }
+
+    pub fn user(&self) -> &str {
+        USER
+    }
+
+    /// Where a client finds `database` (a plain name). The folder needs no escaping: `socket.rs` sees to that.
+    pub fn url(&self, database: &str) -> String {
+        format!("postgres://{USER}@/{database}?host={}&port={PORT}", self.socket_dir.display())
+    }
+
+    /// Ends all connections, shuts PostgreSQL down and waits until it is gone.
+    pub fn stop(mut self) {
+        self.postmaster.stop();
+    }
+}
+
+impl Drop for Embedded {
+    fn drop(&mut self) {
+        self.postmaster.stop();
+    }
+}
+
+fn create_home(dir: &Path) -> Result<PathBuf, EmbeddedError> {
+    std::fs::create_dir_all(dir).and_then(|()| dir.canonicalize()).map_err(|error| failed("create the folder", dir, &error))
+}
+
+/// The system releases the lock when we end, however we end. The file itself stays: removing it would race with the next start.
+fn lock(home: &Path) -> Result<File, EmbeddedError> {
+    let path = home.join("postgres.lock");
+    let mut file = OpenOptions::new()
+        .read(true)
+        .write(true)
+        .create(true)
+        .truncate(false)
+        .open(&path)
+        .map_err(|error| failed("open the lock file", &path, &error))?;
+    match file.try_lock() {
+        Ok(()) => {}
+        Err(TryLockError::WouldBlock) => {
+            let mut holder = String::new();
+            // The number is a courtesy: without it the sentence still holds.
+            let _ = file.read_to_string(&mut holder);
+            return Err(EmbeddedError(format!(
+                "another Fixpath (process {}) uses the data folder {}: stop it, or set DATA_DIR to another folder",
+                holder.trim(),
+                home.display()
+            )));
+        }
+        Err(TryLockError::Error(error)) => return Err(failed("lock", &path, &error)),
+    }
+    file.set_len(0)
+        .and_then(|()| file.write_all(format!("{}\n", std::process::id()).as_bytes()))
+        .map_err(|error| failed("write the lock file", &path, &error))?;
+    Ok(file)
+}
+
+fn failed(what: &str, path: &Path, error: &std::io::Error) -> EmbeddedError {
+    EmbeddedError(format!("cannot {what} {}: {error}", path.display()))
+}

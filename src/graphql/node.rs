@@ -1,0 +1,61 @@
+//! Anything by its global id.
+
+use async_graphql::{Context, ID, Interface, Object};
+
+use super::{actor, app, loaders};
+use crate::error::Error;
+use crate::id::{self, SessionId, TreeId, UserId};
+use crate::identity::graphql::{AccountObject, UserObject};
+use crate::session::graphql::SessionObject;
+use crate::session::session::Session;
+use crate::tree::graphql::{TreeObject, TreeVersion};
+
+/// Anything with a global, prefixed, opaque id: `tree_…`, `session_…`, `user_…`, `account_…`.
+#[derive(Interface)]
+#[graphql(field(name = "id", ty = "ID", desc = "Opaque and global."))]
+pub enum Node {
+    Account(AccountObject),
+    Session(SessionObject),
+    Tree(TreeObject),
+    TreeVersion(TreeVersion),
+    User(UserObject),
+}
+
+#[derive(Default)]
+pub struct NodeQuery;
+
+#[Object]
+impl NodeQuery {
+    /// One thing by its id; null if it is not there, or not yours to see.
+    async fn node(&self, ctx: &Context<'_>, id: ID) -> Result<Option<Node>, Error> {
+        find(ctx, &id).await
+    }
+
+    /// Many things by their ids, in their order; at most 100.
+    async fn nodes(&self, ctx: &Context<'_>, ids: Vec<ID>) -> Result<Vec<Option<Node>>, Error> {
+        if ids.len() > 100 {
+            return Err(Error::BadInput(format!("`ids` may hold at most 100 ids, not {}", ids.len())));
+        }
+        // Together, so that the loaders batch them.
+        futures_util::future::try_join_all(ids.iter().map(|id| find(ctx, id))).await
+    }
+}
+
+async fn find(ctx: &Context<'_>, text: &str) -> Result<Option<Node>, Error> {
+    let actor = actor(ctx)?;
+    let Some((prefix, uuid)) = id::decode(text) else { return Err(Error::BadInput("that is no id".into())) };
+    Ok(match prefix {
+        "account" => AccountObject::load(ctx, uuid.into(), actor).await?.filter(AccountObject::is_viewers).map(Node::Account),
+        "user" => UserObject::load(ctx, UserId::from(uuid)).await?.filter(UserObject::is_colleague).map(Node::User),
+        "tree" => {
+            let tree = loaders::one(&loaders::of(ctx)?.trees, TreeId::from(uuid)).await?;
+            tree.filter(|tree| tree.visible_to(actor)).map(|tree| Node::Tree(TreeObject(tree)))
+        }
+        "version" | "draft" => TreeVersion::find(ctx, text).await?.map(Node::TreeVersion),
+        "session" => {
+            let session = Session::find(&mut *app(ctx)?.db.conn().await?, actor.account, SessionId::from(uuid)).await?;
+            session.filter(|session| session.visible_to(actor)).map(|session| Node::Session(SessionObject(session)))
+        }
+        _ => return Err(Error::BadInput(format!("nothing has ids that begin with `{prefix}_`"))),
+    })
+}

@@ -1,0 +1,66 @@
+//! `fixpath seed`: a demo account with real trees, for trying things out. Does nothing where it has been done.
+
+use crate::app::App;
+use crate::billing::plan;
+use crate::error::Error;
+use crate::id::{Id, SignInId};
+use crate::identity::actor::{Actor, Role};
+use crate::identity::sign_up::{NewPerson, create_person};
+use crate::identity::user::User;
+use crate::staff::demo;
+use crate::tree::create::{CreateTree, create};
+use crate::tree::publish::publish;
+use crate::tree::source::Source;
+
+pub const EMAIL: &str = "demo@fixpath.example";
+pub const PASSWORD: &str = "try-fixpath-now";
+
+/// Whether there was anything to do. If it was interrupted, the next run makes what is missing.
+pub async fn seed(app: &App) -> Result<bool, Error> {
+    let existing = User::find_by_email(&mut *app.db.conn().await?, EMAIL).await?;
+    let now = app.clock.now();
+    let (user, account) = match existing {
+        Some(user) => {
+            let memberships = crate::identity::membership::Membership::of_user(&mut *app.db.conn().await?, user.id).await?;
+            let Some(membership) = memberships.into_iter().next() else { return Ok(false) };
+            (user.id, membership.account_id)
+        }
+        None => {
+            let person = NewPerson {
+                email: EMAIL.to_owned(),
+                username: "demo".to_owned(),
+                password_hash: app.hasher.hash(&PASSWORD.into()).await?,
+                account_name: "Demo".to_owned(),
+                plan: &plan::ENTERPRISE,
+            };
+            let membership = app.db.transaction(async |conn| create_person(conn, now, &person).await).await?;
+            (membership.user_id, membership.account_id)
+        }
+    };
+    // Nobody is signed in: this actor exists for the length of this function.
+    let actor = Actor { user, account, role: Role::Owner, sign_in: SignInId::at(now), staff: false };
+    let mut made = false;
+    for demo in demo::trees() {
+        let by = crate::tree::tree::TreeRef::Slug(demo.slug.clone());
+        let found = crate::tree::tree::Tree::find_by(&mut *app.db.conn().await?, account, &by).await?;
+        let tree = match found {
+            Some(tree) if tree.published_version_id.is_some() => continue,
+            Some(tree) => tree,
+            None => {
+                let input = CreateTree {
+                    title: demo.title,
+                    slug: Some(demo.slug),
+                    summary: Some(demo.summary),
+                    category: Some(demo.category),
+                    tags: demo.tags,
+                    locale: None,
+                    source: Some(Source::Document(serde_json::to_value(&demo.document)?)),
+                };
+                create(app, &actor, input).await?
+            }
+        };
+        publish(app, &actor, tree.id, tree.revision, None).await?;
+        made = true;
+    }
+    Ok(made)
+}

@@ -1,0 +1,189 @@
+//! Live updates: GraphQL over server-sent events and over WebSocket, each on a real socket.
+
+use std::time::Duration;
+
+use axum::body::Body;
+use axum::http::Request;
+use futures_util::{SinkExt, StreamExt};
+use serde_json::{Value, json};
+use tokio::net::TcpStream;
+use tokio_tungstenite::tungstenite::client::IntoClientRequest;
+use tokio_tungstenite::tungstenite::{Error, Message};
+use tokio_tungstenite::{MaybeTlsStream, WebSocketStream, connect_async};
+
+use super::support::app::{ORIGIN, Server};
+use super::support::{Answer, TestApp};
+
+/// A client of graphql-transport-ws.
+pub struct Socket(WebSocketStream<MaybeTlsStream<TcpStream>>);
+
+impl Socket {
+    async fn open(server: &Server, headers: &[(&'static str, &str)]) -> Result<Self, Error> {
+        let mut request = server.url("/graphql/ws").replace("http", "ws").into_client_request().unwrap();
+        for (name, value) in headers {
+            request.headers_mut().insert(*name, value.parse().unwrap());
+        }
+        connect_async(request).await.map(|(socket, _)| Self(socket))
+    }
+
+    async fn connect(server: &Server) -> Self {
+        Self::open(server, &[("sec-websocket-protocol", "graphql-transport-ws"), ("origin", ORIGIN)]).await.unwrap()
+    }
+
+    /// Connected, and greeted with this token if it is not empty.
+    pub async fn greeted(server: &Server, token: &str) -> Self {
+        let mut socket = Self::connect(server).await;
+        let payload = if token.is_empty() { json!({}) } else { json!({ "Authorization": format!("Bearer {token}") }) };
+        socket.send(json!({ "type": "connection_init", "payload": payload })).await;
+        assert_eq!(socket.next().await, json!({ "type": "connection_ack" }));
+        socket
+    }
+
+    pub async fn send(&mut self, message: Value) {
+        self.0.send(Message::text(message.to_string())).await.unwrap();
+    }
+
+    pub async fn subscribe(&mut self, id: &str, query: &str, variables: Value) {
+        self.send(json!({ "id": id, "type": "subscribe", "payload": { "query": query, "variables": variables } })).await;
+    }
+
+    /// The next message; the server's pings are passed over.
+    pub async fn next(&mut self) -> Value {
+        loop {
+            match self.frame().await {
+                Message::Text(text) => {
+                    let message: Value = serde_json::from_str(&text).unwrap();
+                    if message["type"] != "ping" {
+                        return message;
+                    }
+                }
+                frame => panic!("no message but {frame:?}"),
+            }
+        }
+    }
+
+    /// The code that the server closes with.
+    pub async fn closed(&mut self) -> u16 {
+        loop {
+            match self.frame().await {
+                Message::Close(Some(frame)) => return frame.code.into(),
+                Message::Text(_) => {}
+                frame => panic!("no close but {frame:?}"),
+            }
+        }
+    }
+
+    async fn frame(&mut self) -> Message {
+        tokio::time::timeout(Duration::from_secs(8), self.0.next()).await.expect("a frame arrives").expect("a frame").unwrap()
+    }
+}
+
+#[tokio::test]
+async fn queries_run_over_a_socket_and_errors_come_back_by_id() {
+    let app = TestApp::new().await;
+    let mut socket = Socket::greeted(&app.serve().await, "").await;
+    socket.subscribe("one", "{ __typename }", json!({})).await;
+    let payload = json!({ "data": { "__typename": "Query" }, "extensions": { "cost": 0 } });
+    assert_eq!(socket.next().await, json!({ "id": "one", "type": "next", "payload": payload }));
+    assert_eq!(socket.next().await, json!({ "id": "one", "type": "complete" }));
+    for (query, code) in [
+        ("{", "GRAPHQL_PARSE_FAILED"),
+        ("{ nothingOfThisName }", "GRAPHQL_VALIDATION_FAILED"),
+        ("{ ...F } fragment F on Query { ...F }", "GRAPHQL_VALIDATION_FAILED"),
+    ] {
+        socket.subscribe("two", query, json!({})).await;
+        let error = socket.next().await;
+        assert_eq!((&error["type"], &error["payload"][0]["extensions"]["code"]), (&json!("error"), &json!(code)), "{query}");
+    }
+    socket.send(json!({ "type": "ping" })).await;
+    assert_eq!(socket.next().await, json!({ "type": "pong" }));
+}
+
+#[tokio::test]
+async fn a_socket_that_breaks_the_protocol_is_closed_with_its_code() {
+    let app = TestApp::new().await;
+    let server = app.serve().await;
+    let init = json!({ "type": "connection_init" });
+    for (messages, code) in [
+        (vec![json!({ "id": "1", "type": "subscribe", "payload": { "query": "{ __typename }" } })], 4401),
+        (vec![json!({ "type": "connection_init", "payload": { "Authorization": "Bearer forged" } })], 4403),
+        (vec![json!({ "type": "connection_init", "payload": { "authorization": "Basic eDp5" } })], 4403),
+        (vec![json!({ "type": "connection_init", "payload": 7 })], 4400),
+        (vec![init.clone(), init.clone()], 4429),
+        (vec![json!({ "type": "hello" })], 4400),
+        (vec![json!("hello")], 4400),
+        (vec![init.clone(), json!({ "type": "subscribe", "payload": { "query": "{ __typename }" } })], 4400),
+        (vec![init.clone(), json!({ "type": "x", "payload": "y".repeat(200_000) })], 1009),
+    ] {
+        let mut socket = Socket::connect(&server).await;
+        for message in &messages {
+            socket.send(message.clone()).await;
+        }
+        assert_eq!(socket.closed().await, code, "{}", &messages[0].to_string());
+    }
+    let mut silent = Socket::connect(&server).await;
+    assert_eq!(silent.closed().await, 4408, "no connection_init");
+}
+
+#[tokio::test]
+async fn a_socket_needs_the_right_origin_and_protocol() {
+    let app = TestApp::new().await;
+    let server = app.serve().await;
+    let protocol = ("sec-websocket-protocol", "graphql-transport-ws");
+    match Socket::open(&server, &[protocol, ("origin", "https://evil.example")]).await {
+        Err(Error::Http(response)) => assert_eq!(response.status(), 403),
+        _ => panic!("a foreign page was let in"),
+    }
+    let mut other = Socket::open(&server, &[("origin", ORIGIN)]).await.unwrap();
+    assert_eq!(other.closed().await, 4406);
+}
+
+/// What a stream of server-sent events says, as pairs of event and data.
+fn events(answer: &Answer) -> Vec<(String, String)> {
+    let text = answer.text();
+    let blocks = text.split("\n\n").filter(|block| !block.is_empty() && !block.starts_with(':'));
+    let field = |block: &str, name: &str| block.lines().find_map(|line| line.strip_prefix(name)).unwrap_or_default().trim().to_owned();
+    blocks.map(|block| (field(block, "event:"), field(block, "data:"))).collect()
+}
+
+fn event_stream(query: &str) -> Request<Body> {
+    let request = Request::post("/graphql").header("content-type", "application/json").header("accept", "text/event-stream");
+    request.body(Body::from(json!({ "query": query }).to_string())).unwrap()
+}
+
+#[tokio::test]
+async fn a_query_can_be_answered_as_events() {
+    let app = TestApp::new().await;
+    let answer = app.send(event_stream("{ __typename }")).await;
+    assert_eq!(answer.header("content-type"), "text/event-stream");
+    let payload = r#"{"data":{"__typename":"Query"},"extensions":{"cost":0}}"#.to_owned();
+    assert_eq!(events(&answer), [("next".to_owned(), payload), ("complete".to_owned(), String::new())]);
+}
+
+#[tokio::test]
+async fn an_invalid_operation_is_told_as_an_event() {
+    let app = TestApp::new().await;
+    let answer = app.send(event_stream("subscription { nothingOfThisName }")).await;
+    let [(next, data), (complete, _)] = &events(&answer)[..] else { panic!("{}", answer.text()) };
+    assert_eq!((next.as_str(), complete.as_str()), ("next", "complete"));
+    assert!(data.contains("GRAPHQL_VALIDATION_FAILED") && !data.contains("\"data\""), "{data}");
+}
+
+#[tokio::test]
+async fn a_subscription_over_plain_http_is_told_where_to_go() {
+    let answer = TestApp::new().await.anon().gql("subscription { sessionUpdated(id: \"x\") { id } }", json!({})).await;
+    assert_eq!((answer.status.as_u16(), answer.codes()), (400, vec!["GRAPHQL_VALIDATION_FAILED".to_owned()]));
+    assert!(answer.text().contains("text/event-stream"));
+}
+
+#[tokio::test]
+async fn whoever_signs_out_loses_their_socket() {
+    let (app, _, owner) = TestApp::with_owner().await;
+    let mut socket = Socket::greeted(&app.serve().await, owner.token.as_deref().unwrap()).await;
+    socket.subscribe("1", "{ viewer { user { username } } }", json!({})).await;
+    assert_eq!(socket.next().await["payload"]["data"]["viewer"]["user"]["username"], "owner");
+    assert_eq!(socket.next().await["type"], "complete");
+    let out = owner.ok("mutation { signOut(input: { everywhere: true }) { userErrors { code } } }", json!({})).await;
+    assert_eq!(out.refusals("signOut"), Vec::<String>::new());
+    assert_eq!(socket.closed().await, 4403);
+}
