@@ -56,7 +56,7 @@ pub async fn seed(app: &App) -> Result<bool, Error> {
                     locale: None,
                     source: Some(Source::Document(serde_json::to_value(&demo.document)?)),
                 };
-                create(app, &actor, input).await?
+                create(app, &actor, input).await?.0
             }
         };
         publish(app, &actor, tree.id, tree.revision, None).await?;

@@ -1,5 +1,7 @@
 //! `createTree`.
 
+use std::sync::Arc;
+
 use diesel::prelude::*;
 use diesel_async::RunQueryDsl;
 
@@ -31,7 +33,8 @@ pub struct CreateTree {
     pub source: Option<Source>,
 }
 
-pub async fn create(app: &App, actor: &Actor, input: CreateTree) -> Result<Tree, Error> {
+/// The new tree and its draft.
+pub async fn create(app: &App, actor: &Actor, input: CreateTree) -> Result<(Tree, Arc<Document>), Error> {
     actor.require(Role::Engineer)?;
     let title = attributes::title(&input.title)?;
     let wanted_slug = input.slug.as_deref().map(attributes::slug).transpose()?;
@@ -79,7 +82,7 @@ pub async fn create(app: &App, actor: &Actor, input: CreateTree) -> Result<Tree,
                 .await
                 .map_err(slug_taken)?;
             texts::write(conn, &tree, Edition::Draft, &document).await?;
-            Ok(tree)
+            Ok((tree, Arc::new(document)))
         })
         .await
 }

@@ -1,8 +1,11 @@
 //! `revertTree`: an earlier version's content becomes the draft again.
 
+use std::sync::Arc;
+
 use diesel::prelude::*;
 use diesel_async::RunQueryDsl;
 
+use super::document::Document;
 use super::stored::Stored;
 use super::texts::{self, Edition};
 use super::tree::Tree;
@@ -12,7 +15,8 @@ use crate::error::{Code, Error, Refusal};
 use crate::id::{TreeId, VersionId};
 use crate::identity::actor::{Actor, Role};
 
-pub async fn revert(app: &App, actor: &Actor, id: TreeId, revision: i32, version: VersionId) -> Result<Tree, Error> {
+/// The tree and its draft, as they are now.
+pub async fn revert(app: &App, actor: &Actor, id: TreeId, revision: i32, version: VersionId) -> Result<(Tree, Arc<Document>), Error> {
     actor.require(Role::Engineer)?;
     let now = app.clock.now();
     app.db
@@ -34,7 +38,7 @@ pub async fn revert(app: &App, actor: &Actor, id: TreeId, revision: i32, version
                 .get_result(conn)
                 .await?;
             texts::write(conn, &tree, Edition::Draft, &version.document).await?;
-            Ok(tree)
+            Ok((tree, version.document.clone()))
         })
         .await
 }

@@ -1,11 +1,14 @@
 //! `updateTree`: fields left out stay, null clears.
 
+use std::sync::Arc;
+
 use diesel::prelude::*;
 use diesel_async::RunQueryDsl;
 
 use super::attributes;
 use super::category::Category;
 use super::create::slug_taken;
+use super::document::Document;
 use super::source;
 use super::stored::Stored;
 use super::texts::{self, Edition};
@@ -30,7 +33,8 @@ pub struct UpdateTree {
     pub document: Option<serde_json::Value>,
 }
 
-pub async fn update(app: &App, actor: &Actor, input: UpdateTree) -> Result<Tree, Error> {
+/// The tree and its draft, as they are now.
+pub async fn update(app: &App, actor: &Actor, input: UpdateTree) -> Result<(Tree, Arc<Document>), Error> {
     actor.require(Role::Engineer)?;
     let title = input.title.as_deref().map(attributes::title).transpose()?;
     let slug = input.slug.as_deref().map(attributes::slug).transpose()?;
@@ -65,14 +69,15 @@ pub async fn update(app: &App, actor: &Actor, input: UpdateTree) -> Result<Tree,
                 .get_result(conn)
                 .await
                 .map_err(slug_taken)?;
-            index(app, conn, &tree).await?;
-            Ok(tree)
+            let draft = index(app, conn, &tree).await?;
+            Ok((tree, Arc::new(draft)))
         })
         .await
 }
 
 /// Titles, tags and summaries belong to both editions: a renamed tree is found by its new name everywhere.
-async fn index(app: &App, conn: &mut Conn, tree: &Tree) -> Result<(), Error> {
+/// Returns the draft.
+async fn index(app: &App, conn: &mut Conn, tree: &Tree) -> Result<Document, Error> {
     let draft = Tree::draft(conn, tree.account_id, tree.id).await?;
     texts::write(conn, tree, Edition::Draft, &draft).await?;
     let published = tree.published_version_id;
@@ -81,5 +86,5 @@ async fn index(app: &App, conn: &mut Conn, tree: &Tree) -> Result<(), Error> {
     {
         texts::write(conn, tree, Edition::Published, &version.document).await?;
     }
-    Ok(())
+    Ok(draft)
 }

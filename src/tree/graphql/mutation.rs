@@ -1,5 +1,7 @@
 //! Mutations of trees.
 
+use std::sync::Arc;
+
 use async_graphql::{Context, ID, Object, SimpleObject};
 
 use super::input::{CreateTreeInput, PublishTreeInput, RevertTreeInput, TreeRevisionInput, UpdateTreeInput};
@@ -9,6 +11,7 @@ use crate::error::Error;
 use crate::graphql::payload::{Payload, UserError, answer};
 use crate::graphql::{actor, app};
 use crate::id::{Id, TreeId, VersionId};
+use crate::tree::document::Document;
 use crate::tree::tree::Tree;
 use crate::tree::{archive, create, delete, publish, revert, update};
 
@@ -19,12 +22,12 @@ pub struct TreeMutation;
 impl TreeMutation {
     /// Makes a draft, from nothing or from any of the sources.
     async fn create_tree(&self, ctx: &Context<'_>, input: CreateTreeInput) -> Result<TreePayload, Error> {
-        answer(async { create::create(app(ctx)?, actor(ctx)?, input.try_into()?).await.map(TreePayload::from) }.await)
+        answer(async { create::create(app(ctx)?, actor(ctx)?, input.try_into()?).await.map(TreePayload::drafted) }.await)
     }
 
     /// Changes the draft or what the tree is called.
     async fn update_tree(&self, ctx: &Context<'_>, input: UpdateTreeInput) -> Result<TreePayload, Error> {
-        answer(async { update::update(app(ctx)?, actor(ctx)?, input.try_into()?).await.map(TreePayload::from) }.await)
+        answer(async { update::update(app(ctx)?, actor(ctx)?, input.try_into()?).await.map(TreePayload::drafted) }.await)
     }
 
     /// Makes a version of the draft that sessions start from; refuses a tree with errors.
@@ -46,7 +49,7 @@ impl TreeMutation {
             let (id, version) = (TreeId::decode(&input.id)?, VersionId::decode(&input.version_id)?);
             revert::revert(app(ctx)?, actor(ctx)?, id, input.revision, version).await
         };
-        answer(reverted.await.map(TreePayload::from))
+        answer(reverted.await.map(TreePayload::drafted))
     }
 
     /// Takes a tree out of use; sessions that began go on.
@@ -73,10 +76,16 @@ impl TreeMutation {
 pub struct TreePayload {
     /// The tree as it is now; null when refused.
     tree: Option<TreeObject>,
-    /// The version that was published.
+    /// The content that was made: the draft, or the version that was published.
     version: Option<TreeVersion>,
     /// Why it was refused.
     user_errors: Vec<UserError>,
+}
+
+impl TreePayload {
+    fn drafted((tree, draft): (Tree, Arc<Document>)) -> Self {
+        Self { version: Some(TreeVersion::draft(tree.clone(), draft)), ..tree.into() }
+    }
 }
 
 impl From<Tree> for TreePayload {

@@ -1,0 +1,49 @@
+# Two commands matter: `make run` and `make test`.
+
+SHELL := bash
+.SHELLFLAGS := -euo pipefail -c
+TARGET := $(or $(CARGO_TARGET_DIR),target)
+
+.PHONY: run test fmt lint licences unit judges bench vendor advisories schema clean
+
+run: ## builds, makes sure that PostgreSQL's programs are there, starts the server
+	@scripts/ensure-postgres.sh
+	@cargo build
+	@exec $(TARGET)/debug/fixpath
+
+test: lint licences unit judges ## everything that CI runs
+
+lint:
+	cargo fmt --check
+	cargo clippy --lib --bins --tests --benches -- -D warnings
+
+licences:
+	cargo deny check licenses bans sources
+
+unit:
+	@scripts/ensure-postgres.sh
+	cargo test
+
+judges: ## tools that others wrote, against a real server and in a real browser
+	cargo build
+	third_party/graphiql/vendor.sh --check
+	tests/judges/run.sh $(TARGET)/debug/fixpath
+
+bench: ## throughput, memory and start time, beside pgbench on the same machine
+	@scripts/ensure-postgres.sh
+	cargo bench --bench throughput
+
+vendor: ## GraphiQL's files again, from their lockfile
+	third_party/graphiql/vendor.sh
+
+advisories: ## known vulnerabilities; fetches a database from the network
+	cargo deny check advisories
+
+schema: ## the API as text
+	cargo run --quiet -- schema > schema.graphql
+
+fmt:
+	cargo fmt
+
+clean:
+	cargo clean
