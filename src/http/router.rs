@@ -5,16 +5,17 @@ use std::time::Duration;
 
 use axum::extract::{DefaultBodyLimit, State};
 use axum::http::header::{ACCEPT, AUTHORIZATION, CONTENT_TYPE, RETRY_AFTER, WWW_AUTHENTICATE};
-use axum::http::{HeaderValue, Method, StatusCode};
+use axum::http::{HeaderMap, HeaderValue, Method, StatusCode};
 use axum::response::{IntoResponse, Response};
 use axum::routing::get;
-use axum::{Json, Router, middleware};
+use axum::{Extension, Json, Router, middleware};
 use tokio_util::task::TaskTracker;
 use tower_http::cors::CorsLayer;
 
 use super::answer::{BAD_REQUEST, Refused};
-use super::arrival::{REQUEST_ID, observe};
+use super::arrival::{Arrival, REQUEST_ID, observe};
 use super::operation::Endpoint;
+use super::requester::Claim;
 use super::{exports, graphiql, graphql, health, live};
 use crate::app::App;
 use crate::error::Error;
@@ -41,13 +42,14 @@ pub fn with_sockets(app: App, sockets: TaskTracker) -> Result<Router, Error> {
         .with_state(endpoint.clone());
     let live = Router::new().route("/graphql/ws", get(live::upgrade)).with_state((endpoint, sockets));
     let rest = Router::new()
-        .route("/schema.graphql", get(async || crate::graphql::sdl()))
         .route("/exports/{token}", get(exports::open))
         .route("/.well-known/jwks.json", get(async |State(app): State<App>| Json(app.tokens.jwks().clone())))
+        .route("/schema.graphql", get(sdl))
         .route("/healthz", get(health::alive))
         .route("/readyz", get(health::ready))
         .route("/metrics", get(health::prometheus))
         .with_state(app.clone());
+    // The page is part of the API's own origin: nothing of it needs CORS.
     let editor = if app.config.http.graphiql { graphiql::routes() } else { Router::new() };
     Ok(graphql
         .merge(live)
@@ -56,6 +58,16 @@ pub fn with_sockets(app: App, sockets: TaskTracker) -> Result<Router, Error> {
         .fallback(not_found)
         .layer(DefaultBodyLimit::max(16 * 1024))
         .layer(middleware::from_fn_with_state(app, observe)))
+}
+
+/// The API as text: open wherever introspection is.
+async fn sdl(State(app): State<App>, Extension(arrival): Extension<Arrival>, headers: HeaderMap) -> Response {
+    let signed_in = Claim::read(&headers, arrival.address, false).resolve(&app, false, &arrival.id).await;
+    match signed_in {
+        Ok(actor) if actor.is_some() || app.config.http.graphiql => crate::graphql::sdl().into_response(),
+        Ok(_) => Refused::new(StatusCode::UNAUTHORIZED, "UNAUTHENTICATED", "sign in first").into_response(),
+        Err(refused) => refused.into_response(),
+    }
 }
 
 async fn not_found() -> Response {

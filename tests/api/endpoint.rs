@@ -191,9 +191,9 @@ async fn every_answer_has_a_request_id_and_security_headers() {
 async fn a_request_id_is_taken_from_trusted_proxies_only() {
     let app = TestApp::with(&[("TRUSTED_PROXIES", "192.0.2.0/24")]).await;
     let id = "7f3a-from.the_proxy";
-    let proxy = app.anon().from_address("192.0.2.7").header("x-request-id", id);
+    let proxy = app.anon().at_address("192.0.2.7").header("x-request-id", id);
     assert_eq!(proxy.gql("{ __typename }", json!({})).await.header("x-request-id"), id);
-    let odd = app.anon().from_address("192.0.2.7").header("x-request-id", "a b\"c");
+    let odd = app.anon().at_address("192.0.2.7").header("x-request-id", "a b\"c");
     assert_ne!(odd.gql("{ __typename }", json!({})).await.header("x-request-id"), "a b\"c");
     let stranger = app.anon().header("x-request-id", id);
     assert_ne!(stranger.gql("{ __typename }", json!({})).await.header("x-request-id"), id);

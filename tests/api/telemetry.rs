@@ -48,7 +48,7 @@ async fn a_request_is_one_line_without_address_token_or_body() {
     let app = TestApp::new().await;
     let (dispatch, telemetry) = telemetry::build(&to_files(&folder), "info").unwrap_or_else(|error| panic!("{error:?}"));
     let in_use = tracing::dispatcher::set_default(&dispatch);
-    let anon = app.anon().from_address("203.0.113.9").signed_in("a-secret-token");
+    let anon = app.anon().at_address("203.0.113.9").signed_in("a-secret-token");
     let answer = anon.gql("query Hello { __typename @include(if: true) }", json!({ "password": "a-secret-value" })).await;
     anon.gql("query Broken { nothingOfThisName }", json!({})).await;
     app.get("/nowhere").await;

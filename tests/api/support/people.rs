@@ -1,0 +1,59 @@
+//! What tests do with people: sign in, refresh, join accounts.
+
+use diesel_async::RunQueryDsl;
+use fixpath::app::App;
+use fixpath::id::{AccountId, Id, UserId};
+use fixpath::identity::requesters;
+use serde_json::{Value, json};
+use uuid::Uuid;
+
+use super::{Actor, Answer, TestApp};
+
+pub const AUTH: &str =
+    "viewer { user { id username } account { id name } role } accessToken expiresIn refreshToken userErrors { code message path }";
+
+pub async fn sign_in(actor: &Actor, login: &str, password: &str) -> Answer {
+    let query = format!("mutation($input: SignInInput!) {{ signIn(input: $input) {{ {AUTH} }} }}");
+    actor.ok(&query, json!({ "input": { "login": login, "password": password } })).await
+}
+
+pub async fn refresh(actor: &Actor, token: &str) -> Answer {
+    let query = format!("mutation($input: RefreshTokensInput) {{ refreshTokens(input: $input) {{ {AUTH} }} }}");
+    actor.ok(&query, json!({ "input": { "refreshToken": token } })).await
+}
+
+/// The name of whoever the token speaks for; null when it speaks for nobody.
+pub async fn who(actor: &Actor) -> Value {
+    actor.ok("{ viewer { user { username } } }", json!({})).await.data("viewer.user.username")
+}
+
+/// One more device of somebody who signed up: with its refresh token.
+pub async fn device(app: &TestApp, name: &str) -> (Actor, String) {
+    let anon = app.anon();
+    let answer = sign_in(&anon, name, super::app::PASSWORD).await;
+    (anon.signed_in(&answer.str("signIn.accessToken")), answer.str("signIn.refreshToken"))
+}
+
+/// Whom the actor's token speaks for.
+pub async fn ids(actor: &Actor) -> (UserId, AccountId) {
+    let answer = actor.ok("{ viewer { user { id } account { id } } }", json!({})).await;
+    (Id::decode(&answer.str("viewer.user.id")).unwrap(), Id::decode(&answer.str("viewer.account.id")).unwrap())
+}
+
+/// Makes somebody a member of another's account, behind the app's back.
+pub async fn db_join(app: &TestApp, user: UserId, account: AccountId, role: &str) {
+    let (user, account, now) = (Uuid::from(user), Uuid::from(account), app.app.clock.now().to_rfc3339());
+    app.db_execute(&format!("INSERT INTO memberships VALUES ('{account}', '{user}', '{role}', '{now}')")).await;
+}
+
+/// Changes what somebody may do, as an operation does: with an announcement in the same transaction.
+pub async fn change_announced(app: &App, user: UserId, sql: &str) {
+    let result = app
+        .db
+        .transaction(async |conn| {
+            diesel::sql_query(sql).execute(conn).await?;
+            requesters::announce_in_txn(conn, user).await
+        })
+        .await;
+    result.unwrap();
+}
