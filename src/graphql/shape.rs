@@ -21,6 +21,8 @@ pub struct FieldShape {
     /// The type it leads to, without list and non-null.
     pub ty: String,
     pub list: bool,
+    /// Whether the field may be null; then whether its items may; and so on.
+    pub nullable: Vec<bool>,
     /// A Relay connection: its page's size counts for all it holds.
     pub connection: bool,
     /// Nothing is read for it (`pageInfo`).
@@ -80,6 +82,7 @@ fn field_shape(parent: &str, field: &FieldDefinition) -> FieldShape {
     });
     FieldShape {
         list,
+        nullable: nullable(&field.ty.node),
         connection: is_connection(&ty),
         free: ty == "PageInfo",
         // The lists of a connection are counted where the connection is asked for.
@@ -98,4 +101,12 @@ fn named(ty: &Type) -> (String, bool) {
         BaseType::Named(name) => (name.to_string(), false),
         BaseType::List(inner) => (named(inner).0, true),
     }
+}
+
+fn nullable(ty: &Type) -> Vec<bool> {
+    let mut levels = vec![ty.nullable];
+    if let BaseType::List(inner) = &ty.base {
+        levels.extend(nullable(inner));
+    }
+    levels
 }

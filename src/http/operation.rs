@@ -13,9 +13,9 @@ use tracing::Instrument;
 use super::answer::{self, BAD_USER_INPUT, PARSE_FAILED, Refused, TIMEOUT, UNAUTHENTICATED, VALIDATION_FAILED, error};
 use super::arrival::{Arrival, Outcome};
 use super::limits::Sender;
-use super::metrics;
 use super::params::Params;
 use super::requester::Claim;
+use super::{metrics, nulls};
 use crate::app::App;
 use crate::graphql::guard::{self, Measure};
 use crate::graphql::loaders;
@@ -36,6 +36,8 @@ pub struct Endpoint {
 /// An operation that the guard lets through.
 pub struct Operation {
     request: Request,
+    /// Its text, for what is looked up only when something fails.
+    query: String,
     pub name: Option<String>,
     pub kind: OperationType,
     pub measure: Measure,
@@ -58,10 +60,19 @@ impl Operation {
         let (name, chosen) = choose(&document, wanted.as_deref())?;
         let kind = chosen.ty;
         let measure = guard::measure(shape, &document, chosen, &params.variables).map_err(refused)?;
-        let mut request = Request::new("").variables(params.variables);
+        let mut variables = params.variables;
+        // async-graphql forgets defaults where `@include` and `@skip` use a variable.
+        for definition in &chosen.variable_definitions {
+            if let Some(default) = definition.node.default_value.as_ref()
+                && !variables.contains_key(&definition.node.name.node)
+            {
+                variables.insert(definition.node.name.node.clone(), default.node.clone());
+            }
+        }
+        let mut request = Request::new("").variables(variables);
         request.operation_name.clone_from(&name);
         request.set_parsed_query(document);
-        Ok(Self { request, name, kind, measure })
+        Ok(Self { request, query: params.query, name, kind, measure })
     }
 
     pub fn outcome(&self) -> Outcome {
@@ -95,7 +106,7 @@ impl Operation {
 
     /// A query or a mutation.
     pub async fn execute(self, endpoint: &Endpoint, arrival: &Arrival) -> Executed {
-        let cost = self.measure.cost;
+        let finish = Finish::of(&self, endpoint, arrival);
         let span = tracing::info_span!("operation", operation = self.name, kind = %self.kind);
         let schema = endpoint.schema.clone();
         let execute = async move { tokio::time::timeout(TIME_LIMIT, schema.execute(self.request)).await }.instrument(span);
@@ -115,24 +126,51 @@ impl Operation {
             let seconds = TIME_LIMIT.as_secs();
             Executed::from_errors(vec![error(TIMEOUT, format!("the operation took longer than {seconds} s and was stopped"))])
         });
-        finish(executed, cost, arrival)
+        finish.finish(executed)
     }
 
     /// One answer, or, of a subscription, one for each event.
     pub fn answers(self, endpoint: &Endpoint, arrival: &Arrival) -> BoxStream<'static, Executed> {
-        let (endpoint, arrival, cost) = (endpoint.clone(), arrival.clone(), self.measure.cost);
+        let (endpoint, arrival) = (endpoint.clone(), arrival.clone());
         if self.kind == OperationType::Subscription {
-            endpoint.schema.execute_stream(self.request).map(move |executed| finish(executed, cost, &arrival)).boxed()
+            let finish = Finish::of(&self, &endpoint, &arrival);
+            endpoint.schema.execute_stream(self.request).map(move |executed| finish.finish(executed)).boxed()
         } else {
             stream::once(async move { self.execute(&endpoint, &arrival).await }).boxed()
         }
     }
 }
 
-fn finish(mut executed: Executed, cost: u64, arrival: &Arrival) -> Executed {
-    answer::normalise(&mut executed, &arrival.id);
-    executed.extensions.insert("cost".to_owned(), Value::from(cost));
-    executed
+/// What is done with every answer before it leaves.
+struct Finish {
+    query: String,
+    operation: Option<String>,
+    shape: Arc<Shape>,
+    cost: u64,
+    request_id: String,
+}
+
+impl Finish {
+    fn of(operation: &Operation, endpoint: &Endpoint, arrival: &Arrival) -> Self {
+        Self {
+            query: operation.query.clone(),
+            operation: operation.name.clone(),
+            shape: endpoint.shape.clone(),
+            cost: operation.measure.cost,
+            request_id: arrival.id.clone(),
+        }
+    }
+
+    fn finish(&self, mut executed: Executed) -> Executed {
+        answer::normalise(&mut executed, &self.request_id);
+        nulls::put(&mut executed, &self.query, self.operation.as_deref(), &self.shape);
+        if executed.errors.is_empty() && executed.data == Value::Null {
+            // Everything was skipped: that is an empty object, not nothing.
+            executed.data = Value::Object(Default::default());
+        }
+        executed.extensions.insert("cost".to_owned(), Value::from(self.cost));
+        executed
+    }
 }
 
 fn choose<'a>(document: &'a ExecutableDocument, wanted: Option<&str>) -> Result<(Option<String>, &'a OperationDefinition), ServerError> {

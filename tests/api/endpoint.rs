@@ -249,3 +249,28 @@ async fn a_browser_is_kept_signed_in_by_its_cookie() {
     let refreshed = app.anon().in_browser(&answer.cookie()).ok(refresh, json!({})).await;
     assert!(refreshed.data("refreshTokens.accessToken").is_string(), "{}", refreshed.text());
 }
+
+#[tokio::test]
+async fn a_variables_default_decides_what_is_included() {
+    let (_app, _, owner) = TestApp::with_owner().await;
+    let query = |default: bool| format!("query($a: Boolean = {default}) {{ viewer @include(if: $a) {{ role @skip(if: $a) staff }} }}");
+    assert_eq!(owner.ok(&query(true), json!({})).await.json()["data"], json!({ "viewer": { "staff": false } }));
+    assert_eq!(owner.ok(&query(false), json!({})).await.json()["data"], json!({}), "an empty object when all is skipped");
+    assert_eq!(owner.ok(&query(false), json!({ "a": true })).await.json()["data"], json!({ "viewer": { "staff": false } }));
+}
+
+#[tokio::test]
+async fn a_field_that_fails_leaves_its_neighbours_alone() {
+    let (app, anon, owner) = TestApp::with_owner().await;
+    let query = "{ sessions { totalCount } ...F } fragment F on Query { viewer { role } here: viewer { user { id } account { name } } }";
+    let signed_out = anon.gql(query, json!({})).await;
+    assert_eq!(signed_out.json()["data"], json!({ "sessions": null, "viewer": null, "here": null }));
+    assert_eq!(signed_out.codes(), ["UNAUTHENTICATED"]);
+    // `account` may not be null, so its viewer is.
+    app.db_execute("ALTER TABLE accounts RENAME TO hidden").await;
+    let broken = owner.gql(query, json!({})).await;
+    assert_eq!(broken.codes(), ["INTERNAL_SERVER_ERROR"]);
+    let data = broken.json()["data"].clone();
+    assert_eq!(data["viewer"], json!({ "role": "OWNER" }));
+    assert_eq!(data["here"], Value::Null);
+}

@@ -12,7 +12,7 @@ use tokio_tungstenite::tungstenite::{Error, Message};
 use tokio_tungstenite::{MaybeTlsStream, WebSocketStream, connect_async};
 
 use super::support::app::{ORIGIN, Server};
-use super::support::{Answer, TestApp};
+use super::support::{Actor, Answer, TestApp};
 
 /// A client of graphql-transport-ws.
 pub struct Socket(WebSocketStream<MaybeTlsStream<TcpStream>>);
@@ -186,4 +186,79 @@ async fn whoever_signs_out_loses_their_socket() {
     let out = owner.ok("mutation { signOut(input: { everywhere: true }) { userErrors { code } } }", json!({})).await;
     assert_eq!(out.refusals("signOut"), Vec::<String>::new());
     assert_eq!(socket.closed().await, 4403);
+}
+
+const WATCH: &str = "subscription Watch($id: ID!) { sessionUpdated(id: $id) { revision } }";
+
+/// Starts a session of a shipped tree.
+async fn session(owner: &Actor) -> String {
+    let create = "mutation($input: CreateTreeInput!) { createTree(input: $input) { tree { id revision } userErrors { message } } }";
+    let key = owner.ok("{ templates { key } }", json!({})).await.str("templates.0.key");
+    let created = owner.ok(create, json!({ "input": { "title": "Watched", "source": { "template": key } } })).await;
+    let publish = "mutation($input: PublishTreeInput!) { publishTree(input: $input) { userErrors { message } } }";
+    let (id, revision) = (created.data("createTree.tree.id"), created.data("createTree.tree.revision"));
+    let published = owner.ok(publish, json!({ "input": { "id": id, "revision": revision } })).await;
+    assert_eq!(published.data("publishTree.userErrors"), json!([]));
+    let start = "mutation($input: StartSessionInput!) { startSession(input: $input) { session { id revision } userErrors { message } } }";
+    let started = owner.ok(start, json!({ "input": { "tree": { "id": id } } })).await;
+    started.str("startSession.session.id")
+}
+
+async fn note(owner: &Actor, session: &str, revision: &Value) {
+    let note = "mutation($input: NoteSessionInput!) { noteSession(input: $input) { userErrors { message } } }";
+    let noted = owner.ok(note, json!({ "input": { "sessionId": session, "revision": revision, "note": "warm" } })).await;
+    assert_eq!(noted.data("noteSession.userErrors"), json!([]));
+}
+
+#[tokio::test]
+async fn a_socket_hears_of_each_step_and_runs_no_more_than_twenty_operations() {
+    let (app, _, owner) = TestApp::with_owner().await;
+    let id = session(&owner).await;
+    let mut socket = Socket::greeted(&app.serve().await, owner.token.as_deref().unwrap()).await;
+    socket.subscribe("watch", WATCH, json!({ "id": id })).await;
+    let revision = socket.next().await["payload"]["data"]["sessionUpdated"]["revision"].clone();
+    note(&owner, &id, &revision).await;
+    let event = socket.next().await;
+    assert_eq!(event["payload"]["data"]["sessionUpdated"]["revision"].as_i64(), revision.as_i64().map(|revision| revision + 1));
+
+    socket.send(json!({ "id": "watch", "type": "complete" })).await;
+    for number in 0..20 {
+        socket.subscribe(&number.to_string(), WATCH, json!({ "id": id })).await;
+        assert_eq!(socket.next().await["id"], number.to_string());
+    }
+    socket.subscribe("one more", WATCH, json!({ "id": id })).await;
+    let refused = socket.next().await;
+    assert_eq!((&refused["id"], &refused["type"]), (&json!("one more"), &json!("error")));
+    assert_eq!(refused["payload"][0]["message"], "at most 20 operations may run at once over one connection");
+    socket.subscribe("7", WATCH, json!({ "id": id })).await;
+    assert_eq!(socket.closed().await, 4409, "an id that is in use");
+}
+
+#[tokio::test]
+async fn strangers_cannot_watch_a_session() {
+    let (app, _, owner) = TestApp::with_owner().await;
+    let id = session(&owner).await;
+    let mut socket = Socket::greeted(&app.serve().await, "").await;
+    socket.subscribe("1", WATCH, json!({ "id": id })).await;
+    let answer = socket.next().await.to_string();
+    assert!(answer.contains("UNAUTHENTICATED") && !answer.contains("revision"), "{answer}");
+}
+
+#[tokio::test]
+async fn an_event_stream_hears_of_each_step_until_its_reader_is_signed_out() {
+    let (app, _, owner) = TestApp::with_owner().await;
+    let id = session(&owner).await;
+    let server = app.serve().await;
+    let request = reqwest::Client::new().post(server.url("/graphql")).header("accept", "text/event-stream");
+    let body = json!({ "query": WATCH, "variables": { "id": id } });
+    let mut answer = request.bearer_auth(owner.token.as_deref().unwrap()).json(&body).send().await.unwrap();
+    let first = String::from_utf8(answer.chunk().await.unwrap().unwrap().to_vec()).unwrap();
+    let data: Value = serde_json::from_str(first.lines().find_map(|line| line.strip_prefix("data: ")).unwrap()).unwrap();
+    let revision = &data["data"]["sessionUpdated"]["revision"];
+    note(&owner, &id, revision).await;
+    let second = String::from_utf8(answer.chunk().await.unwrap().unwrap().to_vec()).unwrap();
+    assert!(second.starts_with("event: next") && second.contains(&(revision.as_i64().unwrap() + 1).to_string()), "{second}");
+    owner.ok("mutation { signOut(input: { everywhere: true }) { userErrors { code } } }", json!({})).await;
+    let last = tokio::time::timeout(Duration::from_secs(5), answer.text()).await.expect("the stream ends").unwrap();
+    assert!(last.starts_with("event: complete"), "{last}");
 }
