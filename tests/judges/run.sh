@@ -44,9 +44,9 @@ failed=0
 for judge in "${judges[@]}"; do
   timeout 300 node "$judge.mjs" || failed=1
 done
-[ $failed -eq 0 ] || { echo "The last the server said:"; tail -n 40 "$work/log"; }
+[ $failed -eq 0 ] || { echo "The last the server said:"; tail -n 15 "$work/log"; }
 
-kill -TERM "$server"
+kill -TERM "$server" 2>/dev/null || true
 status=0
 wait "$server" || status=$?
 server=

@@ -22,7 +22,7 @@ graphql`
 `;
 
 graphql`
-  fragment Trees_tree on Tree @refetchable(queryName: "TreesTreeRefetchQuery") {
+  fragment Trees_tree on Tree {
     title
     status
     versions(first: 10) @connection(key: "Trees_versions") {
