@@ -5,7 +5,8 @@ use crate::support::people::{db_join, device, ids, refresh, who};
 use crate::support::{Actor, Answer, TestApp};
 
 async fn deactivate(actor: &Actor, password: Option<&str>) -> Answer {
-    let query = "mutation($input: DeactivateUserInput!) { deactivateUser(input: $input) { acknowledged userErrors { code message path } } }";
+    let query =
+        "mutation($input: DeactivateUserInput!) { deactivateUser(input: $input) { acknowledged userErrors { code message path } } }";
     actor.ok(query, json!({ "input": { "password": password } })).await
 }
 

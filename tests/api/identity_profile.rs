@@ -1,7 +1,7 @@
 use serde_json::{Value, json};
 
-use crate::support::people::sign_in;
 use crate::support::app::PASSWORD;
+use crate::support::people::sign_in;
 use crate::support::{Actor, Answer, TestApp};
 
 async fn update(actor: &Actor, input: Value) -> Answer {
@@ -18,10 +18,7 @@ async fn absent_keeps_and_null_clears() {
     assert_eq!(update(&owner, input).await.data("updateProfile.user"), stored);
     assert_eq!(update(&owner, json!({})).await.data("updateProfile.user"), stored);
     let cleared = update(&owner, json!({ "lastName": null, "avatarUrl": null })).await;
-    assert_eq!(
-        cleared.data("updateProfile.user"),
-        json!({ "username": "owner", "firstName": "Ada", "lastName": null, "avatarUrl": null })
-    );
+    assert_eq!(cleared.data("updateProfile.user"), json!({ "username": "owner", "firstName": "Ada", "lastName": null, "avatarUrl": null }));
 }
 
 #[tokio::test]

@@ -72,10 +72,8 @@ async fn addresses_and_names_are_unique_whatever_their_case() {
 async fn two_at_once_for_one_address_have_one_winner() {
     let app = TestApp::new().await;
     let (one, other) = (app.anon(), app.anon());
-    let (one, other) = tokio::join!(
-        sign_up(&one, person("same@example.com", "first")),
-        sign_up(&other, person("Same@example.com", "second"))
-    );
+    let (one, other) =
+        tokio::join!(sign_up(&one, person("same@example.com", "first")), sign_up(&other, person("Same@example.com", "second")));
     let mut refusals = [one.refusals("signUp"), other.refusals("signUp")];
     refusals.sort();
     assert_eq!(refusals, [vec![], vec!["TAKEN".to_owned()]]);
@@ -138,7 +136,8 @@ async fn what_cannot_be_stored_or_said_is_refused_with_its_field() {
 #[tokio::test]
 async fn names_and_passwords_may_be_in_any_script() {
     let app = TestApp::new().await;
-    let input = json!({ "email": "用户@例子.广告", "username": "yonghu", "password": "密码密码密码密码🔑", "accountName": "Žluťoučký kůň 🐎" });
+    let input =
+        json!({ "email": "用户@例子.广告", "username": "yonghu", "password": "密码密码密码密码🔑", "accountName": "Žluťoučký kůň 🐎" });
     let query = "mutation($input: SignUpInput!) { signUp(input: $input) { viewer { user { email } account { name } } accessToken } }";
     let answer = app.anon().ok(query, json!({ "input": input })).await;
     assert_eq!(answer.data("signUp.viewer"), json!({ "user": { "email": "用户@例子.广告" }, "account": { "name": "Žluťoučký kůň 🐎" } }));

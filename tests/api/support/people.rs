@@ -9,7 +9,8 @@ use uuid::Uuid;
 
 use super::{Actor, Answer, TestApp};
 
-pub const AUTH: &str = "viewer { user { id username } account { id name } role } accessToken expiresIn refreshToken userErrors { code message path }";
+pub const AUTH: &str =
+    "viewer { user { id username } account { id name } role } accessToken expiresIn refreshToken userErrors { code message path }";
 
 pub async fn sign_in(actor: &Actor, login: &str, password: &str) -> Answer {
     let query = format!("mutation($input: SignInInput!) {{ signIn(input: $input) {{ {AUTH} }} }}");
