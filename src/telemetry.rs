@@ -4,17 +4,18 @@ use opentelemetry::trace::TracerProvider;
 use opentelemetry_otlp::{Protocol, SpanExporter, WithExportConfig};
 use opentelemetry_sdk::Resource;
 use opentelemetry_sdk::trace::SdkTracerProvider;
-use tracing::Subscriber;
+use tracing::{Dispatch, Subscriber};
 use tracing_appender::non_blocking::WorkerGuard;
 use tracing_subscriber::filter::EnvFilter;
 use tracing_subscriber::layer::SubscriberExt;
 use tracing_subscriber::registry::LookupSpan;
-use tracing_subscriber::util::SubscriberInitExt;
 use tracing_subscriber::{Layer, fmt};
 
 use crate::config::{Config, Log, LogFormat};
 use crate::error::Error;
 
+/// Days of logs that are kept.
+const KEPT_FILES: usize = 30;
 const DEFAULT_FILTER: &str = "info,graphile_worker=warn";
 
 /// Keeps logs and traces flowing. Dropping it writes what is still held back.
@@ -32,17 +33,23 @@ impl Drop for Telemetry {
     }
 }
 
-/// To be called once, first of all. Needs a running tokio runtime if traces are exported.
+/// To be called once, first of all.
 pub fn start(config: &Config) -> Result<Telemetry, Error> {
-    let filter = EnvFilter::builder()
-        .with_default_directive(tracing::Level::INFO.into())
-        .parse_lossy(std::env::var("RUST_LOG").ok().filter(|filter| !filter.is_empty()).unwrap_or_else(|| DEFAULT_FILTER.to_owned()));
-    let (lines, file) = lines(&config.log)?;
-    let traces = config.log.otlp_endpoint.as_deref().map(exporter).transpose()?;
-    let spans = traces.as_ref().map(|traces| tracing_opentelemetry::layer().with_tracer(traces.tracer("fixpath")));
-    tracing_subscriber::registry().with(lines).with(spans).with(filter).try_init()?;
+    let filter = std::env::var("RUST_LOG").ok().filter(|filter| !filter.is_empty());
+    let (dispatch, telemetry) = build(&config.log, filter.as_deref().unwrap_or(DEFAULT_FILTER))?;
+    tracing::dispatcher::set_global_default(dispatch)?;
     log_panics();
-    Ok(Telemetry { _file: file, traces })
+    Ok(telemetry)
+}
+
+/// Where everything goes, not yet in use.
+pub fn build(log: &Log, filter: &str) -> Result<(Dispatch, Telemetry), Error> {
+    let filter = EnvFilter::builder().with_default_directive(tracing::Level::INFO.into()).parse_lossy(filter);
+    let (lines, file) = lines(log)?;
+    let traces = log.otlp_endpoint.as_deref().map(exporter).transpose()?;
+    let spans = traces.as_ref().map(|traces| tracing_opentelemetry::layer().with_tracer(traces.tracer("fixpath")));
+    let dispatch = Dispatch::new(tracing_subscriber::registry().with(lines).with(spans).with(filter));
+    Ok((dispatch, Telemetry { _file: file, traces }))
 }
 
 type Lines<S> = Box<dyn Layer<S> + Send + Sync>;
@@ -55,6 +62,7 @@ fn lines<S: Subscriber + for<'a> LookupSpan<'a>>(log: &Log) -> Result<(Lines<S>,
                 .rotation(tracing_appender::rolling::Rotation::DAILY)
                 .filename_prefix("fixpath")
                 .filename_suffix("log")
+                .max_log_files(KEPT_FILES)
                 .build(dir)?;
             let (file, guard) = tracing_appender::non_blocking(file);
             (fmt::writer::BoxMakeWriter::new(file), Some(guard), false)
@@ -70,6 +78,11 @@ fn lines<S: Subscriber + for<'a> LookupSpan<'a>>(log: &Log) -> Result<(Lines<S>,
 
 /// `endpoint` as OpenTelemetry defines it: the collector's base address, to which the path of traces is added.
 fn exporter(endpoint: &str) -> Result<SdkTracerProvider, Error> {
+    if !endpoint.starts_with("http://") {
+        return Err(Error::internal(
+            "OTEL_EXPORTER_OTLP_ENDPOINT must begin with http://: a collector beside the server takes it from there",
+        ));
+    }
     let endpoint = format!("{}/v1/traces", endpoint.trim_end_matches('/'));
     let exporter = SpanExporter::builder().with_http().with_protocol(Protocol::HttpBinary).with_endpoint(endpoint).build()?;
     let resource = Resource::builder().with_service_name("fixpath").build();

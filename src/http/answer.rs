@@ -4,7 +4,9 @@
 //! `application/graphql-response+json` and 200 under `application/json`, whose clients expect that. A refusal by HTTP itself (an
 //! origin, a content type, a rate limit …) has its own status under both.
 
-use async_graphql::{ErrorExtensionValues, Response as Executed, ServerError, Value};
+use std::collections::HashSet;
+
+use async_graphql::{ErrorExtensionValues, PathSegment, Response as Executed, ServerError, Value};
 use axum::http::header::{CONTENT_TYPE, VARY};
 use axum::http::{HeaderMap, HeaderName, HeaderValue, StatusCode};
 use axum::response::{IntoResponse, Response};
@@ -53,6 +55,7 @@ impl From<Refusal> for ServerError {
 
 /// Gives every error its code, and takes the causes of internal ones out, into the log.
 pub fn normalise(executed: &mut Executed, request_id: &str) {
+    let mut logged = HashSet::new();
     for error in &mut executed.errors {
         if code(error).is_none() {
             // async-graphql's own: before execution it is validation; within it, an argument whose value a scalar refused.
@@ -60,12 +63,22 @@ pub fn normalise(executed: &mut Executed, request_id: &str) {
             set(error, "code", code);
         }
         if code(error) == Some(INTERNAL) {
-            let cause = error.source::<InternalCause>().map(|InternalCause(cause)| cause);
-            let path: Vec<_> = error.path.iter().map(|segment| serde_json::json!(segment).to_string()).collect();
-            tracing::error!(request_id, path = path.join("."), cause = ?cause, "a resolver failed");
+            let cause = error.source::<InternalCause>().map(|InternalCause(cause)| format!("{cause:?}")).unwrap_or_default();
+            // One failed batch fails every field that waited for it, and is one line in the log.
+            if logged.insert(cause.clone()) {
+                tracing::error!(request_id, path = %path(error), cause, "a resolver failed");
+            }
             set(error, "requestId", request_id);
         }
     }
+}
+
+fn path(error: &ServerError) -> String {
+    let steps = error.path.iter().map(|segment| match segment {
+        PathSegment::Field(name) => name.clone(),
+        PathSegment::Index(index) => index.to_string(),
+    });
+    steps.collect::<Vec<_>>().join(".")
 }
 
 /// Whether nothing was executed.

@@ -258,7 +258,11 @@ impl Conversation<'_> {
         let operation = Params::from_raw(payload).and_then(|params| Operation::prepare(params, &self.endpoint.shape));
         let operation = match operation {
             Ok(operation) => operation,
-            Err(error) => return Ok(Some(error_message(&id, &[error]))),
+            Err(error) => {
+                let counted = self.endpoint.app.limits.check_request(Sender::address(self.arrival.address));
+                let error = counted.map_err(answer::Refused::rate_limited).map_or_else(|refused| refused.error, |()| error);
+                return Ok(Some(error_message(&id, &[error])));
+            }
         };
         self.serial += 1;
         let arrival = Arrival { id: format!("{}-{}", self.arrival.id, self.serial), ..self.arrival.clone() };

@@ -8,6 +8,7 @@ use async_graphql::parser::parse_query;
 use async_graphql::parser::types::{DocumentOperations, ExecutableDocument, OperationDefinition, OperationType};
 use async_graphql::{Request, Response as Executed, ServerError, Value};
 use futures_util::stream::{self, BoxStream, StreamExt};
+use tracing::Instrument;
 
 use super::answer::{self, BAD_USER_INPUT, PARSE_FAILED, Refused, TIMEOUT, UNAUTHENTICATED, VALIDATION_FAILED, error};
 use super::arrival::{Arrival, Outcome};
@@ -95,7 +96,21 @@ impl Operation {
     /// A query or a mutation.
     pub async fn execute(self, endpoint: &Endpoint, arrival: &Arrival) -> Executed {
         let cost = self.measure.cost;
-        let executed = tokio::time::timeout(TIME_LIMIT, endpoint.schema.execute(self.request)).await;
+        let span = tracing::info_span!("operation", operation = self.name, kind = %self.kind);
+        let schema = endpoint.schema.clone();
+        let execute = async move { tokio::time::timeout(TIME_LIMIT, schema.execute(self.request)).await }.instrument(span);
+        let executed = if self.kind == OperationType::Mutation {
+            // In a task of its own: a client that goes away must not stop a mutation between its commit and what follows from it.
+            match tokio::spawn(execute).await {
+                Ok(executed) => executed,
+                Err(ended) => match ended.try_into_panic() {
+                    Ok(panic) => std::panic::resume_unwind(panic),
+                    Err(_) => Ok(Executed::from_errors(vec![error(answer::INTERNAL, "the server is shutting down")])),
+                },
+            }
+        } else {
+            execute.await
+        };
         let executed = executed.unwrap_or_else(|_| {
             let seconds = TIME_LIMIT.as_secs();
             Executed::from_errors(vec![error(TIMEOUT, format!("the operation took longer than {seconds} s and was stopped"))])

@@ -191,9 +191,9 @@ async fn every_answer_has_a_request_id_and_security_headers() {
 async fn a_request_id_is_taken_from_trusted_proxies_only() {
     let app = TestApp::with(&[("TRUSTED_PROXIES", "192.0.2.0/24")]).await;
     let id = "7f3a-from.the_proxy";
-    let proxy = app.anon().from_address("192.0.2.7").header("x-request-id", id);
+    let proxy = app.anon().at_address("192.0.2.7").header("x-request-id", id);
     assert_eq!(proxy.gql("{ __typename }", json!({})).await.header("x-request-id"), id);
-    let odd = app.anon().from_address("192.0.2.7").header("x-request-id", "a b\"c");
+    let odd = app.anon().at_address("192.0.2.7").header("x-request-id", "a b\"c");
     assert_ne!(odd.gql("{ __typename }", json!({})).await.header("x-request-id"), "a b\"c");
     let stranger = app.anon().header("x-request-id", id);
     assert_ne!(stranger.gql("{ __typename }", json!({})).await.header("x-request-id"), id);
@@ -222,4 +222,30 @@ async fn introspection_is_open_only_where_graphiql_is() {
     let answer = closed.anon().gql(query, json!({})).await;
     assert_eq!((answer.status, answer.codes()), (StatusCode::UNAUTHORIZED, vec!["UNAUTHENTICATED".to_owned()]));
     assert!(!has_data(&answer));
+}
+
+#[tokio::test]
+async fn signed_in_people_may_send_two_megabytes() {
+    let (app, _, owner) = TestApp::with_owner().await;
+    let query = "query($a: Boolean = true) { viewer @include(if: $a) { role } }";
+    let body = |bytes: usize| json!({ "query": query, "variables": { "unused": "x".repeat(bytes) } });
+    assert_eq!(owner.post(body(1_900_000)).await.str("viewer.role"), "OWNER");
+    let refused = owner.post(body(2_200_000)).await;
+    assert_eq!(refused.status, StatusCode::PAYLOAD_TOO_LARGE);
+    assert_eq!(refused.json()["errors"][0]["message"], "the body is longer than 2048 KiB");
+    assert_eq!(app.anon().post(body(200_000)).await.status, StatusCode::PAYLOAD_TOO_LARGE);
+}
+
+#[tokio::test]
+async fn a_browser_is_kept_signed_in_by_its_cookie() {
+    let (app, _, _owner) = TestApp::with_owner().await;
+    let query = "mutation($input: SignInInput!) { signIn(input: $input) { refreshToken userErrors { code } } }";
+    let input = json!({ "login": "owner", "password": super::support::app::PASSWORD });
+    let answer = app.anon().in_browser("").ok(query, json!({ "input": input })).await;
+    assert_eq!(answer.data("signIn"), json!({ "refreshToken": null, "userErrors": [] }));
+    let set = answer.header("set-cookie");
+    assert!(set.starts_with("fixpath_refresh=") && set.contains("HttpOnly") && set.contains("SameSite=Lax"), "{set}");
+    let refresh = "mutation { refreshTokens(input: {}) { accessToken userErrors { code } } }";
+    let refreshed = app.anon().in_browser(&answer.cookie()).ok(refresh, json!({})).await;
+    assert!(refreshed.data("refreshTokens.accessToken").is_string(), "{}", refreshed.text());
 }

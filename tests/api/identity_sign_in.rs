@@ -83,7 +83,7 @@ async fn an_address_can_try_five_logins_a_minute() {
 async fn devices_are_listed_with_where_they_are() {
     let (app, _, owner) = TestApp::with_owner().await;
     app.advance(TimeDelta::minutes(1));
-    let phone = app.anon().from_address("2001:db8::7").header("user-agent", "Phone 1.0");
+    let phone = app.anon().at_address("2001:db8::7").header("user-agent", "Phone 1.0");
     sign_in(&phone, "owner", PASSWORD).await;
     let answer = owner.ok("{ viewer { signIns { current userAgent ipAddress createdAt lastUsedAt } } }", json!({})).await;
     assert_eq!(

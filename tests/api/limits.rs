@@ -43,24 +43,24 @@ async fn each_address_counts_by_itself_and_a_household_as_one() {
     let app = TestApp::with(&[("RATE_LIMIT_PER_MINUTE", "50")]).await;
     assert_eq!(answered(&app.anon()).await, 10);
     assert_eq!(answered(&app.anon()).await, 10, "another address");
-    let home = app.anon().from_address("2001:db8:1:2::1");
+    let home = app.anon().at_address("2001:db8:1:2::1");
     assert_eq!(answered(&home).await, 10);
-    assert_eq!(answered(&home.from_address("2001:db8:1:2:ffff::9")).await, 0, "the same /64");
-    assert_eq!(answered(&home.from_address("2001:db8:1:3::1")).await, 10, "the next /64");
-    let mapped = app.anon().from_address("::ffff:198.51.100.1");
+    assert_eq!(answered(&home.at_address("2001:db8:1:2:ffff::9")).await, 0, "the same /64");
+    assert_eq!(answered(&home.at_address("2001:db8:1:3::1")).await, 10, "the next /64");
+    let mapped = app.anon().at_address("::ffff:198.51.100.1");
     assert_eq!(answered(&mapped).await, 10);
-    assert_eq!(answered(&mapped.from_address("198.51.100.1")).await, 0, "IPv4 in the clothes of IPv6");
+    assert_eq!(answered(&mapped.at_address("198.51.100.1")).await, 0, "IPv4 in the clothes of IPv6");
 }
 
 #[tokio::test]
 async fn a_forwarded_address_counts_only_behind_trusted_proxies() {
     let app = TestApp::with(&[("RATE_LIMIT_PER_MINUTE", "50"), ("TRUSTED_PROXIES", "192.0.2.0/24, 2001:db8:ffff::/48")]).await;
-    let proxy = app.anon().from_address("192.0.2.1");
+    let proxy = app.anon().at_address("192.0.2.1");
     let one = proxy.header("x-forwarded-for", "203.0.113.1");
     assert_eq!(answered(&one).await, 10);
     assert_eq!(answered(&proxy.header("x-forwarded-for", "203.0.113.2")).await, 10, "another client of the proxy");
     assert_eq!(answered(&proxy.header("x-forwarded-for", "9.9.9.9, 203.0.113.1, 192.0.2.9")).await, 0, "the rightmost that is no proxy");
-    assert_eq!(answered(&app.anon().from_address("203.0.113.1")).await, 0, "the same client, without a proxy");
+    assert_eq!(answered(&app.anon().at_address("203.0.113.1")).await, 0, "the same client, without a proxy");
     let liar = app.anon();
     assert_eq!(answered(&liar.header("x-forwarded-for", "203.0.113.77")).await, 10);
     assert_eq!(answered(&liar.header("x-forwarded-for", "203.0.113.78")).await, 0, "who is no proxy cannot choose an address");
@@ -111,4 +111,28 @@ fn only_so_many_operation_names_get_numbers_of_their_own() {
     let names = Names::new(2);
     assert_eq!(["A", "B", "C", "A"].map(|name| names.label(name)), ["A", "B", "other", "A"]);
     assert_eq!(Names::new(2).label(&"x".repeat(61)), "other");
+}
+
+#[tokio::test]
+async fn signed_in_people_have_the_whole_limit_wherever_they_are() {
+    let app = TestApp::with(&[("RATE_LIMIT_PER_MINUTE", "50")]).await;
+    let owner = app.sign_up("owner").await;
+    let me = "{ viewer { role } }";
+    for count in 0..50 {
+        let from = owner.at_address(&format!("198.51.100.{count}"));
+        assert_eq!(from.ok(me, json!({})).await.str("viewer.role"), "OWNER");
+    }
+    assert_eq!(owner.gql(me, json!({})).await.codes(), ["RATE_LIMITED"]);
+    let other = app.sign_up("other").await;
+    other.ok(me, json!({})).await;
+}
+
+#[tokio::test]
+async fn what_never_becomes_an_operation_counts_too() {
+    let app = TestApp::with(&[("RATE_LIMIT_PER_MINUTE", "50")]).await;
+    let anon = app.anon();
+    for _ in 0..10 {
+        assert_eq!(anon.gql("{", json!({})).await.codes(), ["GRAPHQL_PARSE_FAILED"]);
+    }
+    assert_eq!(anon.gql("{", json!({})).await.codes(), ["RATE_LIMITED"]);
 }

@@ -21,6 +21,7 @@ mod session_report;
 mod session_state;
 mod shutdown;
 mod support;
+mod telemetry;
 mod tree_diff;
 mod tree_expression;
 mod tree_formats;

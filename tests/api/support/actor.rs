@@ -31,7 +31,7 @@ impl Actor {
         Self { token: Some(token.to_owned()), ..self.clone() }
     }
 
-    pub fn from_address(&self, address: &str) -> Self {
+    pub fn at_address(&self, address: &str) -> Self {
         Self { address: address.parse().unwrap(), ..self.clone() }
     }
 

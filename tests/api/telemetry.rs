@@ -1,0 +1,142 @@
+//! What is written down about requests, and what never is.
+
+use std::io::{Read, Write};
+use std::net::TcpListener;
+use std::path::PathBuf;
+
+use axum::extract::ConnectInfo;
+use axum::http::Request;
+use axum::routing::get;
+use axum::{Router, body::Body, middleware};
+use fixpath::config::{Log, LogFormat};
+use fixpath::http::arrival::observe;
+use fixpath::telemetry;
+use serde_json::{Value, json};
+
+use super::support::TestApp;
+
+/// A folder for log files that is gone when the test ends.
+struct Folder(PathBuf);
+
+impl Folder {
+    fn new(name: &str) -> Self {
+        let folder = std::env::temp_dir().join(format!("fixpath-log-{}-{name}", std::process::id()));
+        std::fs::create_dir_all(&folder).unwrap();
+        Self(folder)
+    }
+
+    /// The lines of all files.
+    fn lines(&self) -> Vec<Value> {
+        let files = std::fs::read_dir(&self.0).unwrap().map(|entry| std::fs::read_to_string(entry.unwrap().path()).unwrap());
+        files.flat_map(|text| text.lines().map(|line| serde_json::from_str(line).unwrap()).collect::<Vec<_>>()).collect()
+    }
+}
+
+impl Drop for Folder {
+    fn drop(&mut self) {
+        std::fs::remove_dir_all(&self.0).ok();
+    }
+}
+
+fn to_files(folder: &Folder) -> Log {
+    Log { format: LogFormat::Json, dir: Some(folder.0.clone()), otlp_endpoint: None }
+}
+
+#[tokio::test]
+async fn a_request_is_one_line_without_address_token_or_body() {
+    let folder = Folder::new("requests");
+    let app = TestApp::new().await;
+    let (dispatch, telemetry) = telemetry::build(&to_files(&folder), "info").unwrap_or_else(|error| panic!("{error:?}"));
+    let in_use = tracing::dispatcher::set_default(&dispatch);
+    let anon = app.anon().at_address("203.0.113.9").signed_in("a-secret-token");
+    let answer = anon.gql("query Hello { __typename @include(if: true) }", json!({ "password": "a-secret-value" })).await;
+    anon.gql("query Broken { nothingOfThisName }", json!({})).await;
+    app.get("/nowhere").await;
+    drop((in_use, dispatch, telemetry));
+    let lines: Vec<_> = folder.lines().into_iter().filter(|line| line["message"] != "live updates are interrupted").collect();
+    let operations: Vec<_> = lines.iter().filter(|line| line["message"] == "operation").collect();
+    assert_eq!(operations.len(), 2, "{lines:?}");
+    let hello = operations[0];
+    let expected =
+        [("operation", json!("Hello")), ("kind", json!("query")), ("status", json!(200)), ("outcome", json!("ok")), ("cost", json!(0))];
+    for (field, value) in expected {
+        assert_eq!(hello[field], value, "{hello}");
+    }
+    assert!(hello["milliseconds"].is_f64());
+    assert_eq!(hello["span"]["request_id"], answer.header("x-request-id"));
+    assert_eq!(operations[1]["outcome"], "GRAPHQL_VALIDATION_FAILED");
+    assert_eq!(lines.iter().filter(|line| line["message"] == "request" && line["path"] == "/nowhere").count(), 1);
+    let text = lines.iter().map(Value::to_string).collect::<String>();
+    for secret in ["203.0.113.9", "a-secret-token", "a-secret-value", "nothingOfThisName"] {
+        assert!(!text.contains(secret), "{secret} is in the log");
+    }
+}
+
+#[tokio::test]
+async fn a_cause_is_logged_once_and_never_sent() {
+    let folder = Folder::new("cause");
+    let app = TestApp::new().await;
+    app.db_execute("ALTER TABLE categories RENAME TO hidden").await;
+    let (dispatch, telemetry) = telemetry::build(&to_files(&folder), "info").unwrap_or_else(|error| panic!("{error:?}"));
+    let in_use = tracing::dispatcher::set_default(&dispatch);
+    let answer = app.anon().gql("{ categories { slug } again: categories { slug } }", json!({})).await;
+    drop((in_use, dispatch, telemetry));
+    assert_eq!((answer.status.as_u16(), answer.codes()), (200, vec!["INTERNAL_SERVER_ERROR".to_owned(); 2]));
+    assert_eq!(answer.json()["data"], json!({ "categories": null, "again": null }));
+    let error = &answer.json()["errors"][0];
+    assert_eq!(error["extensions"]["requestId"], answer.header("x-request-id"));
+    assert!(!answer.text().contains("relation"), "the driver's text: {}", answer.text());
+    let causes: Vec<_> = folder.lines().into_iter().filter(|line| line["message"] == "a resolver failed").collect();
+    assert_eq!(causes.len(), 1, "{causes:?}");
+    assert_eq!(causes[0]["request_id"], answer.header("x-request-id"));
+    assert!(causes[0]["cause"].as_str().unwrap().contains("categories"));
+}
+
+#[tokio::test]
+async fn a_panic_is_answered_with_a_request_id() {
+    let app = TestApp::new().await;
+    let router: Router = Router::new()
+        .route("/", get(async || -> &'static str { panic!("on purpose") }))
+        .layer(middleware::from_fn_with_state(app.app.clone(), observe));
+    let mut request = Request::get("/").body(Body::empty()).unwrap();
+    request.extensions_mut().insert(ConnectInfo(std::net::SocketAddr::from(([127, 0, 0, 1], 1))));
+    let answer = super::support::Answer::read(tower::ServiceExt::oneshot(router, request).await.unwrap()).await;
+    assert_eq!((answer.status.as_u16(), answer.codes()), (500, vec!["INTERNAL_SERVER_ERROR".to_owned()]));
+    assert_eq!(answer.json()["errors"][0]["extensions"]["requestId"], answer.header("x-request-id"));
+    assert!(!answer.text().contains("on purpose"));
+}
+
+/// A collector that answers one request and tells its head.
+fn collector() -> (String, std::thread::JoinHandle<String>) {
+    let listener = TcpListener::bind("127.0.0.1:0").unwrap();
+    let address = format!("http://{}", listener.local_addr().unwrap());
+    let request = std::thread::spawn(move || {
+        let (mut stream, _) = listener.accept().unwrap();
+        let mut bytes = [0; 65_536];
+        let length = stream.read(&mut bytes).unwrap();
+        stream.write_all(b"HTTP/1.1 200 OK\r\ncontent-length: 0\r\n\r\n").unwrap();
+        String::from_utf8_lossy(&bytes[..length]).into_owned()
+    });
+    (address, request)
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn spans_go_to_the_collector() {
+    let (endpoint, request) = collector();
+    let app = TestApp::new().await;
+    let log = Log { format: LogFormat::Pretty, dir: None, otlp_endpoint: Some(endpoint) };
+    let (dispatch, telemetry) = telemetry::build(&log, "info").unwrap_or_else(|error| panic!("{error:?}"));
+    let in_use = tracing::dispatcher::set_default(&dispatch);
+    app.anon().gql("query Traced { __typename }", json!({})).await;
+    drop(in_use);
+    tokio::task::spawn_blocking(move || drop((dispatch, telemetry))).await.unwrap();
+    let request = tokio::task::spawn_blocking(move || request.join().unwrap()).await.unwrap();
+    assert!(request.starts_with("POST /v1/traces HTTP/1.1"), "{request}");
+}
+
+#[test]
+fn a_collector_over_https_is_refused_with_a_sentence() {
+    let log = Log { format: LogFormat::Pretty, dir: None, otlp_endpoint: Some("https://collector.example".into()) };
+    let error = telemetry::build(&log, "info").err().unwrap();
+    assert!(format!("{error:?}").contains("OTEL_EXPORTER_OTLP_ENDPOINT must begin with http://"));
+}
