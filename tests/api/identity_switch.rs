@@ -16,6 +16,7 @@ async fn a_device_speaks_for_one_account_at_a_time() {
     let (phone, before) = device(&app, "owner").await;
     let host = app.sign_up("host").await;
     let ((owner, home), (_, away)) = (ids(&phone).await, ids(&host).await);
+    app.advance(TimeDelta::seconds(1));
     db_join(&app, owner, away, "engineer").await;
 
     let switched = switch(&phone, &away.encode()).await;
