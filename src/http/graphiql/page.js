@@ -1,7 +1,8 @@
 "use strict";
 
+// The query has no name: GraphiQL would go on asking for that name after another query without one is pasted over it.
 const DEFAULT_QUERY = `# Run this with the play button or Ctrl+Enter. It works signed out, too: viewer is null then.
-query WhoAmI {
+{
   __typename
   viewer {
     user { username }

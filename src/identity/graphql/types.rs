@@ -190,11 +190,11 @@ impl AccountObject {
     async fn members(
         &self,
         ctx: &Context<'_>,
-        #[graphql(default = 20, desc = "How many, at most 100.")] first: i32,
+        #[graphql(default = 20, desc = "How many, at most 100.")] first: Option<i32>,
         #[graphql(desc = "Begin after this cursor.")] after: Option<String>,
     ) -> Result<Option<Connection<Cursor, MembershipObject, MembersTotal, EmptyFields>>, Error> {
         const ORDER: &str = "members by joining";
-        let page = PageArgs::forward(Some(first), after).page::<membership::Position>(ORDER)?;
+        let page = PageArgs::forward(first, after).page::<membership::Position>(ORDER)?;
         if !self.is_viewers() {
             return Ok(None);
         }
