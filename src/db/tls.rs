@@ -19,6 +19,11 @@ use tokio_postgres::config::SslMode;
 use tokio_postgres::tls::MakeTlsConnect;
 use tokio_postgres_rustls::MakeRustlsConnect;
 
+/// How alike two words must be for a search to take one for a misspelling of the other (0 to 1).
+const SIMILARITY: f32 = 0.45;
+
+/// Every connection is set up alike: messages in one language (a deadlock is recognised by its text), times in one zone, costs as on
+/// solid-state disks (else the planner prefers reading a whole table to an index), and what counts as a typo.
 #[derive(Clone)]
 pub struct Target {
     config: tokio_postgres::Config,
@@ -55,9 +60,8 @@ impl Target {
         if config.get_application_name().is_none() {
             config.application_name("fixpath");
         }
-        // Messages in one language: a deadlock is recognised by its text. Times in one zone.
-        let pinned = "-c lc_messages=C -c timezone=UTC";
-        let wanted = config.get_options().map(|own| format!("{own} {pinned}")).unwrap_or_else(|| pinned.to_owned());
+        let pinned = format!("-c lc_messages=C -c timezone=UTC -c random_page_cost=1.1 -c pg_trgm.word_similarity_threshold={SIMILARITY}");
+        let wanted = config.get_options().map(|own| format!("{own} {pinned}")).unwrap_or(pinned);
         config.options(wanted);
         Ok(Self { config, tls: Arc::new(client_config(verify, options.root_cert)?) })
     }

@@ -18,7 +18,7 @@ use super::requester::Claim;
 use super::{metrics, nulls};
 use crate::app::App;
 use crate::graphql::guard::{self, Measure};
-use crate::graphql::loaders;
+use crate::graphql::loaders::{self, Batches};
 use crate::graphql::shape::Shape;
 use crate::graphql::{FixpathSchema, query_text};
 use crate::identity::actor::Actor;
@@ -41,6 +41,7 @@ pub struct Operation {
     pub name: Option<String>,
     pub kind: OperationType,
     pub measure: Measure,
+    batches: Batches,
 }
 
 impl Operation {
@@ -72,7 +73,7 @@ impl Operation {
         let mut request = Request::new("").variables(variables);
         request.operation_name.clone_from(&name);
         request.set_parsed_query(document);
-        Ok(Self { request, query: params.query, name, kind, measure })
+        Ok(Self { request, query: params.query, name, kind, measure, batches: Batches::default() })
     }
 
     pub fn outcome(&self) -> Outcome {
@@ -100,7 +101,7 @@ impl Operation {
         let mut requester = claim.requester.clone();
         requester.actor = actor;
         self.request.data.insert(requester);
-        loaders::attach(&mut self.request.data, app, actor.as_ref());
+        self.batches = loaders::attach(&mut self.request.data, app, actor.as_ref());
         Ok(actor)
     }
 
@@ -109,7 +110,8 @@ impl Operation {
         let finish = Finish::of(&self, endpoint, arrival);
         let span = tracing::info_span!("operation", operation = self.name, kind = %self.kind);
         let schema = endpoint.schema.clone();
-        let execute = async move { tokio::time::timeout(TIME_LIMIT, schema.execute(self.request)).await }.instrument(span);
+        let execute =
+            async move { tokio::time::timeout(TIME_LIMIT, self.batches.run(schema.execute(self.request))).await }.instrument(span);
         let executed = if self.kind == OperationType::Mutation {
             // In a task of its own: a client that goes away must not stop a mutation between its commit and what follows from it.
             match tokio::spawn(execute).await {
@@ -134,7 +136,8 @@ impl Operation {
         let (endpoint, arrival) = (endpoint.clone(), arrival.clone());
         if self.kind == OperationType::Subscription {
             let finish = Finish::of(&self, &endpoint, &arrival);
-            endpoint.schema.execute_stream(self.request).map(move |executed| finish.finish(executed)).boxed()
+            let events = endpoint.schema.execute_stream(self.request).boxed();
+            self.batches.run_stream(events).map(move |executed| finish.finish(executed)).boxed()
         } else {
             stream::once(async move { self.execute(&endpoint, &arrival).await }).boxed()
         }

@@ -46,11 +46,9 @@ pub fn order(query: &str) -> String {
 const MAX_QUERY: usize = 200;
 /// Texts that are ranked, at most: beyond it a word is so common that rank says little.
 const CANDIDATES: i64 = 1000;
-/// How alike two words must be to count as a typo of one another (0 to 1).
-const SIMILARITY: f32 = 0.45;
 
 /// Two ways to match, each by its own index: words (the last one as a prefix), and likeness. A match by words counts for more than
-/// any likeness. The trigram operator's threshold is a setting, made for this transaction alone.
+/// any likeness. (How alike words must be for `%>` is set on each connection: `db/tls.rs`.)
 const SEARCH: &str = "
 WITH matched AS (
     (SELECT tree_id, node_key, heading, body, 1 + ts_rank(search, to_tsquery('simple', $3))::float8 AS score
@@ -84,8 +82,6 @@ pub async fn search(conn: &mut Conn, actor: &Actor, query: &str, args: PageArgs)
     }
     let edition = if actor.role >= Role::Engineer { Edition::Draft } else { Edition::Published };
     let (score, tree) = page.after.as_ref().map(|Position(score, tree)| (*score, *tree)).unzip();
-    // A setting of the connection, which the pool may hand to anybody; every search sets it to the same value.
-    diesel::select(set_similarity("pg_trgm.word_similarity_threshold", SIMILARITY.to_string(), false)).execute(conn).await?;
     let hits = Cached(
         diesel::sql_query(SEARCH)
             .bind::<Uuid, _>(actor.account)
@@ -110,9 +106,4 @@ fn words(query: &str) -> Vec<String> {
 /// All words, each of which may go on: people search while they type.
 fn prefix_query(words: &[String]) -> String {
     words.iter().map(|word| format!("{word}:*")).collect::<Vec<_>>().join(" & ")
-}
-
-diesel::define_sql_function! {
-    #[sql_name = "set_config"]
-    fn set_similarity(name: Text, value: Text, local: diesel::sql_types::Bool) -> Text;
 }

@@ -13,14 +13,14 @@ use crate::id::AccountId;
 use crate::identity::actor::Actor;
 
 pub mod account;
+mod batches;
 pub mod category;
 pub mod draft;
 pub mod tree;
 pub mod user;
 pub mod version;
 
-/// Batches form while fields of one level are resolved; waiting longer would only add to the answer's time.
-const DELAY: Duration = Duration::ZERO;
+pub use batches::Batches;
 
 pub struct Loaders {
     pub categories: DataLoader<category::Categories, NoCache>,
@@ -31,12 +31,12 @@ pub struct Loaders {
 
 impl Loaders {
     /// For requests that speak for an account; everything that is loaded belongs to it.
-    pub fn new(app: &App, account: AccountId) -> Self {
+    fn new(app: &App, account: AccountId, batches: &Batches) -> Self {
         Self {
-            categories: batched(category::Categories(app.clone())),
-            drafts: batched(draft::Drafts(app.clone(), account)),
-            trees: batched(tree::Trees(app.clone(), account)),
-            versions: batched(version::PublishedVersions(app.clone(), account)),
+            categories: batched(batches, category::Categories(app.clone())),
+            drafts: batched(batches, draft::Drafts(app.clone(), account)),
+            trees: batched(batches, tree::Trees(app.clone(), account)),
+            versions: batched(batches, version::PublishedVersions(app.clone(), account)),
         }
     }
 }
@@ -47,18 +47,22 @@ pub struct People {
     pub users: DataLoader<user::Users, NoCache>,
 }
 
-/// Puts fresh loaders into a request's data.
-pub fn attach(data: &mut Data, app: &App, actor: Option<&Actor>) {
+/// Puts fresh loaders into a request's data. Whoever runs the request runs what they return with it.
+pub fn attach(data: &mut Data, app: &App, actor: Option<&Actor>) -> Batches {
+    let batches = Batches::default();
     let account = actor.map(|actor| actor.account);
-    let people = People { accounts: batched(account::Accounts(app.clone())), users: batched(user::Users(app.clone(), account)) };
+    let people =
+        People { accounts: batched(&batches, account::Accounts(app.clone())), users: batched(&batches, user::Users(app.clone(), account)) };
     data.insert(people);
     if let Some(account) = account {
-        data.insert(Loaders::new(app, account));
+        data.insert(Loaders::new(app, account, &batches));
     }
+    batches
 }
 
-fn batched<L>(loader: L) -> DataLoader<L, NoCache> {
-    DataLoader::new(loader, tokio::spawn).delay(DELAY)
+fn batched<L>(batches: &Batches, loader: L) -> DataLoader<L, NoCache> {
+    let batches = batches.clone();
+    DataLoader::new(loader, move |batch| batches.add(batch)).delay(Duration::ZERO)
 }
 
 /// The loaders of a signed-in request.

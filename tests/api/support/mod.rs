@@ -6,6 +6,7 @@ pub mod database;
 pub mod documents;
 pub mod people;
 pub mod sessions;
+pub mod trees;
 
 pub use actor::{Actor, Answer};
 pub use app::TestApp;

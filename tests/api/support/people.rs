@@ -57,3 +57,13 @@ pub async fn change_announced(app: &App, user: UserId, sql: &str) {
         .await;
     result.unwrap();
 }
+
+/// Somebody who works for the owner's account in this role, signed in there.
+pub async fn colleague(app: &TestApp, owner: &Actor, name: &str, role: &str) -> Actor {
+    let person = app.sign_up(name).await;
+    let ((user, _), (_, account)) = (ids(&person).await, ids(owner).await);
+    db_join(app, user, account, role).await;
+    let switch = "mutation($account: ID!) { switchAccount(input: { accountId: $account }) { accessToken userErrors { message } } }";
+    let answer = person.ok(switch, json!({ "account": account.encode() })).await;
+    person.signed_in(&answer.str("switchAccount.accessToken"))
+}

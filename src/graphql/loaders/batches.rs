@@ -1,0 +1,60 @@
+//! Runs batches in the request's own task, when everything that could ask has asked.
+//!
+//! A data loader hands over a batch as soon as one field asks, and trusts in a pause to collect the others: a short one makes more
+//! statements, a long one makes answers late. Here no pause is needed. The fields of one level are resolved in one go of the
+//! request's task; only when that task can do no more are the batches looked at, and then they are complete.
+
+use std::future::Future;
+use std::pin::pin;
+use std::sync::{Arc, Mutex, PoisonError};
+use std::task::{Context, Poll};
+
+use futures_util::future::BoxFuture;
+use futures_util::stream::{self, FuturesUnordered};
+use futures_util::{Stream, StreamExt};
+
+/// Batches that wait to be run.
+#[derive(Clone, Default)]
+pub struct Batches(Arc<Mutex<Vec<BoxFuture<'static, ()>>>>);
+
+impl Batches {
+    pub fn add(&self, batch: BoxFuture<'static, ()>) {
+        self.0.lock().unwrap_or_else(PoisonError::into_inner).push(batch);
+    }
+
+    fn take(&self) -> Vec<BoxFuture<'static, ()>> {
+        std::mem::take(&mut *self.0.lock().unwrap_or_else(PoisonError::into_inner))
+    }
+
+    /// Runs a request, and its batches beside it.
+    pub async fn run<F: Future>(self, request: F) -> F::Output {
+        let mut request = pin!(request);
+        let mut running = FuturesUnordered::new();
+        std::future::poll_fn(|context| self.poll(&mut running, context, |context| request.as_mut().poll(context))).await
+    }
+
+    /// The same for a subscription, whose events are so many requests.
+    pub fn run_stream<S: Stream + Send + Unpin + 'static>(self, mut events: S) -> impl Stream<Item = S::Item> + Send {
+        let mut running = FuturesUnordered::new();
+        stream::poll_fn(move |context| self.poll(&mut running, context, |context| events.poll_next_unpin(context)))
+    }
+
+    fn poll<T>(
+        &self,
+        running: &mut FuturesUnordered<BoxFuture<'static, ()>>,
+        context: &mut Context<'_>,
+        mut request: impl FnMut(&mut Context<'_>) -> Poll<T>,
+    ) -> Poll<T> {
+        loop {
+            if let Poll::Ready(done) = request(context) {
+                return Poll::Ready(done);
+            }
+            running.extend(self.take());
+            // A batch that ended lets fields go on, which may ask for more.
+            match running.poll_next_unpin(context) {
+                Poll::Ready(Some(())) => {}
+                Poll::Ready(None) | Poll::Pending => return Poll::Pending,
+            }
+        }
+    }
+}
