@@ -245,7 +245,7 @@ impl Variables<'_> {
             allowed_origins,
             trusted_proxies,
             graphiql: self.one_of("GRAPHIQL", development, &[("on", true), ("off", false)])?,
-            rate_limit_per_minute: self.number("RATE_LIMIT_PER_MINUTE", 300, 5, 1_000_000)?,
+            rate_limit_per_minute: self.number("RATE_LIMIT_PER_MINUTE", 300, 5, 100_000_000)?,
         })
     }
 }
