@@ -7,6 +7,7 @@ use axum::body::Body;
 use axum::extract::ConnectInfo;
 use axum::http::header::{ACCEPT, AUTHORIZATION, CONTENT_TYPE, COOKIE, ORIGIN, SET_COOKIE};
 use axum::http::{HeaderMap, HeaderName, HeaderValue, Request, Response, StatusCode};
+use futures_util::StreamExt;
 use serde_json::{Value, json};
 use tower::ServiceExt;
 
@@ -63,6 +64,27 @@ impl Actor {
         let answer = self.gql(query, variables).await;
         assert_eq!(answer.codes(), Vec::<String>::new(), "{}", pretty(&answer.json()));
         answer
+    }
+
+    /// The first event of a subscription, over server-sent events; a refusal is the answer itself.
+    pub async fn first_event(&self, query: &str) -> Answer {
+        let mut request = Request::post("/graphql").header(CONTENT_TYPE, "application/json").header(ACCEPT, "text/event-stream");
+        if let Some(token) = &self.token {
+            request = request.header(AUTHORIZATION, format!("Bearer {token}"));
+        }
+        let mut request = request.body(Body::from(json!({ "query": query }).to_string())).unwrap();
+        request.extensions_mut().insert(ConnectInfo(SocketAddr::new(self.address, 4000)));
+        let response = self.router.clone().oneshot(request).await.unwrap();
+        let (status, headers) = (response.status(), response.headers().clone());
+        let mut stream = response.into_body().into_data_stream();
+        let mut text = String::new();
+        while let Some(Ok(piece)) = stream.next().await {
+            text += &String::from_utf8_lossy(&piece);
+            if let Some(data) = text.lines().find_map(|line| line.strip_prefix("data: ").filter(|data| data.ends_with('}'))) {
+                return Answer { status, headers, body: data.as_bytes().to_vec() };
+            }
+        }
+        Answer { status, headers, body: text.into_bytes() }
     }
 
     /// Any JSON to /graphql.

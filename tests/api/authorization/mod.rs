@@ -1,0 +1,110 @@
+//! Every field and mutation of the schema, as six people, against expectations written by hand. A field without one fails, and so
+//! does an expectation without a field.
+
+mod fixture;
+
+use std::collections::{BTreeMap, BTreeSet};
+
+use async_graphql::parser::parse_schema;
+use async_graphql::parser::types::{TypeKind, TypeSystemDefinition};
+
+use fixture::{Fixture, PEOPLE};
+
+/// One field: its type, its name with arguments, the query that reaches it, and what each of the six sees.
+struct Expectation {
+    field: String,
+    call: String,
+    query: String,
+    seen: Vec<char>,
+}
+
+/// The object types' fields, and whether each needs a selection.
+fn schema_fields() -> BTreeMap<String, bool> {
+    let document = parse_schema(fixpath::graphql::sdl()).unwrap();
+    let types = document.definitions.iter().filter_map(|definition| match definition {
+        TypeSystemDefinition::Type(definition) => Some(&definition.node),
+        _ => None,
+    });
+    let types: Vec<_> = types.collect();
+    let composite: BTreeSet<String> = types
+        .iter()
+        .filter(|one| matches!(one.kind, TypeKind::Object(_) | TypeKind::Interface(_) | TypeKind::Union(_)))
+        .map(|one| one.name.node.to_string())
+        .collect();
+    let mut fields = BTreeMap::new();
+    for one in types {
+        // An interface's fields are reached through the types that implement it.
+        if let TypeKind::Object(object) = &one.kind {
+            for field in &object.fields {
+                let named = field.node.ty.node.to_string().replace(['[', ']', '!'], "");
+                fields.insert(format!("{}.{}", one.name.node, field.node.name.node), composite.contains(&named));
+            }
+        }
+    }
+    fields
+}
+
+fn expectations() -> Vec<Expectation> {
+    let mut all = Vec::new();
+    let (mut ty, mut query) = (String::new(), String::new());
+    for line in include_str!("expectations.txt").lines().map(str::trim).filter(|line| !line.is_empty() && !line.starts_with('#')) {
+        if let Some(header) = line.strip_prefix("> ") {
+            let (name, path) = header.split_once(": ").unwrap();
+            (ty, query) = (name.to_owned(), path.to_owned());
+        } else {
+            let (seen, calls) = line.split_once(": ").unwrap();
+            for call in calls_of(calls) {
+                let name = call.split('(').next().unwrap();
+                all.push(Expectation { field: format!("{ty}.{name}"), query: query.clone(), seen: seen.chars().collect(), call });
+            }
+        }
+    }
+    all
+}
+
+/// Splits at the spaces outside of parentheses.
+fn calls_of(line: &str) -> Vec<String> {
+    let (mut calls, mut depth) = (vec![String::new()], 0);
+    for character in line.chars() {
+        match character {
+            '(' => depth += 1,
+            ')' => depth -= 1,
+            _ => {}
+        }
+        if character == ' ' && depth == 0 {
+            calls.push(String::new());
+        } else {
+            calls.last_mut().unwrap().push(character);
+        }
+    }
+    calls.into_iter().filter(|call| !call.is_empty()).collect()
+}
+
+#[test]
+fn every_field_has_an_expectation_and_every_expectation_a_field() {
+    let fields: BTreeSet<String> = schema_fields().into_keys().collect();
+    let expected: Vec<String> = expectations().into_iter().map(|one| one.field).collect();
+    let unique: BTreeSet<String> = expected.iter().cloned().collect();
+    assert_eq!(unique.len(), expected.len(), "no field stands there twice");
+    assert_eq!(fields.difference(&unique).collect::<Vec<_>>(), Vec::<&String>::new(), "fields without an expectation");
+    assert_eq!(unique.difference(&fields).collect::<Vec<_>>(), Vec::<&String>::new(), "expectations without a field");
+    assert!(expectations().iter().all(|one| one.seen.len() == PEOPLE.len()));
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn everybody_sees_what_they_may_and_nothing_else() {
+    let fields = schema_fields();
+    let fixture = Fixture::new().await;
+    let mut wrong = Vec::new();
+    for expectation in expectations() {
+        let selection = if fields.get(&expectation.field) == Some(&true) { " { __typename }" } else { "" };
+        for (place, person) in PEOPLE.iter().enumerate() {
+            let seen = fixture.look(&expectation.field, &expectation.query, &expectation.call, selection, place).await;
+            let expected = expectation.seen[place];
+            if seen.0 != expected {
+                wrong.push(format!("{} as {person}: expected {expected}, saw {}: {}", expectation.field, seen.0, seen.1));
+            }
+        }
+    }
+    assert!(wrong.is_empty(), "{} differ:\n{}", wrong.len(), wrong.join("\n"));
+}
