@@ -49,7 +49,7 @@ impl App {
     /// Needs a running tokio runtime: background tasks start here.
     pub fn new(config: Config, clock: Clock, db: Db) -> Result<Self, Error> {
         let stop = CancellationToken::new();
-        let link_key = LinkKey::new(config.keys.export_signing.as_ref());
+        let link_key = LinkKey::load(&config).map_err(|error| Error::internal(error.0))?;
         let notices = Notices::start(db.target().clone(), stop.clone());
         let hasher = Hasher::new()?;
         let tokens = token::Keys::load(&config).map_err(|error| Error::internal(error.0))?;

@@ -10,6 +10,7 @@
 
 use std::sync::{Arc, Mutex, PoisonError};
 
+use chrono::{DateTime, Utc};
 use diesel::prelude::*;
 use diesel_async::RunQueryDsl;
 use tokio::sync::broadcast;
@@ -35,7 +36,7 @@ pub async fn resolve(app: &App, token: &str, fresh: bool) -> Result<Option<Actor
         return Ok(Some(actor));
     }
     let reading = app.requesters.begin(app.notices.epoch());
-    let actor = read(&mut *app.db.conn().await?, &bearer).await?;
+    let actor = read(app, &bearer).await?;
     if let Some(actor) = actor {
         app.requesters.keep(&reading, app.notices.epoch(), actor);
     }
@@ -43,21 +44,25 @@ pub async fn resolve(app: &App, token: &str, fresh: bool) -> Result<Option<Actor
 }
 
 /// One statement, by primary keys.
-async fn read(conn: &mut Conn, bearer: &Bearer) -> Result<Option<Actor>, Error> {
+async fn read(app: &App, bearer: &Bearer) -> Result<Option<Actor>, Error> {
     let member = memberships::user_id.eq(sign_ins::user_id).and(memberships::account_id.eq(bearer.account));
-    let found: Option<(String, bool)> = sign_ins::table
+    let found: Option<(String, bool, String, Option<DateTime<Utc>>)> = sign_ins::table
         .inner_join(users::table)
         .inner_join(memberships::table.on(member))
         .filter(sign_ins::id.eq(bearer.sign_in))
         .filter(sign_ins::user_id.eq(bearer.user))
         .filter(sign_ins::ended_at.is_null())
         .filter(users::deactivated_at.is_null())
-        .select((memberships::role, users::staff))
-        .first(conn)
+        .select((memberships::role, users::staff, users::email, users::email_verified_at))
+        .first(&mut *app.db.conn().await?)
         .await
         .optional()?;
     let Bearer { user, account, sign_in, .. } = *bearer;
-    Ok(found.map(|(role, staff)| Actor { user, account, role: Role::from(role), sign_in, staff }))
+    Ok(found.map(|(role, granted, email, verified)| {
+        // An address in `STAFF_EMAILS` counts only for whoever has proven that it is theirs.
+        let staff = granted || verified.is_some() && app.config.staff_emails.contains(&email.to_lowercase());
+        Actor { user, account, role: Role::from(role), sign_in, staff }
+    }))
 }
 
 /// Tells all processes that what a person may do has changed, if and when the transaction commits.

@@ -1,10 +1,6 @@
 //! Access tokens: JWTs signed with Ed25519. One key signs; keys of the past still verify, so that keys can be changed while
 //! people are signed in. A key's name (`kid`) is its thumbprint (RFC 7638).
 
-use std::io::Write;
-use std::os::unix::fs::OpenOptionsExt;
-use std::path::Path;
-
 use base64::Engine;
 use base64::engine::general_purpose::STANDARD;
 use chrono::{DateTime, TimeDelta, Utc};
@@ -18,6 +14,7 @@ use super::actor::Actor;
 use crate::config::{Config, ConfigError};
 use crate::error::Error;
 use crate::id::{AccountId, Id, SignInId, UserId};
+use crate::key_file;
 
 pub const LIFETIME: TimeDelta = TimeDelta::minutes(15);
 /// Tokens whose signature is known to be good. A signature costs more to verify than all else in a small request.
@@ -62,7 +59,7 @@ impl Keys {
     pub fn load(config: &Config) -> Result<Self, ConfigError> {
         let pem = match &config.keys.jwt_private {
             Some(pem) => pem.expose_secret().replace("\\n", "\n"),
-            None => generated(&config.data_dir.join("jwt_key.pem"))?,
+            None => key_file::read_or_make(&config.data_dir.join("jwt_key.pem"), new_key)?,
         };
         let wrong = |_| ConfigError("JWT_PRIVATE_KEY must be an Ed25519 private key in PEM (openssl genpkey -algorithm ed25519)".into());
         let signing = EncodingKey::from_ed_pem(pem.as_bytes()).map_err(wrong)?;
@@ -161,28 +158,6 @@ fn previous_key(pem: &str) -> jsonwebtoken::errors::Result<Jwk> {
 fn pem_blocks(text: &str) -> Vec<String> {
     let blocks = text.split("-----BEGIN").skip(1);
     blocks.map(|block| format!("-----BEGIN{}\n", block.trim_end())).collect()
-}
-
-/// The key in this file, which only the server's user can read.
-fn generated(path: &Path) -> Result<String, ConfigError> {
-    let failed = |error: std::io::Error| ConfigError(format!("DATA_DIR: {} cannot be used: {error}", path.display()));
-    match std::fs::read_to_string(path) {
-        Err(error) if error.kind() == std::io::ErrorKind::NotFound => {}
-        result => return result.map_err(failed),
-    }
-    if let Some(folder) = path.parent() {
-        std::fs::create_dir_all(folder).map_err(failed)?;
-    }
-    // Another process may be doing the same: each writes a file of its own, and one of them gets the name.
-    let draft = path.with_extension(format!("{:016x}", rand::random::<u64>()));
-    let mut file = std::fs::OpenOptions::new().write(true).create_new(true).mode(0o600).open(&draft).map_err(failed)?;
-    file.write_all(new_key().as_bytes()).and_then(|()| file.sync_all()).map_err(failed)?;
-    let named = std::fs::hard_link(&draft, path);
-    std::fs::remove_file(&draft).map_err(failed)?;
-    match named {
-        Err(error) if error.kind() != std::io::ErrorKind::AlreadyExists => Err(failed(error)),
-        _ => std::fs::read_to_string(path).map_err(failed),
-    }
 }
 
 /// An Ed25519 key is 32 random bytes; PKCS#8 puts a fixed head before them (RFC 8410).

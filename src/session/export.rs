@@ -15,10 +15,12 @@ use super::report::{Format, Header, build};
 use super::session::{Session, not_found};
 use super::step;
 use crate::app::App;
+use crate::config::{Config, ConfigError};
 use crate::db::schema::users;
 use crate::error::Error;
 use crate::id::{AccountId, Id, SessionId, UserId};
 use crate::identity::actor::Actor;
+use crate::key_file;
 use crate::tree::tree::Tree;
 
 /// Long enough to be opened from a chat, short enough to be forgotten.
@@ -37,12 +39,17 @@ pub struct Linked {
     pub expires_at: DateTime<Utc>,
 }
 
-/// Signs links. Without a configured key, links end with the process.
+/// Signs links.
 pub struct LinkKey(SecretString);
 
 impl LinkKey {
-    pub fn new(configured: Option<&SecretString>) -> Self {
-        Self(configured.cloned().unwrap_or_else(|| hex::encode(rand::random::<[u8; 32]>()).into()))
+    /// `EXPORT_SIGNING_KEY`; in development a file that is made when it is missing.
+    pub fn load(config: &Config) -> Result<Self, ConfigError> {
+        let made = || hex::encode(rand::random::<[u8; 32]>());
+        match &config.keys.export_signing {
+            Some(key) => Ok(Self(key.clone())),
+            None => key_file::read_or_make(&config.data_dir.join("export_key"), made).map(|key| Self(key.into())),
+        }
     }
 
     fn mac(&self, payload: &str) -> Option<Hmac<Sha256>> {

@@ -112,3 +112,15 @@ async fn staff_is_made_and_unmade_at_once() {
     assert_eq!(is_staff().await, false);
     assert!(staff::grant::grant(&app.app, "nobody@example.com").await.is_err());
 }
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_staff_address_counts_only_when_it_is_verified() {
+    let app = TestApp::with(&[("STAFF_EMAILS", "Boss@example.com")]).await;
+    let boss = app.sign_up("boss").await;
+    let asked = "{ viewer { staff } }";
+    assert_eq!(boss.ok(asked, json!({})).await.data("viewer.staff"), false);
+    app.db_execute("UPDATE users SET email_verified_at = created_at").await;
+    // Another process: nothing of this person is kept there.
+    let (_other, router) = app.second_process_with(&[("STAFF_EMAILS", "Boss@example.com")]);
+    assert_eq!(boss.through(router).ok(asked, json!({})).await.data("viewer.staff"), true);
+}

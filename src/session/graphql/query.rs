@@ -39,7 +39,7 @@ impl SessionQuery {
         let (app, actor) = (app(ctx)?, actor(ctx)?);
         let filter: Filter = filter.unwrap_or_default().try_into()?;
         let args = PageArgs { first, after, last, before };
-        let slice = list::list(&mut *app.db.conn().await?, actor, &filter, args).await?;
+        let slice = list::list(&mut *app.db.read().await?, actor, &filter, args).await?;
         Ok(Some(slice.connection(list::ORDER, SessionTotal(Arc::new(filter)), list::position, SessionObject)))
     }
 }
@@ -51,6 +51,6 @@ pub struct SessionTotal(Arc<Filter>);
 impl SessionTotal {
     /// How many there are in all.
     async fn total_count(&self, ctx: &Context<'_>) -> Result<i32, Error> {
-        list::count(&mut *app(ctx)?.db.conn().await?, actor(ctx)?, &self.0).await
+        list::count(&mut *app(ctx)?.db.read().await?, actor(ctx)?, &self.0).await
     }
 }

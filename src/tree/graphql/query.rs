@@ -44,7 +44,7 @@ impl TreeQuery {
         let filter: Filter = filter.unwrap_or_default().try_into()?;
         let order = Order::from(order_by);
         let args = PageArgs { first, after, last, before };
-        let slice = list::list(&mut *app.db.conn().await?, actor, &filter, order, args).await?;
+        let slice = list::list(&mut *app.db.read().await?, actor, &filter, order, args).await?;
         Ok(Some(slice.connection(order.name(), TreeTotal(Arc::new(filter)), |tree| order.position(tree), TreeObject)))
     }
 
@@ -58,7 +58,7 @@ impl TreeQuery {
     ) -> Result<Option<TreeSearchConnection>, Error> {
         let (app, actor) = (app(ctx)?, actor(ctx)?);
         let args = PageArgs::forward(first, after);
-        let slice = search::search(&mut *app.db.conn().await?, actor, &query, args).await?;
+        let slice = search::search(&mut *app.db.read().await?, actor, &query, args).await?;
         let trees = &loaders::of(ctx)?.trees;
         let found = loaders::many(trees, slice.rows.iter().map(|hit| hit.tree_id)).await?;
         let order = search::order(&query);
@@ -109,7 +109,7 @@ pub struct TreeTotal(Arc<Filter>);
 impl TreeTotal {
     /// How many there are in all.
     async fn total_count(&self, ctx: &Context<'_>) -> Result<i32, Error> {
-        list::count(&mut *app(ctx)?.db.conn().await?, actor(ctx)?, &self.0).await
+        list::count(&mut *app(ctx)?.db.read().await?, actor(ctx)?, &self.0).await
     }
 }
 

@@ -58,7 +58,11 @@ impl TestApp {
 
     /// Another process on the same database, with the same clock.
     pub fn second_process(&self) -> (App, Router) {
-        let app = build(&self.database, &[], self.app.clock.clone());
+        self.second_process_with(&[])
+    }
+
+    pub fn second_process_with(&self, variables: &[(&str, &str)]) -> (App, Router) {
+        let app = build(&self.database, variables, self.app.clock.clone());
         (app.clone(), router::router(app).unwrap())
     }
 
