@@ -1,6 +1,6 @@
 //! Text that people type, checked before the database sees it (PostgreSQL cannot hold a NUL character).
 
-use crate::error::{Code, Refusal};
+use crate::error::{Code, Error, Refusal};
 
 /// Trimmed, not empty, at most `max` characters, no control characters but line breaks and tabs.
 pub fn required(field: &str, value: &str, max: usize) -> Result<String, Refusal> {
@@ -24,4 +24,9 @@ pub fn optional(field: &str, value: Option<&str>, max: usize) -> Result<Option<S
         Some(text) if !text.trim().is_empty() => required(field, text, max).map(Some),
         _ => Ok(None),
     }
+}
+
+/// For what a query compares with a column: the database would fail on a NUL.
+pub fn comparable(field: &str, value: String) -> Result<String, Error> {
+    if value.contains('\0') { Err(Error::BadInput(format!("`{field}` contains a NUL character"))) } else { Ok(value) }
 }

@@ -46,6 +46,18 @@ pub fn slugify(title: &str) -> String {
     if slug.is_empty() { "tree".to_owned() } else { slug.to_owned() }
 }
 
+/// The slug that makes way for an equal one: `slug-2`, `slug-3`…, cut to stay within the limit.
+pub fn numbered_slug(slug: &str, number: u32) -> String {
+    let suffix = format!("-{number}");
+    let stem = slug.get(..MAX_SLUG - suffix.len()).unwrap_or(slug).trim_end_matches('-');
+    stem.to_owned() + &suffix
+}
+
+/// What all slugs begin with that `numbered_slug` makes of one.
+pub fn slug_stem(slug: &str) -> &str {
+    slug.get(..MAX_SLUG - "-4294967295".len()).unwrap_or(slug).trim_end_matches('-')
+}
+
 /// Lower case, without duplicates, in the author's order.
 pub fn tags(values: &[String]) -> Result<Vec<String>, Refusal> {
     let mut tags: Vec<String> = Vec::with_capacity(values.len().min(MAX_TAGS));

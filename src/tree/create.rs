@@ -91,12 +91,12 @@ pub async fn create(app: &App, actor: &Actor, input: CreateTree) -> Result<(Tree
 async fn free_slug(conn: &mut Conn, actor: &Actor, slug: &str) -> QueryResult<String> {
     let taken: Vec<String> = trees::table
         .filter(trees::account_id.eq(actor.account))
-        .filter(trees::slug.eq(slug).or(trees::slug.like(format!("{slug}-%"))))
+        .filter(trees::slug.like(format!("{}%", attributes::slug_stem(slug))))
         .select(trees::slug)
         .load(conn)
         .await?;
     let free = |candidate: &String| !taken.contains(candidate);
-    let numbered = (2..).map(|number| format!("{slug}-{number}"));
+    let numbered = (2..=u32::MAX).map(|number| attributes::numbered_slug(slug, number));
     Ok(std::iter::once(slug.to_owned()).chain(numbered).find(free).unwrap_or_else(|| slug.to_owned()))
 }
 

@@ -1,6 +1,6 @@
 //! `trees`: the account's trees, filtered and ordered, a page at a time.
 
-use chrono::{DateTime, Utc};
+use chrono::{DateTime, Datelike, Utc};
 use diesel::dsl::sql;
 use diesel::prelude::*;
 use diesel::sql_types::{Bool, Integer, Text, Timestamptz, Uuid};
@@ -46,7 +46,19 @@ pub enum OrderField {
 pub enum Position {
     Time(DateTime<Utc>, TreeId),
     Number(i32, TreeId),
+    /// The title as it is written: only the database knows how it lowers it.
     Text(String, TreeId),
+}
+
+impl Position {
+    /// Whether the database can hold it. Those that we made are; anybody can make up others.
+    fn is_storable(&self) -> bool {
+        match self {
+            Self::Time(time, _) => (0..=9999).contains(&time.year()),
+            Self::Number(..) => true,
+            Self::Text(title, _) => !title.contains('\0'),
+        }
+    }
 }
 
 impl Order {
@@ -66,7 +78,7 @@ impl Order {
         match self.field {
             OrderField::UpdatedAt => Position::Time(tree.updated_at, tree.id),
             OrderField::SessionCount => Position::Number(tree.session_count, tree.id),
-            OrderField::Title => Position::Text(tree.title.to_lowercase(), tree.id),
+            OrderField::Title => Position::Text(tree.title.clone(), tree.id),
         }
     }
 }
@@ -75,6 +87,9 @@ type Query = trees::BoxedQuery<'static, diesel::pg::Pg>;
 
 pub async fn list(conn: &mut Conn, actor: &Actor, filter: &Filter, order: Order, args: PageArgs) -> Result<Slice<Tree>, Error> {
     let page: Page<Position> = args.page(order.name())?;
+    if !page.after.iter().chain(&page.before).all(Position::is_storable) {
+        return Err(Error::BadInput("the cursor is none of this list".into()));
+    }
     let mut query = filtered(actor, filter);
     // Read backwards, the list's order is turned round, and the rows are turned back afterwards.
     let descending = order.descending != page.backward;
@@ -135,7 +150,11 @@ fn beyond(position: &Position, descending: bool) -> Box<dyn BoxableExpression<tr
             sql::<Bool>(&format!("(session_count, id) {sign} (")).bind::<Integer, _>(*number).sql(", ").bind::<Uuid, _>(*id).sql(")"),
         ),
         Position::Text(text, id) => Box::new(
-            sql::<Bool>(&format!("(lower(title), id) {sign} (")).bind::<Text, _>(text.clone()).sql(", ").bind::<Uuid, _>(*id).sql(")"),
+            sql::<Bool>(&format!("(lower(title), id) {sign} (lower("))
+                .bind::<Text, _>(text.clone())
+                .sql("), ")
+                .bind::<Uuid, _>(*id)
+                .sql(")"),
         ),
     }
 }

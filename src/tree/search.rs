@@ -48,7 +48,7 @@ const MAX_QUERY: usize = 200;
 const CANDIDATES: i64 = 1000;
 
 /// Two ways to match, each by its own index: words (the last one as a prefix), and likeness. A match by words counts for more than
-/// any likeness. (How alike words must be for `%>` is set on each connection: `db/tls.rs`.)
+/// any likeness, and where only likeness was found, the snippet shows the likest word. (How alike words must be for `%>` is set on each connection: `db/tls.rs`.)
 const SEARCH: &str = "
 WITH matched AS (
     (SELECT tree_id, node_key, heading, body, 1 + ts_rank(search, to_tsquery('simple', $3))::float8 AS score
@@ -63,13 +63,19 @@ WITH matched AS (
      FROM tree_texts WHERE account_id = $1 AND edition = $2 AND body %> $4 LIMIT $5)
 ), best AS (
     SELECT DISTINCT ON (tree_id) * FROM matched ORDER BY tree_id, score DESC, node_key
+), page AS (
+    SELECT best.tree_id, score, node_key, heading || CASE WHEN body = '' THEN '' ELSE E'\\n' || body END AS words
+    FROM best JOIN trees ON trees.account_id = $1 AND trees.id = best.tree_id
+    WHERE (trees.status = 'published' OR $2 = 'draft') AND ($6 IS NULL OR (score, best.tree_id) < ($6, $7))
+    ORDER BY score DESC, best.tree_id DESC LIMIT $8
 )
-SELECT best.tree_id, score, NULLIF(node_key, '') AS node_key,
-       ts_headline('simple', heading || CASE WHEN body = '' THEN '' ELSE E'\\n' || body END, to_tsquery('simple', $3),
+SELECT tree_id, score, NULLIF(node_key, '') AS node_key,
+       ts_headline('simple', words,
+                   CASE WHEN score > 1 THEN to_tsquery('simple', $3) ELSE plainto_tsquery('simple', (
+                       SELECT word FROM regexp_split_to_table(words, '[^[:alnum:]]+') word
+                       ORDER BY word_similarity(word, $4) DESC, length(word) DESC LIMIT 1)) END,
                    'StartSel=\"\", StopSel=\"\", MaxWords=24, MinWords=8, MaxFragments=1, FragmentDelimiter=\" … \"') AS snippet
-FROM best JOIN trees ON trees.account_id = $1 AND trees.id = best.tree_id
-WHERE (trees.status = 'published' OR $2 = 'draft') AND ($6 IS NULL OR (score, best.tree_id) < ($6, $7))
-ORDER BY score DESC, best.tree_id DESC LIMIT $8";
+FROM page ORDER BY score DESC, tree_id DESC";
 
 pub async fn search(conn: &mut Conn, actor: &Actor, query: &str, args: PageArgs) -> Result<Slice<Hit>, Error> {
     let page: Page<Position> = args.page(&order(query))?;

@@ -3,7 +3,7 @@
 use super::document::{Document, ShapeError};
 use super::formats::{self, ImportIssue};
 use super::template;
-use super::tree::{Tree, not_found};
+use super::tree::Tree;
 use super::validate::MAX_DOCUMENT_BYTES;
 use crate::db::Conn;
 use crate::error::{Code, Error, Refusal};
@@ -36,7 +36,9 @@ impl Source {
                 }
             },
             Self::Tree(id) => {
-                let tree = Tree::find(conn, actor.account, id).await?.filter(|tree| tree.visible_to(actor)).ok_or_else(not_found)?;
+                let tree = Tree::find(conn, actor.account, id).await?.filter(|tree| tree.visible_to(actor));
+                let none = || refusal(Code::NotFound, &["source", "treeId"], "there is no such tree in this account");
+                let tree = tree.ok_or_else(none)?;
                 Ok(Tree::draft(conn, tree.account_id, tree.id).await?)
             }
             Self::Markdown(text) => imported("markdown", formats::markdown::read(&text)),
@@ -49,7 +51,7 @@ impl Source {
 /// A document as a client sends it. `path` leads to it in the input.
 pub fn document(path: &[&str], value: serde_json::Value) -> Result<Document, Error> {
     let document = match value {
-        serde_json::Value::String(text) => return formats::json::read(&text).map_err(|issues| refuse_import(path, issues)),
+        serde_json::Value::String(text) => formats::json::read(&text).map_err(|issues| refuse_import(path, issues))?,
         value => Document::from_json(&value).map_err(|ShapeError { path: inner, message }| {
             let mut refusal = refusal(Code::Invalid, path, format!("the document is not well-formed: {message}"));
             refusal.path.extend(inner);

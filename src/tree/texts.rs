@@ -5,6 +5,7 @@ use diesel_async::RunQueryDsl;
 
 use super::document::Document;
 use super::tree::Tree;
+use super::validate::{MAX_BODY_BYTES, MAX_KEY_CHARACTERS, MAX_NODES};
 use crate::db::Conn;
 use crate::db::schema::tree_texts;
 use crate::id::{AccountId, TreeId};
@@ -25,6 +26,10 @@ impl Edition {
     }
 }
 
+/// A body and its options, within their limits. A draft may break them (validation reports it), but an index holds words only up to a
+/// size, so what is beyond is not found until it is mended.
+const MAX_TEXT: usize = 2 * MAX_BODY_BYTES;
+
 #[derive(Insertable)]
 #[diesel(table_name = tree_texts)]
 struct Row<'a> {
@@ -44,17 +49,17 @@ pub async fn write(conn: &mut Conn, tree: &Tree, edition: Edition, document: &Do
         tree_id: tree.id,
         edition: edition.as_str(),
         node_key,
-        heading: heading.to_owned(),
-        body,
+        heading: clipped(heading).to_owned(),
+        body: clipped(&body).to_owned(),
     };
     let mut about = tree.tags.clone();
     about.extend(tree.summary.clone());
     let mut rows = vec![row("", &tree.title, about.join("\n"))];
-    for (key, node) in &document.nodes {
+    for (key, node) in document.nodes.iter().take(MAX_NODES) {
         let mut words: Vec<&str> = node.body.iter().map(String::as_str).collect();
         words.extend(node.options.iter().flat_map(|option| [Some(option.label.as_str()), option.hint.as_deref()]).flatten());
-        // An empty key is a fault that validation reports; here it would collide with the tree's own row.
-        if !key.is_empty() {
+        // An empty key would collide with the tree's own row. Both are faults that validation reports.
+        if !key.is_empty() && key.len() <= MAX_KEY_CHARACTERS {
             rows.push(row(key, &node.title, words.join("\n")));
         }
     }
@@ -68,4 +73,8 @@ pub async fn write(conn: &mut Conn, tree: &Tree, edition: Edition, document: &Do
         diesel::insert_into(tree_texts::table).values(chunk).execute(conn).await?;
     }
     Ok(())
+}
+
+fn clipped(text: &str) -> &str {
+    text.get(..text.floor_char_boundary(MAX_TEXT)).unwrap_or_default()
 }

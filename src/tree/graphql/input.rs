@@ -5,6 +5,7 @@ use async_graphql::{Enum, ID, InputObject, MaybeUndefined, OneofObject};
 use crate::error::Error;
 use crate::graphql::scalars::Json;
 use crate::id::{Id, TreeId, UserId};
+use crate::text;
 use crate::tree::list;
 use crate::tree::source::Source;
 use crate::tree::tree::{self, Status};
@@ -25,7 +26,7 @@ impl TryFrom<TreeRef> for tree::TreeRef {
     fn try_from(by: TreeRef) -> Result<Self, Error> {
         Ok(match by {
             TreeRef::Id(id) => Self::Id(TreeId::decode(&id)?),
-            TreeRef::Slug(slug) => Self::Slug(slug),
+            TreeRef::Slug(slug) => Self::Slug(text::comparable("slug", slug)?),
         })
     }
 }
@@ -49,8 +50,8 @@ impl TryFrom<TreeFilter> for list::Filter {
     fn try_from(filter: TreeFilter) -> Result<Self, Error> {
         Ok(Self {
             status: filter.status,
-            category: filter.category,
-            tags: filter.tags.unwrap_or_default(),
+            category: filter.category.map(|category| text::comparable("category", category)).transpose()?,
+            tags: filter.tags.unwrap_or_default().into_iter().map(|tag| text::comparable("tags", tag)).collect::<Result<_, _>>()?,
             author: filter.author_id.map(|id| UserId::decode(&id)).transpose()?,
         })
     }

@@ -63,7 +63,7 @@ impl TreeVersion {
         }
     }
 
-    /// The content behind an id, if the actor may see it: drafts are for authors.
+    /// The content behind an id, if the actor may see it: drafts are for authors, versions for all who see the tree.
     pub async fn find(ctx: &Context<'_>, id: &str) -> Result<Option<Self>, Error> {
         let actor = actor(ctx)?;
         let loaders = loaders::of(ctx)?;
@@ -73,8 +73,10 @@ impl TreeVersion {
             let document = loaders::one(&loaders.drafts, tree.id).await?;
             return Ok(document.map(|document| Self::draft(tree, document)));
         }
-        let version = loaders::one(&loaders.versions, VersionId::decode(id)?).await?;
-        Ok(version.map(|version| Self::published(version, None)))
+        let Some(version) = loaders::one(&loaders.versions, VersionId::decode(id)?).await? else { return Ok(None) };
+        // Memory may still hold the version of a tree that was deleted.
+        let tree = loaders::one(&loaders.trees, version.tree_id).await?.filter(|tree| tree.visible_to(actor));
+        Ok(tree.map(|tree| Self::published(version, Some(tree))))
     }
 }
 
