@@ -41,9 +41,9 @@ impl Source {
                 let tree = tree.ok_or_else(none)?;
                 Ok(Tree::draft(conn, tree.account_id, tree.id).await?)
             }
-            Self::Markdown(text) => imported("markdown", formats::markdown::read(&text)),
-            Self::Mermaid(text) => imported("mermaid", formats::mermaid::read(&text)),
-            Self::Twee(text) => imported("twee", formats::twee::read(&text)),
+            Self::Markdown(text) => imported("markdown", &text, formats::markdown::read),
+            Self::Mermaid(text) => imported("mermaid", &text, formats::mermaid::read),
+            Self::Twee(text) => imported("twee", &text, formats::twee::read),
         }
     }
 }
@@ -76,9 +76,15 @@ fn check_storable(path: &[&str], document: &Document) -> Result<(), Refusal> {
     Ok(())
 }
 
-fn imported(format: &str, result: Result<Document, Vec<ImportIssue>>) -> Result<Document, Error> {
+type Reader = fn(&str) -> Result<Document, Vec<ImportIssue>>;
+
+fn imported(format: &str, text: &str, read: Reader) -> Result<Document, Error> {
     let path = ["source", format];
-    let document = result.map_err(|issues| refuse_import(&path, issues))?;
+    if text.contains('\0') {
+        // A reader might drop it; then what is stored would not be what was sent.
+        return Err(refusal(Code::Invalid, &path, "the text contains a NUL character").into());
+    }
+    let document = read(text).map_err(|issues| refuse_import(&path, issues))?;
     check_storable(&path, &document)?;
     Ok(document)
 }

@@ -66,7 +66,8 @@ async fn words_are_found_wherever_they_stand() {
     for query in ["blockchain", "zzzzzz"] {
         assert_eq!(titles(&search(&owner, query).await), Vec::<String>::new(), "{query}");
     }
-    assert_eq!(titles(&search(&owner, "kubernetes printer").await), Vec::<String>::new(), "all words have to be there");
+    let alike = search(&owner, "kubernetes printer").await;
+    assert!(alike.data("searchTrees.edges.0.score").as_f64().is_none_or(|score| score < 1.0), "one word of two is only alike");
 }
 
 #[tokio::test(flavor = "multi_thread")]
