@@ -21,12 +21,15 @@ pub mod query_text; // the first look at a query
 pub mod scalars;
 pub mod shape; // the schema as the guard sees it
 
+/// What can be read.
 #[derive(MergedObject, Default)]
 pub struct Query(NodeQuery, IdentityQuery, TreeQuery, SessionQuery);
 
+/// What can be done. Refusals are `userErrors`.
 #[derive(MergedObject, Default)]
 pub struct Mutation(IdentityMutation, TreeMutation, SessionMutation);
 
+/// What can be watched, over SSE or graphql-transport-ws.
 #[derive(MergedSubscription, Default)]
 pub struct Subscription(SessionSubscription);
 

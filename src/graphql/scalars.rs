@@ -3,10 +3,10 @@
 use async_graphql::{InputValueError, InputValueResult, Scalar, ScalarType, Value};
 use chrono::{SecondsFormat, Utc};
 
-/// ISO-8601 instant, UTC, millisecond precision.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct DateTime(pub chrono::DateTime<Utc>);
 
+/// ISO-8601 instant, UTC, millisecond precision.
 #[Scalar(specified_by_url = "https://scalars.graphql.org/andimarek/date-time.html")]
 impl ScalarType for DateTime {
     fn parse(value: Value) -> InputValueResult<Self> {
@@ -27,10 +27,10 @@ impl From<chrono::DateTime<Utc>> for DateTime {
     }
 }
 
-/// Absolute http(s) URL.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Url(pub String);
 
+/// Absolute http(s) URL.
 #[Scalar(name = "URL")]
 impl ScalarType for Url {
     fn parse(value: Value) -> InputValueResult<Self> {
@@ -46,10 +46,10 @@ impl ScalarType for Url {
     }
 }
 
-/// JSON whose shape belongs to the author of a tree (documents, variable values).
 #[derive(Clone, Debug, PartialEq)]
 pub struct Json(pub serde_json::Value);
 
+/// JSON whose shape belongs to the author of a tree (documents, variable values).
 #[Scalar(name = "JSON")]
 impl ScalarType for Json {
     fn parse(value: Value) -> InputValueResult<Self> {

@@ -31,6 +31,7 @@ pub struct Order {
     pub descending: bool,
 }
 
+/// By what trees can be ordered.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, async_graphql::Enum)]
 #[graphql(name = "TreeOrderField")]
 pub enum OrderField {

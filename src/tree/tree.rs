@@ -37,6 +37,7 @@ pub struct Tree {
     pub updated_at: DateTime<Utc>,
 }
 
+/// Where a tree stands.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, async_graphql::Enum)]
 #[graphql(name = "TreeStatus")]
 pub enum Status {

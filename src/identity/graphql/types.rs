@@ -13,9 +13,9 @@ use crate::id::{AccountId, Id, UserId};
 use crate::identity::actor::{Actor, Role};
 use crate::identity::{account, membership, sign_in, user};
 
-/// Who asks, and for which account. One person may belong to several accounts; an access token speaks for one of them.
 pub struct Viewer(pub Actor);
 
+/// Who asks, and for which account. One person may belong to several accounts; an access token speaks for one of them.
 #[Object]
 impl Viewer {
     /// The person.
@@ -52,7 +52,6 @@ impl Viewer {
     }
 }
 
-/// A person. Of people who do not belong to the viewer's account only `id` and `username` are shown; the rest is null.
 pub struct UserObject {
     row: user::User,
     colleague: bool,
@@ -92,6 +91,7 @@ impl UserObject {
     }
 }
 
+/// A person. Of people who do not belong to the viewer's account only `id` and `username` are shown; the rest is null.
 #[Object(name = "User")]
 impl UserObject {
     /// `user_…`
@@ -157,7 +157,6 @@ pub enum SignInMethod {
     Password,
 }
 
-/// What people work for.
 pub struct AccountObject {
     row: account::Account,
     /// Who looks. More than the name is shown only to those whose access token speaks for the account.
@@ -174,6 +173,7 @@ impl AccountObject {
     }
 }
 
+/// What people work for.
 #[Object(name = "Account")]
 impl AccountObject {
     /// `account_…`
@@ -230,12 +230,12 @@ impl MembersTotal {
     }
 }
 
-/// That a person belongs to an account: one of the viewer's own memberships, or one in the viewer's account.
 pub struct MembershipObject {
     row: membership::Membership,
     viewer: Actor,
 }
 
+/// That a person belongs to an account: one of the viewer's own memberships, or one in the viewer's account.
 #[Object(name = "Membership")]
 impl MembershipObject {
     /// What they belong to.
@@ -259,12 +259,12 @@ impl MembershipObject {
     }
 }
 
-/// A device that holds a refresh token.
 pub struct SignInObject {
     row: sign_in::SignIn,
     current: bool,
 }
 
+/// A device that holds a refresh token.
 #[Object(name = "SignIn")]
 impl SignInObject {
     /// `signin_…`

@@ -18,7 +18,6 @@ use crate::session::{state, step};
 use crate::tree::graphql::{OutcomeKind, TreeNode, TreeObject, TreeVersion};
 use crate::tree::version::Version;
 
-/// One person's way through a published tree.
 #[derive(Clone)]
 pub struct SessionObject(pub Session);
 
@@ -41,6 +40,7 @@ impl SessionObject {
     }
 }
 
+/// One person's way through a published tree.
 #[Object(name = "Session")]
 impl SessionObject {
     /// Opaque and global.

@@ -11,7 +11,6 @@ use crate::session::label;
 use crate::session::library::Library;
 use crate::session::record::{self, StepRecord};
 
-/// One thing that happened in a session. Steps never change.
 #[derive(Clone)]
 pub struct SessionStep {
     record: StepRecord,
@@ -24,6 +23,7 @@ impl SessionStep {
     }
 }
 
+/// One thing that happened in a session. Steps never change.
 #[Object]
 impl SessionStep {
     /// 1, 2, 3…

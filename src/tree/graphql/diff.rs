@@ -5,13 +5,13 @@ use async_graphql::{Enum, Object, SimpleObject};
 use super::node::{Content, TreeNode};
 use crate::tree::diff::{ChangeKind, Diff};
 
-/// What changed between two states of a tree.
 pub struct TreeDiff {
     pub diff: Diff,
     pub before: Content,
     pub after: Content,
 }
 
+/// What changed between two states of a tree.
 #[Object]
 impl TreeDiff {
     /// Node by node.

@@ -38,10 +38,10 @@ pub enum TreeIssueCode {
     Limit,
 }
 
-/// Something that is wrong with a tree's content, or looks wrong.
 #[derive(Clone)]
 pub struct TreeIssue(pub Issue);
 
+/// Something that is wrong with a tree's content, or looks wrong.
 #[Object]
 impl TreeIssue {
     /// Errors must be mended before publishing.

@@ -87,10 +87,10 @@ impl Place {
     }
 }
 
-/// Asks the technician.
 #[derive(Clone)]
 pub struct QuestionNode(Place);
 
+/// Asks the technician.
 #[Object]
 impl QuestionNode {
     /// Author-stable within the tree; survives versions.
@@ -134,10 +134,10 @@ impl QuestionNode {
     }
 }
 
-/// Tells the technician what to do.
 #[derive(Clone)]
 pub struct ActionNode(Place);
 
+/// Tells the technician what to do.
 #[Object]
 impl ActionNode {
     /// Author-stable within the tree; survives versions.
@@ -171,10 +171,10 @@ impl ActionNode {
     }
 }
 
-/// Chooses the way by what is known already.
 #[derive(Clone)]
 pub struct DecisionNode(Place);
 
+/// Chooses the way by what is known already.
 #[Object]
 impl DecisionNode {
     /// Author-stable within the tree; survives versions.
@@ -208,10 +208,10 @@ impl DecisionNode {
     }
 }
 
-/// Calls another tree.
 #[derive(Clone)]
 pub struct SubtreeNode(Place);
 
+/// Calls another tree.
 #[Object]
 impl SubtreeNode {
     /// Author-stable within the tree; survives versions.
@@ -258,10 +258,10 @@ impl SubtreeNode {
     }
 }
 
-/// The end of a way.
 #[derive(Clone)]
 pub struct ResolutionNode(Place);
 
+/// The end of a way.
 #[Object]
 impl ResolutionNode {
     /// Author-stable within the tree; survives versions.

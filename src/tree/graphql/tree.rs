@@ -18,10 +18,10 @@ use crate::tree::category::Category;
 use crate::tree::tree::{Status, Tree};
 use crate::tree::version::Version;
 
-/// A decision tree: what it is called, its draft, and its published versions.
 #[derive(Clone)]
 pub struct TreeObject(pub Tree);
 
+/// A decision tree: what it is called, its draft, and its published versions.
 #[Object(name = "Tree")]
 impl TreeObject {
     /// Opaque and global.
@@ -129,7 +129,6 @@ impl TreeObject {
     }
 }
 
-/// Where trees are filed; shared by all accounts.
 #[derive(Clone)]
 pub struct CategoryObject {
     pub category: Category,
@@ -137,6 +136,7 @@ pub struct CategoryObject {
     pub trees: Option<i64>,
 }
 
+/// Where trees are filed; shared by all accounts.
 #[Object(name = "Category")]
 impl CategoryObject {
     /// Its name in filters.

@@ -23,7 +23,6 @@ use crate::tree::tree::Tree;
 use crate::tree::validate::{Stage, validate};
 use crate::tree::version::Version;
 
-/// One state of a tree's content. Published versions never change.
 #[derive(Clone)]
 pub struct TreeVersion {
     source: Source,
@@ -80,6 +79,7 @@ impl TreeVersion {
     }
 }
 
+/// One state of a tree's content. Published versions never change.
 #[Object]
 impl TreeVersion {
     /// Opaque and global.
