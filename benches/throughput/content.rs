@@ -155,7 +155,7 @@ impl Content {
         let columns = "account_id, id, slug, title, summary, category, tags, locale, status, revision, draft_digest, published_version_id, \
                        session_count, created_by, created_at, updated_at";
         let account = self.account;
-        let id = |number: &str| format!("('00000000-0000-7000-8000-' || lpad(to_hex({number}), 12, '0'))::uuid");
+        let id = |number: &str| format!("('00000000-0000-7000-8000-' || lpad(to_hex(({number})::int), 12, '0'))::uuid");
         let condition = match many {
             1 => format!("id = {}", id(":n")),
             many => format!("id IN ({})", (0..many).map(|step| id(&format!(":n + {step}"))).collect::<Vec<_>>().join(", ")),
@@ -178,7 +178,7 @@ impl Content {
             .unwrap();
         let sign_in: String = client.query_one("SELECT id::text FROM sign_ins LIMIT 1", &[]).await.unwrap().get(0);
         let (account, user) = (self.account, self.user);
-        let session = "('00000000-0000-7000-a000-' || lpad(to_hex(:client_id), 12, '0'))::uuid";
+        let session = "('00000000-0000-7000-a000-' || lpad(to_hex((:client_id)::int), 12, '0'))::uuid";
         format!(
             "SELECT m.role, u.staff FROM sign_ins s JOIN users u ON u.id = s.user_id JOIN memberships m ON m.user_id = s.user_id AND m.account_id = '{account}'
                  WHERE s.id = '{sign_in}' AND s.user_id = '{user}' AND s.ended_at IS NULL AND u.deactivated_at IS NULL;
