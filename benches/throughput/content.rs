@@ -187,7 +187,7 @@ impl Content {
                      updated_at = now() WHERE account_id = '{account}' AND id = {session} RETURNING revision, version_id)
                  INSERT INTO session_steps SELECT '{account}', {session}, moved.revision, step.kind, moved.version_id, step.node_key, step.option_key, step.value, step.note,
                      '{{}}'::json, NULL, '{user}', now(), step.active_ms
-                 FROM moved, json_to_recordset('[{{\"kind\":\"ANSWERED\",\"node_key\":\"n0\",\"option_key\":\"no\",\"value\":false,\"active_ms\":0}}]')
+                 FROM moved, json_to_recordset('[{{\"kind\": \"ANSWERED\", \"node_key\": \"n0\", \"option_key\": \"no\", \"value\": false, \"active_ms\": 0}}]')
                      AS step (kind text, node_key text, option_key text, value json, note text, active_ms bigint);\n"
         )
         .replace("\n             ", "\n")
