@@ -17,6 +17,7 @@ pub struct Config {
     pub http: Http,
     pub keys: Keys,
     pub log: Log,
+    pub stripe: Stripe,
     /// Counts only for verified addresses; lower case.
     pub staff_emails: Vec<String>,
 }
@@ -59,6 +60,24 @@ pub struct Keys {
     /// PEM blocks one after another; tokens signed by them are still accepted.
     pub jwt_previous: Option<SecretString>,
     pub export_signing: Option<SecretString>,
+}
+
+#[derive(Debug)]
+pub struct Stripe {
+    /// None: the sandbox plays Stripe.
+    pub secret_key: Option<SecretString>,
+    /// Several while they are rotated: a delivery signed with any of them counts.
+    pub webhook_secrets: Vec<SecretString>,
+    /// Where the API is, for tests and proxies.
+    pub api_base: Option<Url>,
+}
+
+impl Stripe {
+    /// Whether money is real. The key says so; deliveries of the other mode are none of our business.
+    pub fn livemode(&self) -> bool {
+        let key = self.secret_key.as_ref().map(secrecy::ExposeSecret::expose_secret).unwrap_or_default();
+        key.starts_with("sk_live_") || key.starts_with("rk_live_")
+    }
 }
 
 #[derive(Debug)]
@@ -116,6 +135,11 @@ impl Config {
                 dir: env.parsed("LOG_DIR", "a folder")?,
                 otlp_endpoint: env.url("OTEL_EXPORTER_OTLP_ENDPOINT")?.map(String::from),
             },
+            stripe: Stripe {
+                secret_key: env.secret("STRIPE_SECRET_KEY"),
+                webhook_secrets: env.list("STRIPE_WEBHOOK_SECRET").into_iter().map(SecretString::from).collect(),
+                api_base: env.url("STRIPE_API_BASE")?,
+            },
             staff_emails: env.list("STAFF_EMAILS").into_iter().map(|email| email.to_lowercase()).collect(),
         };
         config.check()
@@ -127,6 +151,9 @@ impl Config {
             && secrecy::ExposeSecret::expose_secret(key).len() < 32
         {
             return fail("EXPORT_SIGNING_KEY must have at least 32 characters");
+        }
+        if self.stripe.secret_key.is_some() && self.stripe.webhook_secrets.is_empty() {
+            return fail("STRIPE_WEBHOOK_SECRET is required with STRIPE_SECRET_KEY: the signing secret of the webhook endpoint (whsec_…)");
         }
         if self.database.replica_url.is_some() && self.database.url.is_none() {
             return fail("DATABASE_REPLICA_URL needs DATABASE_URL: the private database has no replica");

@@ -42,6 +42,11 @@ impl Error {
 
     /// The database driver's error, if it is one: what retries and constraint names are decided by.
     pub fn database(&self) -> Option<&diesel::result::Error> {
+        self.cause()
+    }
+
+    /// What caused an internal error, if it is of this type.
+    pub fn cause<E: std::error::Error + 'static>(&self) -> Option<&E> {
         match self {
             Self::Internal(Cause(cause)) => cause.downcast_ref(),
             Self::Refused(_) | Self::BadInput(_) | Self::Unauthenticated | Self::Forbidden(_) | Self::RateLimited(_) => None,

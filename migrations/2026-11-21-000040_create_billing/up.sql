@@ -91,10 +91,13 @@ CREATE TABLE subscriptions (
     -- `none`: a trial that we granted ourselves, or a plan without a price.
     provider text NOT NULL CONSTRAINT subscriptions_provider_known CHECK (provider IN ('none', 'stripe')),
     provider_subscription_id text CONSTRAINT subscriptions_provider_subscription_key UNIQUE,
+    provider_customer_id text,
     -- False: made elsewhere while another one lived.
     is_primary boolean NOT NULL DEFAULT true,
     -- Which state of the provider's object this row shows (billing/ordering.rs). Null: made from a checkout, older than any.
     version_created timestamptz,
+    -- Later than `version_created` after a refetch: it read the object at some time between the two.
+    version_until timestamptz,
     version_event_id text,
     version_previous json,
     raw json,
@@ -109,6 +112,7 @@ CREATE UNIQUE INDEX subscriptions_primary_key ON subscriptions (account_id)
     WHERE is_primary AND provider = 'stripe' AND status IN ('incomplete', 'trialing', 'active', 'past_due', 'unpaid', 'paused');
 CREATE UNIQUE INDEX subscriptions_local_key ON subscriptions (account_id) WHERE provider = 'none';
 CREATE INDEX subscriptions_account_idx ON subscriptions (account_id);
+CREATE INDEX subscriptions_customer_idx ON subscriptions (provider_customer_id);
 CREATE INDEX subscriptions_refetch_idx ON subscriptions (updated_at) WHERE needs_refetch;
 -- For the sweep that ends what has lapsed.
 CREATE INDEX subscriptions_period_end_idx ON subscriptions (current_period_end) WHERE status IN ('trialing', 'active');
@@ -179,10 +183,15 @@ CREATE TABLE payments (
     account_id uuid NOT NULL CONSTRAINT payments_account_fkey REFERENCES accounts ON DELETE CASCADE,
     purpose text NOT NULL CONSTRAINT payments_purpose_known CHECK (purpose IN ('subscription', 'credits', 'purchase', 'other')),
     checkout_id uuid CONSTRAINT payments_checkout_key UNIQUE CONSTRAINT payments_checkout_fkey REFERENCES checkouts ON DELETE SET NULL,
+    provider_customer_id text,
     provider_subscription_id text,
     provider_invoice_id text CONSTRAINT payments_provider_invoice_key UNIQUE,
+    -- Of a payment without an invoice; `payment_links` has those of invoices.
     payment_intent_id text CONSTRAINT payments_payment_intent_key UNIQUE,
-    charge_id text,
+    billing_reason text,
+    -- What it pays for.
+    period_start timestamptz,
+    period_end timestamptz,
     invoice_status text CONSTRAINT payments_invoice_status_known CHECK (invoice_status IN ('draft', 'open', 'paid', 'void', 'uncollectible')),
     status text NOT NULL CONSTRAINT payments_status_known CHECK (
         status IN ('pending', 'succeeded', 'failed', 'refunded', 'partially_refunded', 'disputed', 'void')
@@ -199,11 +208,14 @@ CREATE TABLE payments (
     description text,
     hosted_invoice_url text,
     paid_at timestamptz,
+    -- When the provider told so last. What follows is decided by all facts together, so that their order does not matter.
+    failed_at timestamptz,
+    action_required_at timestamptz,
     created_at timestamptz NOT NULL,
     updated_at timestamptz NOT NULL
 );
 CREATE INDEX payments_account_idx ON payments (account_id, created_at, id);
-CREATE INDEX payments_charge_idx ON payments (charge_id);
+CREATE INDEX payments_provider_subscription_idx ON payments (provider_subscription_id);
 
 -- Which invoice a payment intent paid, by which charge, for whom. Each event tells a part, in any order.
 CREATE TABLE payment_links (

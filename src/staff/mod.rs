@@ -12,6 +12,7 @@ use crate::identity::user::lower;
 
 pub mod demo;
 pub mod grant;
+pub mod lookup; // whom somebody means
 pub mod revoke;
 pub mod seed;
 

@@ -1,0 +1,4 @@
+//! Stripe, as the outside world: its HTTP, its signatures, its objects. Nothing here knows of accounts.
+
+pub mod object; // what it tells, in the shapes of every API version
+pub mod signature; // was it Stripe who sent this?
