@@ -4,6 +4,7 @@ use std::sync::Arc;
 
 use tokio_util::sync::CancellationToken;
 
+use crate::billing::queue::Queues;
 use crate::clock::Clock;
 use crate::config::Config;
 use crate::db::Db;
@@ -15,6 +16,7 @@ use crate::identity::requesters::Requesters;
 use crate::identity::token;
 use crate::session::export::LinkKey;
 use crate::session::libraries::Libraries;
+use crate::stripe;
 use crate::tree::version::Versions;
 
 /// Cheap to clone: shared by every request.
@@ -33,6 +35,9 @@ pub struct Parts {
     pub versions: Versions,
     pub libraries: Libraries,
     pub link_key: LinkKey,
+    pub stripe: stripe::client::Client,
+    /// Deliveries of one customer, one after the other.
+    pub queues: Queues,
     /// Cancelled when the process begins to shut down: whatever runs for long listens to it.
     pub stop: CancellationToken,
 }
@@ -54,6 +59,7 @@ impl App {
         let hasher = Hasher::new()?;
         let tokens = token::Keys::load(&config).map_err(|error| Error::internal(error.0))?;
         let requesters = Requesters::start(&notices, stop.clone());
+        let stripe = stripe::client::Client::new(&config.stripe)?;
         let limits = RateLimits::new(config.http.rate_limit_per_minute, &clock);
         Ok(Self(Arc::new(Parts {
             config,
@@ -67,6 +73,8 @@ impl App {
             versions: Versions::default(),
             libraries: Libraries::default(),
             link_key,
+            stripe,
+            queues: Queues::default(),
             stop,
         })))
     }

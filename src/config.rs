@@ -18,6 +18,8 @@ pub struct Config {
     pub keys: Keys,
     pub log: Log,
     pub stripe: Stripe,
+    /// What the platform keeps of a sale between accounts.
+    pub platform_fee_per_mille: i64,
     /// Counts only for verified addresses; lower case.
     pub staff_emails: Vec<String>,
 }
@@ -140,6 +142,7 @@ impl Config {
                 webhook_secrets: env.list("STRIPE_WEBHOOK_SECRET").into_iter().map(SecretString::from).collect(),
                 api_base: env.url("STRIPE_API_BASE")?,
             },
+            platform_fee_per_mille: env.number("PLATFORM_FEE_PER_MILLE", 150, 0, 1000)?,
             staff_emails: env.list("STAFF_EMAILS").into_iter().map(|email| email.to_lowercase()).collect(),
         };
         config.check()

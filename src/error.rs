@@ -128,6 +128,8 @@ pub enum Code {
     Unauthenticated,
     /// Too many requests; `retryAfter` says when to come back.
     RateLimited,
+    /// The payment provider does not answer.
+    StripeUnavailable,
 }
 
 impl Refusal {

@@ -100,6 +100,7 @@ CREATE TABLE subscriptions (
     version_until timestamptz,
     version_event_id text,
     version_previous json,
+    version_first boolean NOT NULL DEFAULT false,
     raw json,
     source text CONSTRAINT subscriptions_source_known CHECK (source IN ('event', 'refetch', 'reconcile', 'staff')),
     needs_refetch boolean NOT NULL DEFAULT false,

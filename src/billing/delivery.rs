@@ -122,7 +122,8 @@ impl Delivery {
             "INSERT INTO webhook_deliveries AS known (id, event_id, type, status, decision, attempts, last_error, next_attempt_at, account_id, \
                  provider_customer_id, parked_under, payload, livemode, api_version, received_at, processed_at) \
              VALUES ($1, $2, $3, $4, $5, 1, $6, $7, $8, $9, $10, $11::json, $12, $13, $14, $15) \
-             ON CONFLICT (event_id) DO UPDATE SET status = excluded.status, decision = excluded.decision, attempts = known.attempts + 1, \
+             ON CONFLICT (event_id) DO UPDATE SET status = excluded.status, decision = excluded.decision, \
+                 attempts = known.attempts + CASE excluded.status WHEN 'parked' THEN 0 ELSE 1 END, \
                  last_error = excluded.last_error, next_attempt_at = excluded.next_attempt_at, \
                  account_id = coalesce(excluded.account_id, known.account_id), parked_under = excluded.parked_under, \
                  processed_at = excluded.processed_at \
@@ -146,6 +147,16 @@ impl Delivery {
         .bind::<Nullable<Timestamptz>, _>(ended.then(|| clock.now()));
         let row: Option<Attempts> = Cached(query).get_result(conn).await.optional()?;
         Ok(row.map_or(0, |row| row.attempts))
+    }
+
+    /// After a failure: when it is tried again; None: never by ourselves.
+    pub async fn plan(conn: &mut Conn, event: &str, next: Option<DateTime<Utc>>) -> QueryResult<()> {
+        let status = if next.is_some() { Status::Failed } else { Status::Dead };
+        diesel::update(webhook_deliveries::table.filter(webhook_deliveries::event_id.eq(event)))
+            .set((webhook_deliveries::status.eq(status.as_str()), webhook_deliveries::next_attempt_at.eq(next)))
+            .execute(conn)
+            .await
+            .map(|_| ())
     }
 
     /// The events that wait for one of these, the oldest first.

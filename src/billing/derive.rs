@@ -73,6 +73,15 @@ pub fn show(
     row.needs_attention = attention(row.status, facts).map(str::to_owned);
 }
 
+/// For a row that was made from a checkout: no object was seen yet.
+pub fn show_facts(row: &mut Subscription, facts: &Facts) {
+    if let Some((start, end)) = facts.paid_period {
+        row.current_period_start = Some(start);
+        row.current_period_end = Some(end);
+    }
+    row.needs_attention = attention(row.status, facts).map(str::to_owned);
+}
+
 /// The later of the object's own and the one that was paid for: an invoice may tell of the next period before the object does.
 fn period(object: &object::Subscription, facts: &Facts) -> (Option<DateTime<Utc>>, Option<DateTime<Utc>>) {
     match (object.period_start, facts.paid_period) {

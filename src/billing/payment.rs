@@ -3,14 +3,15 @@
 
 use chrono::{DateTime, Utc};
 use diesel::prelude::*;
-use diesel::sql_types::{BigInt, Bool, Nullable, Text, Timestamptz};
+use diesel::sql_types::{Bool, Nullable, Text, Timestamptz};
 use diesel_async::RunQueryDsl;
 
 use super::derive::Facts;
+use crate::clock::Clock;
 use crate::db::Conn;
 use crate::db::cached::Cached;
 use crate::db::schema::payments;
-use crate::id::{AccountId, CheckoutId, PaymentId};
+use crate::id::{AccountId, CheckoutId, Id, PaymentId};
 
 /// What is shown of a payment.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, async_graphql::Enum)]
@@ -124,6 +125,38 @@ pub struct Payment {
 }
 
 impl Payment {
+    /// Nothing is known of it yet.
+    pub fn new(clock: &Clock, account: AccountId) -> Self {
+        Self {
+            id: PaymentId::new(clock),
+            account_id: account,
+            purpose: "other".to_owned(),
+            checkout_id: None,
+            provider_customer_id: None,
+            provider_subscription_id: None,
+            provider_invoice_id: None,
+            payment_intent_id: None,
+            billing_reason: None,
+            period_start: None,
+            period_end: None,
+            invoice_status: None,
+            status: Status::Pending,
+            amount: 0,
+            currency: "USD".to_owned(),
+            refunded: 0,
+            charge_refunded: 0,
+            credits_granted: 0,
+            credits_claimed: 0,
+            description: None,
+            hosted_invoice_url: None,
+            paid_at: None,
+            failed_at: None,
+            action_required_at: None,
+            created_at: clock.now(),
+            updated_at: clock.now(),
+        }
+    }
+
     pub fn paid(&self) -> bool {
         self.paid_at.is_some()
     }
@@ -156,6 +189,10 @@ impl Payment {
     pub async fn of_intent(conn: &mut Conn, intent: &str) -> QueryResult<Option<Self>> {
         let query = payments::table.filter(payments::payment_intent_id.eq(intent));
         query.select(Self::as_select()).first(conn).await.optional()
+    }
+
+    pub async fn exists(conn: &mut Conn, id: PaymentId) -> QueryResult<bool> {
+        diesel::select(diesel::dsl::exists(payments::table.find(id))).get_result(conn).await
     }
 
     pub async fn insert(conn: &mut Conn, row: Self) -> QueryResult<()> {
@@ -202,11 +239,4 @@ struct FactsRow {
     payment_failed: bool,
     #[diesel(sql_type = Bool)]
     action_required: bool,
-}
-
-/// A statement's whole number.
-#[derive(QueryableByName)]
-pub struct Count {
-    #[diesel(sql_type = BigInt)]
-    pub count: i64,
 }

@@ -126,6 +126,7 @@ pub struct Subscription {
     pub version_until: Option<DateTime<Utc>>,
     pub version_event_id: Option<String>,
     pub version_previous: Option<Value>,
+    pub version_first: bool,
     pub raw: Option<Value>,
     pub source: Option<String>,
     pub needs_refetch: bool,

@@ -19,6 +19,8 @@ pub mod schema;
 pub mod tls;
 mod transaction;
 
+pub use transaction::Attempt;
+
 type Manager = AsyncDieselConnectionManager<AsyncPgConnection>;
 type Pool = deadpool::managed::Pool<Manager>;
 

@@ -362,6 +362,7 @@ diesel::table! {
         version_until -> Nullable<Timestamptz>,
         version_event_id -> Nullable<Text>,
         version_previous -> Nullable<Json>,
+        version_first -> Bool,
         raw -> Nullable<Json>,
         source -> Nullable<Text>,
         needs_refetch -> Bool,

@@ -7,7 +7,7 @@ use axum::extract::{DefaultBodyLimit, State};
 use axum::http::header::{ACCEPT, AUTHORIZATION, CONTENT_TYPE, RETRY_AFTER, WWW_AUTHENTICATE};
 use axum::http::{HeaderMap, HeaderValue, Method, StatusCode};
 use axum::response::{IntoResponse, Response};
-use axum::routing::get;
+use axum::routing::{get, post};
 use axum::{Extension, Json, Router, middleware};
 use tokio_util::task::TaskTracker;
 use tower_http::cors::CorsLayer;
@@ -16,7 +16,7 @@ use super::answer::{BAD_REQUEST, Refused};
 use super::arrival::{Arrival, REQUEST_ID, observe};
 use super::operation::Endpoint;
 use super::requester::Claim;
-use super::{exports, graphiql, graphql, health, live};
+use super::{exports, graphiql, graphql, health, live, stripe_webhook};
 use crate::app::App;
 use crate::error::Error;
 use crate::graphql::schema;
@@ -43,6 +43,8 @@ pub fn with_sockets(app: App, sockets: TaskTracker) -> Result<Router, Error> {
     let live = Router::new().route("/graphql/ws", get(live::upgrade)).with_state((endpoint, sockets));
     let rest = Router::new()
         .route("/exports/{token}", get(exports::open))
+        .route("/webhooks/stripe", post(stripe_webhook::post))
+        .route("/api/v1/webhooks/stripe", post(stripe_webhook::post))
         .route("/.well-known/jwks.json", get(async |State(app): State<App>| Json(app.tokens.jwks().clone())))
         .route("/schema.graphql", get(sdl))
         .route("/healthz", get(health::alive))

@@ -1,4 +1,5 @@
 //! Stripe, as the outside world: its HTTP, its signatures, its objects. Nothing here knows of accounts.
 
+pub mod client; // calls of its API
 pub mod object; // what it tells, in the shapes of every API version
 pub mod signature; // was it Stripe who sent this?
