@@ -1,6 +1,5 @@
 //! What the queue does for people and their sign-ins.
 
-use diesel::prelude::*;
 use diesel::sql_types::{BigInt, Timestamptz};
 use diesel_async::RunQueryDsl;
 

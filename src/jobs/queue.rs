@@ -30,7 +30,8 @@ pub async fn is_current(db: &Db) -> Result<bool, Error> {
         there: bool,
     }
     let mut conn = db.conn().await?;
-    let table: Exists = diesel::sql_query("SELECT to_regclass('graphile_worker.migrations') IS NOT NULL AS there").get_result(&mut conn).await?;
+    let table: Exists =
+        diesel::sql_query("SELECT to_regclass('graphile_worker.migrations') IS NOT NULL AS there").get_result(&mut conn).await?;
     if !table.there {
         return Ok(false);
     }

@@ -7,7 +7,7 @@ use graphile_worker::{Database, Worker, WorkerOptions, WorkerRecoveryConfig};
 use super::driver::Driver;
 use super::registry::SCHEDULES;
 use super::run::{Context, Task};
-use super::{TASK, queue, registry};
+use super::{TASK, registry};
 use crate::app::App;
 use crate::db::migrate;
 use crate::error::Error;

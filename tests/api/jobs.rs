@@ -35,7 +35,7 @@ struct Waiting {
 /// The only job in the queue.
 async fn waiting(app: &TestApp) -> Waiting {
     let query = diesel::sql_query(
-        "SELECT attempts, coalesce(last_error, '') AS last_error, extract(epoch FROM run_at - $1)::bigint AS due_in FROM graphile_worker._private_jobs",
+        "SELECT attempts, coalesce(last_error, '') AS last_error, extract(epoch FROM run_at - interval '400000 days' - $1)::bigint AS due_in FROM graphile_worker._private_jobs",
     );
     let query = query.bind::<diesel::sql_types::Timestamptz, _>(app.app.clock.now());
     query.get_result(&mut *app.app.db.conn().await.unwrap()).await.unwrap()

@@ -88,6 +88,7 @@ impl TestApp {
             )
             .await;
         assert_eq!(answer.data("signUp.userErrors"), json!([]), "{name} signs up");
+        self.run_jobs().await;
         anon.signed_in(answer.data("signUp.accessToken").as_str().expect("an access token"))
     }
 

@@ -1,6 +1,6 @@
 //! The queue in tests: it runs when a test says so, by the test's clock, and is empty when the test ends.
 
-use diesel::sql_types::{BigInt, Text, Timestamptz};
+use diesel::sql_types::{Text, Timestamptz};
 use diesel::{OptionalExtension, QueryableByName};
 use diesel_async::RunQueryDsl;
 use fixpath::app::App;
@@ -9,39 +9,25 @@ use fixpath::jobs::{self, Job};
 
 use super::TestApp;
 
-/// Jobs that are due by the app's clock are due now, for the database; all others wait for another age.
-/// (What was enqueued without a time has `run_at = updated_at`, by the database's clock.)
-const DUE: &str = "WITH waiting AS (SELECT id, run_at = updated_at OR run_at <= $1 AS due FROM graphile_worker._private_jobs
-    WHERE is_available AND run_at < '2900-01-01')
-    UPDATE graphile_worker._private_jobs AS job
-    SET run_at = CASE WHEN due THEN now() - interval '1 second' ELSE run_at + interval '1000 years' END
-    FROM waiting WHERE waiting.id = job.id RETURNING due::int::bigint AS number";
-const RESTORE: &str =
-    "UPDATE graphile_worker._private_jobs SET run_at = run_at - interval '1000 years' WHERE run_at >= '2900-01-01' RETURNING 1::bigint AS number";
+/// The queue goes by the database's clock, tests by their own. So whatever has a time (what has none has `now()`) is kept an age away,
+/// out of the queue's sight, until `run_jobs` finds that it is due. In the template of all test databases.
+pub const HOLD: &str = "CREATE FUNCTION hold() RETURNS trigger LANGUAGE plpgsql AS
+    $$ BEGIN NEW.run_at := NEW.run_at + interval '400000 days'; RETURN NEW; END $$;
+    CREATE TRIGGER hold BEFORE INSERT OR UPDATE OF run_at ON graphile_worker._private_jobs FOR EACH ROW
+    WHEN (NEW.run_at <> now() AND NEW.run_at < '2900-01-01') EXECUTE FUNCTION hold()";
 
-#[derive(QueryableByName)]
-struct Number {
-    #[diesel(sql_type = BigInt)]
-    number: i64,
-}
+const DUE: &str = "UPDATE graphile_worker._private_jobs SET run_at = now() WHERE is_available AND run_at <= $1 + interval '400000 days'";
 
 impl TestApp {
     /// Runs what is due, and what that makes due, until nothing is.
     pub async fn run_jobs(&self) {
-        let worker = self.worker.get_or_init(async || jobs::worker::build(&self.app, 1).await.unwrap()).await;
         loop {
-            let now = self.app.clock.now();
-            let jobs: Vec<Number> = diesel::sql_query(DUE).bind::<Timestamptz, _>(now).load(&mut *self.app.db.conn().await.unwrap()).await.unwrap();
-            let due: i64 = jobs.iter().map(|job| job.number).sum();
-            if due > 0 {
-                worker.run_once().await.unwrap();
-            }
-            if jobs.len() as i64 > due {
-                diesel::sql_query(RESTORE).load::<Number>(&mut *self.app.db.conn().await.unwrap()).await.unwrap();
-            }
-            if due == 0 {
+            let conn = &mut *self.app.db.conn().await.unwrap();
+            if diesel::sql_query(DUE).bind::<Timestamptz, _>(self.app.clock.now()).execute(conn).await.unwrap() == 0 {
                 return;
             }
+            let worker = self.worker.get_or_init(async || jobs::worker::build(&self.app, 1).await.unwrap()).await;
+            worker.run_once().await.unwrap();
         }
     }
 
@@ -75,8 +61,10 @@ async fn list(target: Target) -> Vec<String> {
         line: String,
     }
     let Ok(mut conn) = target.connect_diesel().await else { return Vec::new() };
-    let there = diesel::sql_query("SELECT 1::bigint AS number WHERE to_regclass('graphile_worker._private_jobs') IS NOT NULL");
-    if there.get_result::<Number>(&mut conn).await.optional().unwrap().is_none() {
+    let there = diesel::sql_query(
+        "SELECT to_regclass('graphile_worker._private_jobs')::text AS line FROM pg_class WHERE relname = '_private_jobs'",
+    );
+    if there.get_result::<Line>(&mut conn).await.optional().unwrap().is_none() {
         return Vec::new();
     }
     let lines = diesel::sql_query("SELECT concat(payload, ' ', last_error) AS line FROM graphile_worker._private_jobs ORDER BY id");
