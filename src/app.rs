@@ -3,6 +3,7 @@
 use std::sync::Arc;
 
 use tokio_util::sync::CancellationToken;
+use tokio_util::task::TaskTracker;
 
 use crate::billing::queue::Queues;
 use crate::clock::Clock;
@@ -40,6 +41,8 @@ pub struct Parts {
     pub queues: Queues,
     /// Cancelled when the process begins to shut down: whatever runs for long listens to it.
     pub stop: CancellationToken,
+    /// What runs beside the requests, and is waited for when the process stops.
+    pub background: TaskTracker,
 }
 
 impl std::ops::Deref for App {
@@ -76,6 +79,7 @@ impl App {
             stripe,
             queues: Queues::default(),
             stop,
+            background: TaskTracker::new(),
         })))
     }
 }

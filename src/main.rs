@@ -11,10 +11,12 @@ use fixpath::db::tls::Target;
 use fixpath::db::{Db, embedded};
 use fixpath::error::Error;
 use fixpath::http::serve::serve;
+use fixpath::jobs::worker;
 use fixpath::staff::{self, seed};
 use fixpath::{graphql, telemetry};
 use secrecy::ExposeSecret;
 use tokio::net::TcpListener;
+use tokio::signal::unix::{SignalKind, signal};
 
 #[global_allocator]
 static ALLOCATOR: mimalloc::MiMalloc = mimalloc::MiMalloc;
@@ -29,8 +31,14 @@ struct Cli {
 
 #[derive(Subcommand)]
 enum Command {
-    /// Serve the API (the default)
-    Serve,
+    /// Serve the API and run jobs (the default)
+    Serve {
+        /// Leave the jobs to `fixpath worker`
+        #[arg(long)]
+        no_worker: bool,
+    },
+    /// Run jobs only
+    Worker,
     /// Bring the database to this version
     Migrate {
         /// Only say what would be done
@@ -60,7 +68,7 @@ enum StaffChange {
 }
 
 fn main() -> ExitCode {
-    let command = Cli::parse().command.unwrap_or(Command::Serve);
+    let command = Cli::parse().command.unwrap_or(Command::Serve { no_worker: false });
     if let Command::Schema = command {
         print!("{}", graphql::sdl());
         return ExitCode::SUCCESS;
@@ -115,7 +123,8 @@ async fn run(config: Config, private: Option<&embedded::Embedded>, command: Comm
     let replica = config.database.replica_url.as_ref().map(|url| target(url.expose_secret())).transpose()?;
     let db = Db::new(primary, replica, config.database.pool_size)?;
     match command {
-        Command::Serve => serve_api(config, db).await,
+        Command::Serve { no_worker } => serve_api(config, db, !no_worker).await,
+        Command::Worker => work(config, db).await,
         Command::Migrate { dry_run, down } => {
             let direction = match (dry_run, down) {
                 (true, _) => Direction::DryRun,
@@ -145,7 +154,7 @@ async fn run(config: Config, private: Option<&embedded::Embedded>, command: Comm
     }
 }
 
-async fn serve_api(config: Config, db: Db) -> Result<(), Error> {
+async fn serve_api(config: Config, db: Db, worker: bool) -> Result<(), Error> {
     let development = config.development();
     // In production, migrating is an act of its own: several versions may run beside each other for a while.
     if development {
@@ -165,5 +174,29 @@ async fn serve_api(config: Config, db: Db) -> Result<(), Error> {
     } else {
         tracing::info!(%bind, "serving");
     }
+    if worker {
+        app.background.spawn(worker::run(app.clone()));
+    }
     serve(app, listener).await
+}
+
+/// The same worker as in `serve_api`, without the API.
+async fn work(config: Config, db: Db) -> Result<(), Error> {
+    if config.development() {
+        migrate(&db, Direction::Up).await?;
+    }
+    let app = App::new(config, Clock::System, db)?;
+    let (mut terminate, mut interrupt) = (signal(SignalKind::terminate())?, signal(SignalKind::interrupt())?);
+    app.background.spawn(worker::run(app.clone()));
+    app.background.close();
+    tracing::info!("running jobs");
+    tokio::select! {
+        _ = terminate.recv() => {}
+        _ = interrupt.recv() => {}
+    }
+    tracing::info!("stopping: taking no new jobs, finishing what runs");
+    app.stop.cancel();
+    app.background.wait().await;
+    app.db.close();
+    Ok(())
 }

@@ -29,6 +29,8 @@ pub fn recorder() -> &'static PrometheusHandle {
         describe_histogram!("graphql_operation_seconds", Unit::Seconds, "How long GraphQL operations took");
         describe_counter!("graphql_refusals_total", "Operations that the guard refused, by code");
         describe_counter!("http_requests_total", "Requests that were no GraphQL operation, by path and status");
+        describe_counter!("jobs_runs_total", "Runs of jobs by job and outcome: done, retried, dead, crashed, replaced");
+        describe_histogram!("jobs_run_seconds", Unit::Seconds, "How long runs of jobs took");
         describe_gauge!("live_connections", "Open WebSocket connections and event streams");
         describe_gauge!("database_connections", "Connections of the pool: open, idle, and requests that wait for one");
         handle
@@ -66,6 +68,11 @@ pub fn refused_or_plain(path: &str, status: u16, code: Option<&str>) {
     let path = PATHS.into_iter().find(|known| *known == path).unwrap_or("other");
     counter!("http_requests_total", "path" => path, "status" => status.to_string(), "outcome" => code.unwrap_or("ok").to_owned())
         .increment(1);
+}
+
+pub fn job_ran(job: &'static str, outcome: &'static str, took: Duration) {
+    counter!("jobs_runs_total", "job" => job, "outcome" => outcome).increment(1);
+    histogram!("jobs_run_seconds", "job" => job).record(took.as_secs_f64());
 }
 
 /// Counts one live connection for as long as it is kept.

@@ -12,6 +12,7 @@ pub mod cookie;
 pub mod deactivate_user;
 pub mod grant;
 pub mod graphql;
+pub mod jobs;
 pub mod membership;
 pub mod password;
 pub mod refresh_token;

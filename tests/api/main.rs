@@ -17,6 +17,7 @@ mod identity_sign_out;
 mod identity_sign_up;
 mod identity_switch;
 mod identity_tokens;
+mod jobs;
 mod limits;
 mod live;
 mod schema;
