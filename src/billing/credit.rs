@@ -113,11 +113,7 @@ async fn change(
         return Ok(false);
     }
     diesel::update(credit_balances::table.find(account))
-        .set((
-            credit_balances::balance.eq(balance),
-            credit_balances::shortfall.eq(shortfall),
-            credit_balances::updated_at.eq(clock.now()),
-        ))
+        .set((credit_balances::balance.eq(balance), credit_balances::shortfall.eq(shortfall), credit_balances::updated_at.eq(clock.now())))
         .execute(conn)
         .await?;
     Ok(true)

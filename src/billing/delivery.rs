@@ -37,16 +37,8 @@ pub enum Status {
 }
 
 impl Status {
-    const ALL: [Self; 8] = [
-        Self::Processing,
-        Self::Completed,
-        Self::Failed,
-        Self::Ignored,
-        Self::Stale,
-        Self::Parked,
-        Self::Tombstone,
-        Self::Dead,
-    ];
+    const ALL: [Self; 8] =
+        [Self::Processing, Self::Completed, Self::Failed, Self::Ignored, Self::Stale, Self::Parked, Self::Tombstone, Self::Dead];
 
     pub fn as_str(self) -> &'static str {
         match self {

@@ -6,10 +6,11 @@ use diesel::prelude::*;
 use diesel_async::RunQueryDsl;
 
 use super::apply::Source;
-use super::locked::locked;
+use super::locked;
 use super::refetch;
 use super::subscription::{STRIPE, Status, Subscription};
 use crate::app::App;
+use crate::db::Conn;
 use crate::db::notices::Notice;
 use crate::db::schema::subscriptions;
 use crate::error::Error;
@@ -47,30 +48,37 @@ async fn end(app: &App, row: Subscription) -> Result<(), Error> {
         Err(StripeError::Refused(refused)) => tracing::warn!(?refused, "Stripe does not know a lapsed subscription"),
     }
     let key = row.provider_customer_id.as_deref().unwrap_or(id);
-    let ended = locked(app, key, async |conn| {
-        // Anything may have been told while Stripe was asked.
-        let Some(now) = Subscription::find_by_provider_id(conn, id).await?.filter(|now| *now == row) else { return Ok(false) };
-        let ended_at = now.current_period_end;
-        Subscription::update(
-            conn,
-            Subscription {
-                status: Status::Canceled,
-                ended_at,
-                canceled_at: now.canceled_at.or(ended_at),
-                needs_attention: None,
-                // Should Stripe know better, its next event says so: this end is ours, not its.
-                needs_refetch: true,
-                updated_at: app.clock.now(),
-                ..now
-            },
-        )
-        .await?;
-        Ok(true)
-    })
-    .await
-    .map_err(Error::from)?;
+    let mut turn = locked::turn(app, key).await?;
+    let ended = loop {
+        let attempt = app.db.transaction(async |conn| {
+            turn.lock(conn).await?;
+            end_here(conn, app, &row, id).await
+        });
+        match attempt.await {
+            Ok(ended) => break ended,
+            Err(error) => turn.again(error)?,
+        }
+    };
     if ended {
         app.notices.publish(Notice::Billing(row.account_id));
     }
     Ok(())
+}
+
+async fn end_here(conn: &mut Conn, app: &App, row: &Subscription, id: &str) -> Result<bool, Error> {
+    // Anything may have been told while Stripe was asked.
+    let Some(now) = Subscription::find_by_provider_id(conn, id).await?.filter(|now| now == row) else { return Ok(false) };
+    let ended_at = now.current_period_end;
+    let ended = Subscription {
+        status: Status::Canceled,
+        ended_at,
+        canceled_at: now.canceled_at.or(ended_at),
+        needs_attention: None,
+        // Should Stripe know better, its next event says so: this end is ours, not its.
+        needs_refetch: true,
+        updated_at: app.clock.now(),
+        ..now
+    };
+    Subscription::update(conn, ended).await?;
+    Ok(true)
 }

@@ -16,11 +16,15 @@ use crate::stripe::object::Event;
 #[serde(rename_all = "snake_case")]
 pub enum BillingJob {
     /// One more attempt at a delivery that has failed or is parked.
-    Retry { event: String },
+    Retry {
+        event: String,
+    },
     /// Every minute: what is overdue, and what is parked although what it waits for is there.
     RetryOverdue,
     /// Reads a subscription from Stripe.
-    Refetch { subscription: String },
+    Refetch {
+        subscription: String,
+    },
     /// Hourly: ends what has lapsed.
     EndLapsed,
     Mail(BillingMail),

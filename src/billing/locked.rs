@@ -4,14 +4,13 @@
 //! The lock is the transaction's first statement, alone: a statement that locks and reads sees what was there before it waited. A
 //! transaction takes exactly one such lock, hence no two can wait for each other.
 
-use std::future::Future;
-
 use diesel::sql_types::Text;
 use diesel_async::RunQueryDsl;
 
+use super::queue::Turn;
 use crate::app::App;
+use crate::db::Conn;
 use crate::db::cached::Cached;
-use crate::db::{Attempt, Conn};
 use crate::error::Error;
 
 /// How long the database's lock, or a row, is waited for.
@@ -36,40 +35,37 @@ impl From<Refused> for Error {
     }
 }
 
-/// Runs `body` in a transaction under the lock of `key`: a customer's id, or for what has no customer its own. Like every transaction's,
-/// the body may run more than once.
-pub async fn locked<T, F>(app: &App, key: &str, body: F) -> Result<T, Refused>
-where
-    F: for<'conn> AsyncFn(&'conn mut Conn) -> Result<T, Error> + for<'conn> Attempt<'conn, T> + Send + Sync,
-    T: Send,
-{
-    let Some(_turn) = app.queues.enter(key).await else { return Err(Refused::Busy) };
-    let lock = format!("stripe:{key}");
-    let mut race = 1;
-    loop {
-        let (lock, body) = (&lock, &body);
-        let result = app
-            .db
-            .transaction(async |conn| {
-                take(conn, lock).await?;
-                body(conn).await
-            })
-            .await;
-        match result {
-            Ok(value) => return Ok(value),
-            Err(error) if is_busy(&error) => return Err(Refused::Busy),
-            Err(error) if lost_a_race(&error) && race < RACES => race += 1,
-            Err(error) => return Err(Refused::Failed(error)),
-        }
-    }
+/// The right to change what belongs to one key: a customer's id, or for what has no customer its own. Others wait until it is dropped.
+pub struct Locked {
+    _turn: Turn,
+    lock: String,
+    races: u32,
 }
 
-async fn take(conn: &mut Conn, lock: &str) -> Result<(), Error> {
-    let query = diesel::sql_query(format!(
-        "SELECT set_config('lock_timeout', '{LOCK_TIMEOUT}', true), pg_advisory_xact_lock(hashtextextended($1, 0))"
-    ));
-    Cached(query.bind::<Text, _>(lock)).execute(conn).await?;
-    Ok(())
+/// Waits for the key's turn within this process. No connection is held meanwhile.
+pub async fn turn(app: &App, key: &str) -> Result<Locked, Refused> {
+    let turn = app.queues.enter(key).await.ok_or(Refused::Busy)?;
+    Ok(Locked { _turn: turn, lock: format!("stripe:{key}"), races: 0 })
+}
+
+impl Locked {
+    /// To be the first statement of the transaction.
+    pub async fn lock(&self, conn: &mut Conn) -> Result<(), Error> {
+        let query = diesel::sql_query(format!(
+            "SELECT set_config('lock_timeout', '{LOCK_TIMEOUT}', true), pg_advisory_xact_lock(hashtextextended($1, 0))"
+        ));
+        Cached(query.bind::<Text, _>(&self.lock)).execute(conn).await?;
+        Ok(())
+    }
+
+    /// After the transaction has failed. Ok: it lost a race, and is to be run once more.
+    pub fn again(&mut self, error: Error) -> Result<(), Refused> {
+        if is_busy(&error) {
+            return Err(Refused::Busy);
+        }
+        self.races += 1;
+        if lost_a_race(&error) && self.races < RACES { Ok(()) } else { Err(Refused::Failed(error)) }
+    }
 }
 
 fn is_busy(error: &Error) -> bool {

@@ -16,19 +16,39 @@ use crate::jobs::{self, Job};
 #[serde(rename_all = "snake_case")]
 pub enum BillingMail {
     /// The first payment of a subscription.
-    Created { payment: PaymentId },
-    Renewed { payment: PaymentId },
-    PlanChanged { payment: PaymentId },
-    CancellationScheduled { subscription: SubscriptionId },
-    Ended { subscription: SubscriptionId },
-    PaymentFailed { payment: PaymentId },
+    Created {
+        payment: PaymentId,
+    },
+    Renewed {
+        payment: PaymentId,
+    },
+    PlanChanged {
+        payment: PaymentId,
+    },
+    CancellationScheduled {
+        subscription: SubscriptionId,
+    },
+    Ended {
+        subscription: SubscriptionId,
+    },
+    PaymentFailed {
+        payment: PaymentId,
+    },
     /// The payer's bank wants a confirmation.
-    ActionRequired { payment: PaymentId },
-    TrialEnding { subscription: SubscriptionId },
+    ActionRequired {
+        payment: PaymentId,
+    },
+    TrialEnding {
+        subscription: SubscriptionId,
+    },
     /// By the provider's id.
-    Refunded { refund: String },
+    Refunded {
+        refund: String,
+    },
     /// To the platform's staff; by the provider's id.
-    Disputed { dispute: String },
+    Disputed {
+        dispute: String,
+    },
 }
 
 /// `about` names what the mail is about; the second mail about it is never sent.

@@ -59,12 +59,7 @@ impl Link {
         let intents: Vec<&str> = links.iter().map(|(intent, _)| intent.as_str()).chain(intent).collect();
         let invoices: Vec<&str> = links.iter().filter_map(|(_, invoice)| invoice.as_deref()).chain(self.invoice.as_deref()).collect();
         payments::table
-            .filter(
-                payments::payment_intent_id
-                    .eq_any(intents)
-                    .or(payments::provider_invoice_id.eq_any(invoices))
-                    .assume_not_null(),
-            )
+            .filter(payments::payment_intent_id.eq_any(intents).or(payments::provider_invoice_id.eq_any(invoices)).assume_not_null())
             .select(Payment::as_select())
             .first(conn)
             .await

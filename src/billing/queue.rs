@@ -5,7 +5,7 @@
 use std::collections::HashMap;
 use std::sync::{Arc, Mutex, PoisonError};
 
-use tokio::sync::{OwnedMutexGuard, Mutex as AsyncMutex};
+use tokio::sync::{Mutex as AsyncMutex, OwnedMutexGuard};
 
 /// How many may wait for one key, and for all keys together. Whoever comes then is told to come again.
 const WAITING_PER_KEY: usize = 128;

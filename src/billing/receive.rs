@@ -7,14 +7,15 @@ use metrics::counter;
 use super::apply::{Outcome, Told, apply};
 use super::delivery::{self, Attempted, Delivery, Status};
 use super::jobs::{self, BillingJob};
-use super::locked::{Refused, locked};
+use super::locked::{self, Refused};
 use super::payment_link::Link;
 use super::subscription::Subscription;
 use crate::app::App;
+use crate::db::Conn;
 use crate::db::notices::Notice;
 use crate::error::Error;
 use crate::jobs::{Job, enqueue};
-use crate::stripe::object::{CheckoutSession, Charge, Dispute, Event, Invoice, InvoicePayment, Refund, field};
+use crate::stripe::object::{Charge, CheckoutSession, Dispute, Event, Invoice, InvoicePayment, Refund, field};
 use crate::stripe::signature::{self, Forged};
 
 /// When we try again by ourselves after the first failure, the second, the third. Then it is dead, until Stripe sends it once more.
@@ -25,7 +26,10 @@ const KEYS: u32 = 3;
 /// What Stripe is answered.
 #[derive(Clone, Debug, PartialEq)]
 pub enum Receipt {
-    Decided { applied: bool, reason: String },
+    Decided {
+        applied: bool,
+        reason: String,
+    },
     /// Not sent by Stripe.
     Forged(Forged),
     /// Signed, but no event.
@@ -77,40 +81,19 @@ async fn decide(app: &App, event: &Event, payload: &str) -> Result<Option<Outcom
         Some(key) => key,
         None => looked_up_key(app, event).await.map_err(Refused::Failed)?,
     };
+    let customer = field::id(&event.object, "customer");
     for _ in 0..KEYS {
-        let now_key = &key;
-        let told = Told::by_event(event, app.clock.now());
-        let result = locked(app, now_key, async |conn| {
-            // What has no customer was looked up before the lock: while we waited, somebody may have told whose it is.
-            if named_key(event).is_none() {
-                let current = current_key(conn, event).await?;
-                if current != *now_key {
-                    return Ok(Decided::OtherKey(current));
-                }
+        let mut turn = locked::turn(app, &key).await?;
+        let result = loop {
+            let attempt = app.db.transaction(async |conn| {
+                turn.lock(conn).await?;
+                in_txn(conn, app, Arrived { event, payload, livemode, customer: customer.as_deref() }, &key).await
+            });
+            match attempt.await {
+                Ok(decided) => break decided,
+                Err(error) => turn.again(error)?,
             }
-            if !delivery::enter(conn, event, app.clock.now()).await? {
-                return Ok(Decided::Duplicate);
-            }
-            let outcome = match livemode == app.config.stripe.livemode() {
-                true => apply(conn, app, &told).await?,
-                false => Outcome::ignored("it belongs to the other mode (live or test)"),
-            };
-            if outcome.status != Status::Completed {
-                delivery::decide(conn, &event.id, outcome.status).await?;
-            }
-            let attempted = Attempted {
-                status: outcome.status,
-                decision: Some(&outcome.reason),
-                error: None,
-                next_attempt_at: None,
-                account: outcome.account,
-                customer: field::id(&event.object, "customer").as_deref(),
-                parked_under: outcome.parked_under.as_deref(),
-            };
-            Delivery::log(conn, &app.clock, event, payload, livemode, &attempted).await?;
-            Ok(Decided::Outcome(outcome))
-        })
-        .await?;
+        };
         match result {
             Decided::Outcome(outcome) => return Ok(Some(outcome)),
             Decided::Duplicate => return Ok(None),
@@ -118,6 +101,46 @@ async fn decide(app: &App, event: &Event, payload: &str) -> Result<Option<Outcom
         }
     }
     Err(Refused::Busy)
+}
+
+struct Arrived<'a> {
+    event: &'a Event,
+    payload: &'a str,
+    livemode: bool,
+    customer: Option<&'a str>,
+}
+
+async fn in_txn(conn: &mut Conn, app: &App, arrived: Arrived<'_>, key: &str) -> Result<Decided, Error> {
+    let Arrived { event, payload, livemode, customer } = arrived;
+    // What has no customer was looked up before the lock: while we waited, somebody may have told whose it is.
+    if named_key(event).is_none() {
+        let current = current_key(conn, event).await?;
+        if current != key {
+            return Ok(Decided::OtherKey(current));
+        }
+    }
+    let now = app.clock.now();
+    if !delivery::enter(conn, event, now).await? {
+        return Ok(Decided::Duplicate);
+    }
+    let outcome = match livemode == app.config.stripe.livemode() {
+        true => apply(conn, app, &Told::by_event(event, now)).await?,
+        false => Outcome::ignored("it belongs to the other mode (live or test)"),
+    };
+    if outcome.status != Status::Completed {
+        delivery::decide(conn, &event.id, outcome.status).await?;
+    }
+    let attempted = Attempted {
+        status: outcome.status,
+        decision: Some(&outcome.reason),
+        error: None,
+        next_attempt_at: None,
+        account: outcome.account,
+        customer,
+        parked_under: outcome.parked_under.as_deref(),
+    };
+    Delivery::log(conn, &app.clock, event, payload, livemode, &attempted).await?;
+    Ok(Decided::Outcome(outcome))
 }
 
 enum Decided {
@@ -141,7 +164,7 @@ async fn looked_up_key(app: &App, event: &Event) -> Result<String, Error> {
 }
 
 /// The customer as far as we know it, for objects that do not name one; else the object's own id.
-async fn current_key(conn: &mut crate::db::Conn, event: &Event) -> Result<String, Error> {
+async fn current_key(conn: &mut Conn, event: &Event) -> Result<String, Error> {
     let object = &event.object;
     let own = || field::text(object, "id").unwrap_or_else(|| event.id.clone());
     let link = match event.kind.split('.').next().unwrap_or_default() {
@@ -202,6 +225,7 @@ async fn failed(app: &App, event: &Event, payload: &str, error: &Error) {
     let cause = format!("{error:?}");
     tracing::error!(event = event.id, kind = event.kind, cause, "a delivery could not be applied; it will be tried again");
     let livemode = event.livemode.unwrap_or(app.config.stripe.livemode());
+    let customer = field::id(&event.object, "customer");
     let logged = app
         .db
         .transaction(async |conn| {
@@ -211,7 +235,7 @@ async fn failed(app: &App, event: &Event, payload: &str, error: &Error) {
                 error: Some(&cause),
                 next_attempt_at: None,
                 account: None,
-                customer: field::id(&event.object, "customer").as_deref(),
+                customer: customer.as_deref(),
                 parked_under: None,
             };
             let attempts = Delivery::log(conn, &app.clock, event, payload, livemode, &attempted).await?;

@@ -8,7 +8,7 @@ use governor::{DefaultDirectRateLimiter, Quota, RateLimiter};
 use stripe_billing::subscription::RetrieveSubscription;
 
 use super::apply::{Outcome, Source, Told, apply};
-use super::locked::locked;
+use super::locked;
 use super::subscription::Subscription;
 use crate::app::App;
 use crate::db::notices::Notice;
@@ -53,10 +53,19 @@ pub async fn apply_subscription(app: &App, answer: &Answer, source: Source) -> R
 
 /// Applies any object that Stripe has answered with. `kind`: the type of the event that would tell the same.
 pub async fn apply_object(app: &App, kind: &str, answer: &Answer, source: Source) -> Result<Outcome, Error> {
-    let told =
-        Told { kind, object: &answer.body, previous: None, from: answer.from, until: answer.until, event_id: None, source };
+    let told = Told { kind, object: &answer.body, previous: None, from: answer.from, until: answer.until, event_id: None, source };
     let key = key(&answer.body);
-    let outcome = locked(app, &key, async |conn| apply(conn, app, &told).await).await.map_err(Error::from)?;
+    let mut turn = locked::turn(app, &key).await?;
+    let outcome = loop {
+        let attempt = app.db.transaction(async |conn| {
+            turn.lock(conn).await?;
+            apply(conn, app, &told).await
+        });
+        match attempt.await {
+            Ok(outcome) => break outcome,
+            Err(error) => turn.again(error)?,
+        }
+    };
     if let Some(account) = outcome.account {
         app.notices.publish(Notice::Billing(account));
     }

@@ -19,8 +19,6 @@ pub mod schema;
 pub mod tls;
 mod transaction;
 
-pub use transaction::Attempt;
-
 type Manager = AsyncDieselConnectionManager<AsyncPgConnection>;
 type Pool = deadpool::managed::Pool<Manager>;
 

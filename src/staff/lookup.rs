@@ -112,11 +112,7 @@ pub async fn find(conn: &mut Conn, reference: &Reference) -> QueryResult<Vec<Fou
             load(diesel::sql_query(account("(SELECT id FROM accounts WHERE id = $1) a")).bind::<SqlUuid, _>(id), conn).await
         }
         Reference::Either(uuid) => {
-            let query = format!(
-                "({}) UNION ALL ({}) LIMIT 10",
-                account("(SELECT id FROM accounts WHERE id = $1) a"),
-                person("u.id = $1")
-            );
+            let query = format!("({}) UNION ALL ({}) LIMIT 10", account("(SELECT id FROM accounts WHERE id = $1) a"), person("u.id = $1"));
             load(diesel::sql_query(query).bind::<SqlUuid, _>(uuid), conn).await
         }
         Reference::Customer(customer) => {

@@ -37,8 +37,7 @@ pub fn verify(header: Option<&str>, body: &[u8], secrets: &[SecretString], now: 
     if (now - signed_at).abs() > TOLERANCE {
         return Err(Forged::TooOld);
     }
-    let signatures: Vec<Vec<u8>> =
-        fields().filter(|(name, _)| *name == "v1").filter_map(|(_, value)| hex::decode(value).ok()).collect();
+    let signatures: Vec<Vec<u8>> = fields().filter(|(name, _)| *name == "v1").filter_map(|(_, value)| hex::decode(value).ok()).collect();
     let genuine = secrets.iter().any(|secret| signatures.iter().any(|signature| fits(secret, time, body, signature)));
     if genuine { Ok(()) } else { Err(Forged::WrongSignature) }
 }

@@ -2,6 +2,7 @@
 #![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic)]
 
 mod authorization;
+mod billing;
 mod embedded;
 mod endpoint;
 mod graphiql;

@@ -28,9 +28,11 @@ pub async fn apply_product(conn: &mut Conn, app: &App, told: &Told<'_>) -> Resul
 
 pub async fn apply_price(conn: &mut Conn, app: &App, told: &Told<'_>) -> Result<Outcome, Error> {
     let price = Price::read(told.object);
-    let query = plan_prices::table
-        .filter(plan_prices::provider_price_id.eq(price.id.as_deref()))
-        .select((plan_prices::plan_id, plan_prices::unit_amount, plan_prices::retired_at.is_null()));
+    let query = plan_prices::table.filter(plan_prices::provider_price_id.eq(price.id.as_deref())).select((
+        plan_prices::plan_id,
+        plan_prices::unit_amount,
+        plan_prices::retired_at.is_null(),
+    ));
     let ours: Option<(PlanId, i64, bool)> = query.first(conn).await.optional()?;
     let Some((plan, amount, current)) = ours else { return Ok(Outcome::ignored("the price is none of our plans'")) };
     let id = price.id.unwrap_or_default();

@@ -97,11 +97,14 @@ async fn ours_ended(
         };
         Purchase::set_status(conn, checkout.id, status, None, now).await?;
     }
-    Ok(Outcome::completed(account, match status {
-        COMPLETED => "the checkout is complete; its payment is on the way",
-        FAILED => "the payment was refused",
-        _ => "the checkout has expired",
-    }))
+    Ok(Outcome::completed(
+        account,
+        match status {
+            COMPLETED => "the checkout is complete; its payment is on the way",
+            FAILED => "the payment was refused",
+            _ => "the checkout has expired",
+        },
+    ))
 }
 
 async fn paid(
@@ -141,13 +144,7 @@ async fn paid(
 }
 
 /// Until the subscription itself is heard of, our own row says what it is. Whatever Stripe tells of it counts more.
-async fn subscribe(
-    conn: &mut Conn,
-    app: &App,
-    session: &CheckoutSession,
-    id: &str,
-    checkout: &Checkout,
-) -> Result<Outcome, Error> {
+async fn subscribe(conn: &mut Conn, app: &App, session: &CheckoutSession, id: &str, checkout: &Checkout) -> Result<Outcome, Error> {
     let account = checkout.account_id;
     if Subscription::find_by_provider_id(conn, id).await?.is_some() {
         return Ok(Outcome::completed(account, "the checkout is paid; its subscription is known already"));

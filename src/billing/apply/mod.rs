@@ -133,10 +133,9 @@ pub async fn apply(conn: &mut Conn, app: &App, told: &Told<'_>) -> Result<Outcom
         "invoice_payment.paid" => charge::apply_invoice_payment(conn, app, told).await,
         "charge.succeeded" | "charge.refunded" => charge::apply(conn, app, told).await,
         "refund.created" | "refund.updated" | "refund.failed" => refund::apply(conn, app, told).await,
-        "charge.dispute.created"
-        | "charge.dispute.funds_withdrawn"
-        | "charge.dispute.funds_reinstated"
-        | "charge.dispute.closed" => refund::apply_dispute(conn, app, told).await,
+        "charge.dispute.created" | "charge.dispute.funds_withdrawn" | "charge.dispute.funds_reinstated" | "charge.dispute.closed" => {
+            refund::apply_dispute(conn, app, told).await
+        }
         "checkout.session.completed"
         | "checkout.session.async_payment_succeeded"
         | "checkout.session.async_payment_failed"

@@ -85,10 +85,6 @@ pub struct InvoicePayment {
 
 impl InvoicePayment {
     pub fn read(object: &Value) -> Self {
-        Self {
-            invoice: id(object, "invoice"),
-            payment_intent: id(object, "payment.payment_intent"),
-            charge: id(object, "payment.charge"),
-        }
+        Self { invoice: id(object, "invoice"), payment_intent: id(object, "payment.payment_intent"), charge: id(object, "payment.charge") }
     }
 }

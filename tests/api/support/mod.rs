@@ -7,6 +7,7 @@ pub mod documents;
 pub mod jobs;
 pub mod people;
 pub mod sessions;
+pub mod stripe;
 pub mod trees;
 
 pub use actor::{Actor, Answer};

@@ -1,0 +1,17 @@
+//! Billing: each rule that must hold, by its name.
+
+mod cancelling;
+mod credits;
+mod deleted_customer;
+mod faults;
+mod mapping;
+mod objects;
+mod ordering;
+mod parking;
+mod permutations;
+mod retries;
+mod second_subscription;
+mod shapes;
+mod signatures;
+mod sweep;
+mod unreachable;
