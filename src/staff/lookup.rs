@@ -2,7 +2,7 @@
 //! stands where a value was forgotten (`<email>`, `null`) means nobody.
 
 use diesel::prelude::*;
-use diesel::sql_types::{Nullable, Text, Uuid as SqlUuid};
+use diesel::sql_types::{BigInt, Bool, Nullable, Text, Uuid as SqlUuid};
 use diesel_async::RunQueryDsl;
 use uuid::Uuid;
 
@@ -33,7 +33,7 @@ pub struct Found {
     /// Of that person there.
     #[diesel(sql_type = Nullable<Text>)]
     pub role: Option<String>,
-    #[diesel(sql_type = diesel::sql_types::Bool)]
+    #[diesel(sql_type = Bool)]
     pub verified: bool,
 }
 
@@ -103,32 +103,26 @@ pub async fn find(conn: &mut Conn, reference: &Reference) -> QueryResult<Vec<Fou
         )
     };
     match reference {
-        Reference::Email(email) => load(diesel::sql_query(person("lower(u.email) = lower($1)")).bind::<Text, _>(email), conn).await,
-        Reference::Number(number) => {
-            load(diesel::sql_query(person("u.number = $1")).bind::<diesel::sql_types::BigInt, _>(number), conn).await
+        Reference::Email(email) => {
+            diesel::sql_query(person("lower(u.email) = lower($1)")).bind::<Text, _>(email).load(conn).await
         }
-        Reference::User(user) => load(diesel::sql_query(person("u.id = $1")).bind::<SqlUuid, _>(user), conn).await,
+        Reference::Number(number) => diesel::sql_query(person("u.number = $1")).bind::<BigInt, _>(number).load(conn).await,
+        Reference::User(user) => diesel::sql_query(person("u.id = $1")).bind::<SqlUuid, _>(user).load(conn).await,
         Reference::Account(id) => {
-            load(diesel::sql_query(account("(SELECT id FROM accounts WHERE id = $1) a")).bind::<SqlUuid, _>(id), conn).await
+            diesel::sql_query(account("(SELECT id FROM accounts WHERE id = $1) a")).bind::<SqlUuid, _>(id).load(conn).await
         }
         Reference::Either(uuid) => {
-            let query = format!("({}) UNION ALL ({}) LIMIT 10", account("(SELECT id FROM accounts WHERE id = $1) a"), person("u.id = $1"));
-            load(diesel::sql_query(query).bind::<SqlUuid, _>(uuid), conn).await
+            let accounts = account("(SELECT id FROM accounts WHERE id = $1) a");
+            let query = format!("({accounts}) UNION ALL ({}) LIMIT 10", person("u.id = $1"));
+            diesel::sql_query(query).bind::<SqlUuid, _>(uuid).load(conn).await
         }
         Reference::Customer(customer) => {
             let source = "(SELECT account_id AS id FROM customers WHERE provider_customer_id = $1 AND account_id IS NOT NULL) a";
-            load(diesel::sql_query(account(source)).bind::<Text, _>(customer), conn).await
+            diesel::sql_query(account(source)).bind::<Text, _>(customer).load(conn).await
         }
         Reference::Subscription(subscription) => {
             let source = "(SELECT account_id AS id FROM subscriptions WHERE provider_subscription_id = $1) a";
-            load(diesel::sql_query(account(source)).bind::<Text, _>(subscription), conn).await
+            diesel::sql_query(account(source)).bind::<Text, _>(subscription).load(conn).await
         }
     }
-}
-
-async fn load<'q, Q>(query: Q, conn: &mut Conn) -> QueryResult<Vec<Found>>
-where
-    Q: diesel_async::methods::LoadQuery<'q, Conn, Found> + Send + 'q,
-{
-    query.load(conn).await
 }
