@@ -103,9 +103,7 @@ pub async fn find(conn: &mut Conn, reference: &Reference) -> QueryResult<Vec<Fou
         )
     };
     match reference {
-        Reference::Email(email) => {
-            diesel::sql_query(person("lower(u.email) = lower($1)")).bind::<Text, _>(email).load(conn).await
-        }
+        Reference::Email(email) => diesel::sql_query(person("lower(u.email) = lower($1)")).bind::<Text, _>(email).load(conn).await,
         Reference::Number(number) => diesel::sql_query(person("u.number = $1")).bind::<BigInt, _>(number).load(conn).await,
         Reference::User(user) => diesel::sql_query(person("u.id = $1")).bind::<SqlUuid, _>(user).load(conn).await,
         Reference::Account(id) => {

@@ -96,7 +96,15 @@ fn what_was_read_counts_for_the_time_that_reading_took() {
     let (earlier, within, later) = (told(99, "active", None), told(101, "past_due", None), told(103, "active", None));
     let object = json!({ "status": "active", "quantity": 7 });
     let at = |second| DateTime::from_timestamp(second, 0).unwrap();
-    let read = Version { from: at(100), until: at(102), event_id: None, first: false, status: Some(Status::Active), previous: None, object: &object };
+    let read = Version {
+        from: at(100),
+        until: at(102),
+        event_id: None,
+        first: false,
+        status: Some(Status::Active),
+        previous: None,
+        object: &object,
+    };
     assert_eq!(order(&read, &earlier.version()), Order::Stale);
     assert_eq!(order(&read, &later.version()), Order::Later);
     assert_eq!(order(&read, &within.version()), Order::Undecided { take: true });

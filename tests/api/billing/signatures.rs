@@ -38,12 +38,9 @@ fn what_is_forged_recorded_or_changed_is_refused() {
     let (body, secret) = (br#"{"id":"evt_1"}"#, secrets(&["secret"]));
     let header = sign(&secret[0], body, now());
     let seconds = TimeDelta::seconds;
-    for (away, expected) in [
-        (seconds(300), Ok(())),
-        (seconds(-300), Ok(())),
-        (seconds(301), Err(Forged::TooOld)),
-        (seconds(-301), Err(Forged::TooOld)),
-    ] {
+    for (away, expected) in
+        [(seconds(300), Ok(())), (seconds(-300), Ok(())), (seconds(301), Err(Forged::TooOld)), (seconds(-301), Err(Forged::TooOld))]
+    {
         assert_eq!(verify(Some(&header), body, &secret, now() + away), expected, "{away}");
     }
     assert_eq!(verify(Some(&header), br#"{"id":"evt_2"}"#, &secret, now()), Err(Forged::WrongSignature));

@@ -35,6 +35,12 @@ impl Database {
         Self { url: keeper.url.replace("/postgres?", &format!("/{name}?")), name }
     }
 
+    /// The same one by another way.
+    pub fn reached_by(mut self, url: String) -> Self {
+        self.url = url;
+        self
+    }
+
     /// Ends all its connections, as a restart of the server would.
     pub async fn disconnect_all(&self) {
         keeper().run(format!("SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE datname = '{}'", self.name)).await;

@@ -6,6 +6,7 @@ pub mod database;
 pub mod documents;
 pub mod jobs;
 pub mod people;
+pub mod proxy;
 pub mod sessions;
 pub mod stripe;
 pub mod trees;
