@@ -68,6 +68,10 @@ fn same_second(stored: &Version<'_>, arriving: &Version<'_>) -> Order {
         (false, true) => return Order::Stale,
         (true, true) | (false, false) => {}
     }
+    // An event that only reminds of what is known already, such as `trial_will_end`.
+    if stored.object == arriving.object && arriving.event_id.is_some() && arriving.previous.is_none() {
+        return Order::Stale;
+    }
     let follows = |before: &Version<'_>, after: &Version<'_>| after.previous.is_some_and(|previous| contains(before.object, previous));
     match (follows(stored, arriving), follows(arriving, stored)) {
         (true, false) => Order::Later,

@@ -127,14 +127,14 @@ async fn a_delayed_payment_grants_when_it_arrives_and_a_refused_one_never() {
     app.expect(&story.event("checkout.session.async_payment_failed", 9, session(&story, "cs_2", "unpaid")), "completed").await;
     app.expect(&story.event("checkout.session.completed", 1, session(&story, "cs_2", "unpaid")), "stale").await;
     let rows =
-        app.db_rows("SELECT c.status AS checkout, p.status FROM checkouts c JOIN payments p ON p.checkout_id = c.id ORDER BY c.id").await;
+        app.db_rows("SELECT c.status AS checkout, p.status FROM checkouts c JOIN payments p ON p.checkout_id = c.id ORDER BY c.provider_session_id").await;
     assert_eq!(rows, json!([{ "checkout": "completed", "status": "succeeded" }, { "checkout": "failed", "status": "failed" }]));
     assert_eq!(balance(&app).await["balance"], json!(100));
 
     checkout(&app, account, "cs_3").await;
     app.expect(&story.event("checkout.session.expired", 9, session(&story, "cs_3", "unpaid")), "completed").await;
     app.expect(&story.event("checkout.session.expired", 9, session(&story, "cs_1", "unpaid")), "stale").await;
-    let rows = app.db_rows("SELECT status FROM checkouts ORDER BY id").await;
+    let rows = app.db_rows("SELECT status FROM checkouts ORDER BY provider_session_id").await;
     assert_eq!(rows, json!([{ "status": "completed" }, { "status": "failed" }, { "status": "expired" }]));
 }
 
@@ -195,9 +195,9 @@ async fn a_dispute_takes_and_one_that_was_won_gives_back() {
     tell("funds_withdrawn", "needs_response").await;
     assert_eq!(balance(&app).await, json!({ "balance": 30, "shortfall": 0 }));
     assert_eq!(app.db_value("SELECT status FROM payments").await, json!("succeeded"));
-    let entries = app.db_rows("SELECT delta, kind FROM credit_entries ORDER BY id").await;
+    let entries = app.db_rows("SELECT delta, kind FROM credit_entries ORDER BY kind").await;
     let entry = |delta: i32, kind: &str| json!({ "delta": delta, "kind": kind });
-    assert_eq!(entries, json!([entry(100, "purchase"), entry(-30, "clawback"), entry(30, "refund")]));
+    assert_eq!(entries, json!([entry(-30, "clawback"), entry(100, "purchase"), entry(30, "refund")]));
     app.run_jobs().await;
     let mails = app.db_rows("SELECT about FROM billing_mails").await;
     assert_eq!(mails, json!([{ "about": "dispute:dp_1" }]));
