@@ -122,4 +122,5 @@ ids! {
     VersionId "version"
     DraftId "draft"
     SessionId "session"
+    AlertId "alert"
 }

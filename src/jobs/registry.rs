@@ -4,10 +4,10 @@ use std::time::Duration;
 
 use chrono::TimeDelta;
 
-use super::Job;
+use super::{Job, tend};
 use crate::app::App;
 use crate::error::Error;
-use crate::identity;
+use crate::{identity, session, staff};
 
 /// How a job is tried.
 #[derive(Clone, Copy, Debug)]
@@ -36,9 +36,17 @@ impl Policy {
     }
 }
 
+/// What somebody waits for: soon again at first, and for two days in all.
+const MESSAGE: Policy = Policy {
+    attempts: 12,
+    delays: &[TimeDelta::seconds(10), TimeDelta::minutes(1), TimeDelta::minutes(10), TimeDelta::hours(1), TimeDelta::hours(6)],
+    limit: Duration::from_secs(60),
+};
+
 pub fn policy(job: &Job) -> Policy {
     match job {
-        Job::ForgetSignIns => SWEEP,
+        Job::ForgetSignIns | Job::AbandonSessions | Job::TendQueue => SWEEP,
+        Job::TellStaff { .. } => MESSAGE,
     }
 }
 
@@ -46,12 +54,18 @@ pub fn policy(job: &Job) -> Policy {
 pub fn name(job: &Job) -> &'static str {
     match job {
         Job::ForgetSignIns => "forget_sign_ins",
+        Job::AbandonSessions => "abandon_sessions",
+        Job::TendQueue => "tend_queue",
+        Job::TellStaff { .. } => "tell_staff",
     }
 }
 
 pub async fn run(app: &App, job: &Job) -> Result<(), Error> {
     match job {
         Job::ForgetSignIns => identity::jobs::forget_sign_ins(app).await,
+        Job::AbandonSessions => session::jobs::abandon_idle(app).await,
+        Job::TendQueue => tend::tend(app).await,
+        Job::TellStaff { alert } => staff::jobs::tell_staff(app, *alert).await,
     }
 }
 
@@ -62,4 +76,8 @@ pub struct Schedule {
     pub job: Job,
 }
 
-pub const SCHEDULES: &[Schedule] = &[Schedule { when: "17 3 * * *", job: Job::ForgetSignIns }];
+pub const SCHEDULES: &[Schedule] = &[
+    Schedule { when: "*/10 * * * *", job: Job::TendQueue },
+    Schedule { when: "7 * * * *", job: Job::AbandonSessions },
+    Schedule { when: "17 3 * * *", job: Job::ForgetSignIns },
+];

@@ -12,7 +12,7 @@ use serde_json::Value;
 
 use super::driver::Wake;
 use super::registry::{self, Policy};
-use super::{Job, TASK, queue};
+use super::{Job, TASK, queue, tend};
 use crate::app::App;
 use crate::error::Error;
 use crate::http::metrics;
@@ -107,19 +107,31 @@ async fn failed(app: &App, row: &Row, job: &Job, policy: Policy, error: &Error) 
         Error::Refused(_) | Error::BadInput(_) | Error::Unauthenticated | Error::Forbidden(_) => None,
     };
     let cause = format!("{error:?}");
-    let mut conn = app.db.conn().await?;
     let delay = delay.filter(|_| attempt < *row.max_attempts());
     let (kept, outcome) = match delay {
         Some(delay) => {
             tracing::warn!(job = name, attempt, cause, "a job failed and will be tried again");
-            (queue::retry(&mut conn, row, &cause, app.clock.now() + delay).await?, Outcome::Retried)
+            (queue::retry(&mut *app.db.conn().await?, row, &cause, app.clock.now() + delay).await?, Outcome::Retried)
         }
         None => {
             tracing::error!(job = name, attempt, cause, "a job failed for good");
-            (queue::bury(&mut conn, row, &cause).await?, Outcome::Dead)
+            (bury(app, row, name, &cause).await?, Outcome::Dead)
         }
     };
     Ok(if kept { outcome } else { Outcome::Replaced })
+}
+
+async fn bury(app: &App, row: &Row, name: &str, cause: &str) -> Result<bool, Error> {
+    let now = app.clock.now();
+    app.db
+        .transaction(async |conn| {
+            let kept = queue::bury(conn, row, cause).await?;
+            if kept {
+                tend::report_dead(conn, name, now).await?;
+            }
+            Ok(kept)
+        })
+        .await
 }
 
 async fn defer(app: &App, row: &Row) -> Result<(), Error> {

@@ -22,6 +22,7 @@ impl TestApp {
     /// Runs what is due, and what that makes due, until nothing is.
     pub async fn run_jobs(&self) {
         loop {
+            jobs::outbox::move_all(&self.app.db).await.unwrap();
             let conn = &mut *self.app.db.conn().await.unwrap();
             if diesel::sql_query(DUE).bind::<Timestamptz, _>(self.app.clock.now()).execute(conn).await.unwrap() == 0 {
                 return;
@@ -67,6 +68,9 @@ async fn list(target: Target) -> Vec<String> {
     if there.get_result::<Line>(&mut conn).await.optional().unwrap().is_none() {
         return Vec::new();
     }
-    let lines = diesel::sql_query("SELECT concat(payload, ' ', last_error) AS line FROM graphile_worker._private_jobs ORDER BY id");
+    let lines = diesel::sql_query(
+        "SELECT concat(payload, ' ', last_error) AS line FROM graphile_worker._private_jobs
+        UNION ALL SELECT job::text FROM outbox",
+    );
     lines.load(&mut conn).await.unwrap().into_iter().map(|Line { line }| line).collect()
 }
