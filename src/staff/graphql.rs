@@ -44,9 +44,9 @@ impl QueueStaff {
     }
 }
 
-/// A condition that needs somebody.
 pub struct Alert(alerts::Alert);
 
+/// A condition that needs somebody.
 #[Object]
 impl Alert {
     /// What is wrong, e.g. `dead_job`.
@@ -70,9 +70,9 @@ impl Alert {
     }
 }
 
-/// A job that failed for good.
 pub struct DeadJob(queue::DeadJob);
 
+/// A job that failed for good.
 #[Object]
 impl DeadJob {
     /// Its name in metrics and logs.

@@ -16,7 +16,11 @@ pub const HOLD: &str = "CREATE FUNCTION hold() RETURNS trigger LANGUAGE plpgsql 
     CREATE TRIGGER hold BEFORE INSERT OR UPDATE OF run_at ON graphile_worker._private_jobs FOR EACH ROW
     WHEN (NEW.run_at <> now() AND NEW.run_at < '2900-01-01') EXECUTE FUNCTION hold()";
 
-const DUE: &str = "UPDATE graphile_worker._private_jobs SET run_at = now() WHERE is_available AND run_at <= $1 + interval '400000 days'";
+/// For tests of real processes, which go by the real time.
+pub const RELEASE: &str = "DROP FUNCTION hold() CASCADE";
+
+const DUE: &str = "UPDATE graphile_worker._private_jobs SET run_at = now() WHERE is_available AND run_at <= $1 + interval '400000 days'
+    AND task_id IN (SELECT id FROM graphile_worker._private_tasks WHERE identifier = 'fixpath')";
 
 impl TestApp {
     /// Runs what is due, and what that makes due, until nothing is.
