@@ -10,6 +10,7 @@ use fixpath::db::migrate::{Direction, migrate};
 use fixpath::db::tls::Target;
 use fixpath::db::{Db, embedded};
 use fixpath::error::Error;
+use fixpath::http::router;
 use fixpath::http::serve::serve;
 use fixpath::jobs::{queue, worker};
 use fixpath::staff::{self, seed};
@@ -219,6 +220,11 @@ async fn work(config: Config, db: Db) -> Result<(), Error> {
     }
     let app = App::new(config, Clock::System, db)?;
     let (mut terminate, mut interrupt) = (signal(SignalKind::terminate())?, signal(SignalKind::interrupt())?);
+    if let Some(bind) = app.config.worker.metrics_bind {
+        let listener = TcpListener::bind(bind).await.map_err(|error| Error::internal(format!("METRICS_BIND {bind}: {error}")))?;
+        let server = axum::serve(listener, router::about_itself(app.clone()));
+        app.background.spawn(server.with_graceful_shutdown(app.stop.clone().cancelled_owned()).into_future());
+    }
     app.background.spawn(worker::run(app.clone()));
     app.background.close();
     tracing::info!("running jobs");
