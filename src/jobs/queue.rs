@@ -14,7 +14,7 @@ use crate::db::{Conn, Db};
 use crate::error::Error;
 
 /// graphile_worker's newest migration.
-const VERSION: i32 = 22;
+pub const VERSION: i32 = 22;
 /// Of an error's text: enough to find the cause in the log.
 const ERROR_MAX: usize = 500;
 

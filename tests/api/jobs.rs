@@ -4,6 +4,9 @@ use chrono::TimeDelta;
 use diesel::QueryableByName;
 use diesel::sql_types::{BigInt, SmallInt, Text};
 use diesel_async::RunQueryDsl;
+use fixpath::db::Db;
+use fixpath::db::migrate::{Direction, migrate};
+use fixpath::db::tls::Target;
 use fixpath::error::Error;
 use fixpath::jobs::{self, Job, queue};
 use fixpath::staff::alerts::{self, Kind};
@@ -11,6 +14,7 @@ use serde_json::json;
 
 use crate::support::TestApp;
 use crate::support::app::PASSWORD;
+use crate::support::database::Database;
 use crate::support::people::{self, device};
 use crate::support::trees::{answer, looping, published, start};
 
@@ -270,4 +274,26 @@ async fn a_queue_that_does_not_move_opens_an_alert() {
     app.db_execute("DELETE FROM graphile_worker._private_jobs").await;
     app.run_job(&Job::TendQueue).await;
     assert_eq!(count(&app, "alerts WHERE closed_at IS NULL").await, 0);
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn the_queue_is_migrated_with_the_rest_and_told_beforehand() {
+    let database = Database::empty().await;
+    let db = Db::new(Target::parse(&database.url).unwrap(), None, 2).unwrap();
+    let pending = migrate(&db, Direction::DryRun).await.unwrap();
+    assert_eq!(pending[0], "graphile_worker");
+    assert_eq!(migrate(&db, Direction::Up).await.unwrap(), pending);
+    assert_eq!(migrate(&db, Direction::Up).await.unwrap(), Vec::<String>::new());
+    #[derive(QueryableByName)]
+    struct Newest {
+        #[diesel(sql_type = diesel::sql_types::Integer)]
+        id: i32,
+    }
+    let newest: Newest =
+        diesel::sql_query("SELECT max(id) AS id FROM graphile_worker.migrations").get_result(&mut *db.conn().await.unwrap()).await.unwrap();
+    assert_eq!(newest.id, queue::VERSION, "the library has new migrations");
+    let down = migrate(&db, Direction::Down(pending.len() - 1)).await.unwrap();
+    assert_eq!(down.len(), pending.len() - 1, "each of ours can be reverted");
+    assert_eq!(migrate(&db, Direction::Up).await.unwrap().len(), down.len());
+    db.close();
 }
