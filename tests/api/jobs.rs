@@ -297,3 +297,41 @@ async fn the_queue_is_migrated_with_the_rest_and_told_beforehand() {
     assert_eq!(migrate(&db, Direction::Up).await.unwrap().len(), down.len());
     db.close();
 }
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_job_that_was_replaced_while_it_ran_is_not_tried_again() {
+    let app = TestApp::new().await;
+    let keyed = r#"SELECT graphile_worker.add_job('fixpath', '{"job":"forget_sign_ins"}', max_attempts => 5, job_key => 'one')"#;
+    app.db_execute(keyed).await;
+    let (blocker, connection) = app.app.db.target().connect().await.unwrap();
+    tokio::spawn(connection);
+    blocker.batch_execute("BEGIN; LOCK TABLE refresh_tokens; ALTER TABLE sign_ins RENAME TO hidden").await.unwrap();
+    let replace = async {
+        while count(&app, "graphile_worker._private_jobs WHERE locked_at IS NOT NULL").await == 0 {
+            tokio::time::sleep(std::time::Duration::from_millis(5)).await;
+        }
+        app.db_execute(keyed).await;
+        blocker.batch_execute("COMMIT").await.unwrap();
+    };
+    tokio::join!(app.run_jobs(), replace);
+    assert_eq!(waiting(&app).await.attempts, 1, "only the newer one is left, and has failed too");
+    app.db_execute("ALTER TABLE hidden RENAME TO sign_ins").await;
+    app.advance(TimeDelta::minutes(2));
+    app.run_jobs().await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn dead_jobs_are_dropped_by_hand_or_after_ninety_days() {
+    let app = TestApp::new().await;
+    let dead = "INSERT INTO graphile_worker._private_jobs (task_id, payload, attempts, max_attempts, updated_at)
+        SELECT id, json_build_object('job', 'abandon_sessions'), 5, 5, now() FROM graphile_worker._private_tasks WHERE identifier = 'fixpath'";
+    app.db_execute(dead).await;
+    let conn = &mut *app.app.db.conn().await.unwrap();
+    assert_eq!(queue::drop_dead(conn, "forget_sign_ins").await.unwrap(), 0, "another name");
+    assert_eq!(queue::drop_dead(conn, "abandon_sessions").await.unwrap(), 1);
+    app.db_execute(dead).await;
+    app.db_execute(&format!("UPDATE {JOBS} SET updated_at = '2025-09-09'")).await;
+    app.run_job(&Job::TendQueue).await;
+    assert_eq!(count(&app, JOBS).await, 0);
+    assert_eq!(count(&app, "alerts").await, 0);
+}

@@ -229,3 +229,19 @@ async fn a_schedule_that_was_missed_is_made_up_for_once() {
     connection.read_to_string(&mut metrics).await.unwrap();
     assert!(metrics.contains("jobs_runs_total{job=\"tend_queue\",outcome=\"done\"}"), "{metrics}");
 }
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_worker_goes_on_when_the_database_comes_back() {
+    let app = TestApp::new().await;
+    app.leave_jobs();
+    let watcher = Watcher::new(&app).await;
+    enqueue(&app, 1).await;
+    let _worker = Process::start(&app, &["worker"]);
+    watcher.until("it works", QUEUE, 0).await;
+    drop(watcher);
+    app.database.disconnect_all().await;
+    let watcher = Watcher(connect(&app).await);
+    let mut conn = app.app.db.target().connect_diesel().await.unwrap();
+    jobs::enqueue(&mut conn, &Job::ForgetSignIns, None).await.unwrap();
+    watcher.until("it works again", QUEUE, 0).await;
+}
