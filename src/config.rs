@@ -90,6 +90,8 @@ pub struct Worker {
     pub concurrency: usize,
     /// A worker that has shown no sign of life for so long is taken for dead, and its jobs are handed out again.
     pub dead_after: Duration,
+    /// Where `fixpath worker` answers about its health and numbers.
+    pub metrics_bind: Option<SocketAddr>,
 }
 
 #[derive(Debug)]
@@ -145,6 +147,7 @@ impl Config {
             worker: Worker {
                 concurrency: env.number("WORKER_CONCURRENCY", 4, 1, 100)?,
                 dead_after: Duration::from_secs(env.number("WORKER_DEAD_AFTER", 60, 2, 3600)?),
+                metrics_bind: env.parsed("METRICS_BIND", "an address and port such as 127.0.0.1:9090")?,
             },
             log: Log {
                 format: env.one_of("LOG_FORMAT", LogFormat::Pretty, &[("pretty", LogFormat::Pretty), ("json", LogFormat::Json)])?,

@@ -132,4 +132,5 @@ ids! {
     ListingId "listing"
     PurchaseId "purchase"
     DeliveryId "delivery"
+    AlertId "alert"
 }

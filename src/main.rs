@@ -10,8 +10,9 @@ use fixpath::db::migrate::{Direction, migrate};
 use fixpath::db::tls::Target;
 use fixpath::db::{Db, embedded};
 use fixpath::error::Error;
+use fixpath::http::router;
 use fixpath::http::serve::serve;
-use fixpath::jobs::worker;
+use fixpath::jobs::{queue, worker};
 use fixpath::staff::{self, seed};
 use fixpath::{graphql, telemetry};
 use secrecy::ExposeSecret;
@@ -52,11 +53,26 @@ enum Command {
     Schema,
     /// Make the demo account
     Seed,
+    /// Jobs that failed for good: say which, have them tried again, or drop them
+    Jobs {
+        #[command(subcommand)]
+        what: Jobs,
+    },
     /// Say who belongs to the platform's own people
     Staff {
         #[command(subcommand)]
         change: StaffChange,
     },
+}
+
+#[derive(Subcommand)]
+enum Jobs {
+    /// Say which there are, and why
+    Dead,
+    /// Have all of one name tried again
+    Retry { name: String },
+    /// Delete all of one name
+    Drop { name: String },
 }
 
 #[derive(Subcommand)]
@@ -142,6 +158,7 @@ async fn run(config: Config, private: Option<&embedded::Embedded>, command: Comm
             println!("{}", if made { "The demo account is there." } else { "The demo account was there already." });
             Ok(())
         }
+        Command::Jobs { what } => jobs(&db, what).await,
         Command::Staff { change } => {
             let app = App::new(config, Clock::System, db)?;
             match change {
@@ -152,6 +169,22 @@ async fn run(config: Config, private: Option<&embedded::Embedded>, command: Comm
         // Answered before anything was started.
         Command::Schema => Ok(()),
     }
+}
+
+async fn jobs(db: &Db, what: Jobs) -> Result<(), Error> {
+    let mut conn = db.conn().await?;
+    match what {
+        Jobs::Dead => {
+            for job in queue::dead(&mut conn, i64::MAX).await? {
+                let subject = job.subject.map(|subject| subject.to_string()).unwrap_or_default();
+                let (at, cause) = (job.died_at.format("%F %T"), job.last_error.unwrap_or_default());
+                println!("{at}  {} {subject}  after {} attempts: {cause}", job.name, job.attempts);
+            }
+        }
+        Jobs::Retry { name } => println!("{} tried again", queue::revive(&mut conn, &name).await?),
+        Jobs::Drop { name } => println!("{} dropped", queue::drop_dead(&mut conn, &name).await?),
+    }
+    Ok(())
 }
 
 async fn serve_api(config: Config, db: Db, worker: bool) -> Result<(), Error> {
@@ -187,6 +220,11 @@ async fn work(config: Config, db: Db) -> Result<(), Error> {
     }
     let app = App::new(config, Clock::System, db)?;
     let (mut terminate, mut interrupt) = (signal(SignalKind::terminate())?, signal(SignalKind::interrupt())?);
+    if let Some(bind) = app.config.worker.metrics_bind {
+        let listener = TcpListener::bind(bind).await.map_err(|error| Error::internal(format!("METRICS_BIND {bind}: {error}")))?;
+        let server = axum::serve(listener, router::about_itself(app.clone()));
+        app.background.spawn(server.with_graceful_shutdown(app.stop.clone().cancelled_owned()).into_future());
+    }
     app.background.spawn(worker::run(app.clone()));
     app.background.close();
     tracing::info!("running jobs");

@@ -11,6 +11,7 @@ use crate::clock::Clock;
 use crate::db::Conn;
 use crate::db::cached::Cached;
 use crate::db::schema::{stripe_events, webhook_deliveries};
+use crate::graphql::page::Page;
 use crate::id::{AccountId, DeliveryId, Id};
 use crate::stripe::object::Event;
 
@@ -82,6 +83,19 @@ pub struct Delivery {
     pub processed_at: Option<DateTime<Utc>>,
 }
 
+/// Which deliveries; all conditions together.
+#[derive(Clone, Debug, Default)]
+pub struct Filter {
+    pub status: Option<Vec<Status>>,
+    pub kind: Option<String>,
+    pub event_id: Option<String>,
+    pub account: Option<AccountId>,
+    pub received_after: Option<DateTime<Utc>>,
+}
+
+/// Where a delivery stands in the list.
+pub type Position = (DateTime<Utc>, DeliveryId);
+
 /// What an attempt came to, for the log.
 #[derive(Clone, Debug)]
 pub struct Attempted<'a> {
@@ -98,6 +112,71 @@ impl Delivery {
     pub async fn find(conn: &mut Conn, event: &str) -> QueryResult<Option<Self>> {
         let query = webhook_deliveries::table.filter(webhook_deliveries::event_id.eq(event));
         query.select(Self::as_select()).first(conn).await.optional()
+    }
+
+    pub async fn by_id(conn: &mut Conn, id: DeliveryId) -> QueryResult<Option<Self>> {
+        webhook_deliveries::table.find(id).select(Self::as_select()).first(conn).await.optional()
+    }
+
+    /// By event, the oldest first.
+    pub async fn find_many(conn: &mut Conn, events: &[String]) -> QueryResult<Vec<Self>> {
+        let query = webhook_deliveries::table.filter(webhook_deliveries::event_id.eq_any(events));
+        query.order((webhook_deliveries::received_at, webhook_deliveries::id)).select(Self::as_select()).load(conn).await
+    }
+
+    /// The latest first.
+    pub async fn page(conn: &mut Conn, filter: &Filter, page: &Page<Position>) -> QueryResult<Vec<Self>> {
+        let mut query = webhook_deliveries::table.select(Self::as_select()).into_boxed();
+        if let Some(status) = &filter.status {
+            query = query.filter(webhook_deliveries::status.eq_any(status.iter().map(|status| status.as_str()).collect::<Vec<_>>()));
+        }
+        if let Some(kind) = &filter.kind {
+            query = query.filter(webhook_deliveries::type_.eq(kind.clone()));
+        }
+        if let Some(event) = &filter.event_id {
+            query = query.filter(webhook_deliveries::event_id.eq(event.clone()));
+        }
+        if let Some(account) = filter.account {
+            query = query.filter(webhook_deliveries::account_id.eq(account));
+        }
+        if let Some(time) = filter.received_after {
+            query = query.filter(webhook_deliveries::received_at.gt(time));
+        }
+        if let Some((received, id)) = page.after {
+            let earlier = webhook_deliveries::received_at.lt(received);
+            query = query.filter(earlier.or(webhook_deliveries::received_at.eq(received).and(webhook_deliveries::id.lt(id))));
+        }
+        query.order((webhook_deliveries::received_at.desc(), webhook_deliveries::id.desc())).limit(page.limit()).load(conn).await
+    }
+
+    /// Those that have failed or died, the oldest first.
+    pub async fn unwell(conn: &mut Conn, limit: usize) -> QueryResult<Vec<Self>> {
+        webhook_deliveries::table
+            .filter(webhook_deliveries::status.eq_any([Status::Failed.as_str(), Status::Dead.as_str()]))
+            .order((webhook_deliveries::received_at, webhook_deliveries::id))
+            .limit(i64::try_from(limit).unwrap_or(i64::MAX))
+            .select(Self::as_select())
+            .load(conn)
+            .await
+    }
+
+    /// How many stand like this and were received until then.
+    pub async fn count(conn: &mut Conn, status: Status, until: DateTime<Utc>) -> QueryResult<i64> {
+        webhook_deliveries::table
+            .filter(webhook_deliveries::status.eq(status.as_str()))
+            .filter(webhook_deliveries::received_at.le(until))
+            .count()
+            .get_result(conn)
+            .await
+    }
+
+    pub fn is_unwell(&self) -> bool {
+        matches!(self.status, Status::Failed | Status::Dead)
+    }
+
+    /// Another attempt may change something.
+    pub fn is_undecided(&self) -> bool {
+        matches!(self.status, Status::Failed | Status::Dead | Status::Parked)
     }
 
     /// Writes down an attempt. What has come to an end stays as it is, whatever fails afterwards. Returns how often it was tried.

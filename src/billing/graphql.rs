@@ -4,6 +4,8 @@ use async_graphql::SimpleObject;
 
 use super::plan::{self, LimitKey};
 
+pub mod delivery; // what staff see of Stripe's deliveries
+
 /// A number that the plan limits.
 #[derive(Clone, SimpleObject)]
 pub struct Limit {

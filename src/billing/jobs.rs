@@ -1,6 +1,6 @@
 //! What billing does by itself: deliveries tried again, subscriptions read again, the sweep of what has lapsed, mails.
 
-use chrono::TimeDelta;
+use chrono::{DateTime, TimeDelta, Utc};
 use serde::{Deserialize, Serialize};
 
 use super::delivery::{Delivery, Status};
@@ -10,6 +10,7 @@ use crate::app::App;
 use crate::db::Conn;
 use crate::error::Error;
 use crate::jobs::{Job, enqueue};
+use crate::staff::alerts::{self, Kind};
 use crate::stripe::object::Event;
 
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
@@ -32,6 +33,9 @@ pub enum BillingJob {
 
 /// Two changes of one second are told apart once that second is over.
 const REFETCH_AFTER: TimeDelta = TimeDelta::seconds(2);
+
+/// How long a delivery may be parked before somebody is told.
+const PATIENCE: TimeDelta = TimeDelta::minutes(2);
 
 pub async fn run(app: &App, job: &BillingJob) -> Result<(), Error> {
     match job {
@@ -66,6 +70,30 @@ async fn retry_overdue(app: &App) -> Result<(), Error> {
     drop(conn);
     for event in events {
         retry(app, &event).await?;
+    }
+    report(app).await
+}
+
+/// Opens and closes the alerts about deliveries. What is parked is mostly found within seconds: nobody is called for that.
+async fn report(app: &App) -> Result<(), Error> {
+    let now = app.clock.now();
+    app.db
+        .transaction(async |conn| {
+            let parked = Delivery::count(conn, Status::Parked, now - PATIENCE).await?;
+            let message =
+                format!("{parked} deliveries of Stripe's wait for something unknown: `staff.webhookDeliveries` lists the PARKED ones.");
+            told(conn, Kind::ParkedDeliveries, parked, &message, now).await?;
+            let dead = Delivery::count(conn, Status::Dead, now).await?;
+            let message = format!("{dead} deliveries of Stripe's have failed for good: `staff.webhookDeliveries` lists the DEAD ones.");
+            told(conn, Kind::DeadDeliveries, dead, &message, now).await
+        })
+        .await
+}
+
+async fn told(conn: &mut Conn, kind: Kind, count: i64, message: &str, now: DateTime<Utc>) -> Result<(), Error> {
+    match count {
+        0 => alerts::close(conn, kind, "webhooks", now).await?,
+        _ => drop(alerts::open(conn, kind, "webhooks", message, now).await?),
     }
     Ok(())
 }

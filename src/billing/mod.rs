@@ -16,6 +16,7 @@ pub mod graphql;
 pub mod jobs; // retries, refetches, the sweep, mails
 pub mod locked; // one customer's changes, one after the other
 pub mod mails; // which mails, once each
+pub mod money; // amounts for people
 pub mod ordering; // which of two states is the later one (pure)
 pub mod payment; // money for invoices and checkouts
 pub mod payment_link; // which intent and charge paid which invoice
@@ -25,5 +26,6 @@ pub mod purchase; // trees that were bought
 pub mod queue; // who waits for whom, within a process
 pub mod receive; // a delivery arrives
 pub mod refetch; // a subscription is read again
+pub mod retry_webhooks;
 pub mod subscription; // what an account pays for
 pub mod usage;

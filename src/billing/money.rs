@@ -1,8 +1,7 @@
 //! Amounts for people. In the database and on the wire they are whole minor units, whatever the currency.
 
 /// Stripe's minor unit is the currency itself.
-const NO_DECIMALS: [&str; 15] =
-    ["BIF", "CLP", "DJF", "GNF", "JPY", "KMF", "KRW", "MGA", "PYG", "RWF", "VND", "VUV", "XAF", "XOF", "XPF"];
+const NO_DECIMALS: [&str; 15] = ["BIF", "CLP", "DJF", "GNF", "JPY", "KMF", "KRW", "MGA", "PYG", "RWF", "VND", "VUV", "XAF", "XOF", "XPF"];
 const THREE_DECIMALS: [&str; 5] = ["BHD", "JOD", "KWD", "OMR", "TND"];
 
 fn decimals(currency: &str) -> u32 {

@@ -207,7 +207,7 @@ async fn after_commit(app: &App, event: &Event, outcome: &Outcome) {
     // What we wait for may have come while we were about to wait: each looks for the other after its own commit.
     let parked = match &outcome.parked_under {
         Some(under) => {
-            tracing::warn!(event = event.id, kind = event.kind, under, reason = outcome.reason, "a delivery is parked");
+            tracing::info!(event = event.id, kind = event.kind, under, reason = outcome.reason, "a delivery is parked");
             jobs::has_appeared(app, &event.id).await
         }
         None => false,

@@ -10,6 +10,17 @@ diesel::table! {
 }
 
 diesel::table! {
+    alerts (id) {
+        id -> Uuid,
+        kind -> Text,
+        subject -> Text,
+        message -> Text,
+        opened_at -> Timestamptz,
+        closed_at -> Nullable<Timestamptz>,
+    }
+}
+
+diesel::table! {
     billing_mails (about) {
         about -> Text,
         created_at -> Timestamptz,
@@ -135,6 +146,15 @@ diesel::table! {
         user_id -> Uuid,
         role -> Text,
         created_at -> Timestamptz,
+    }
+}
+
+diesel::table! {
+    outbox (id) {
+        id -> Int8,
+        job -> Json,
+        max_attempts -> Int4,
+        run_at -> Nullable<Timestamptz>,
     }
 }
 
@@ -504,6 +524,7 @@ diesel::joinable!(webhook_deliveries -> accounts (account_id));
 
 diesel::allow_tables_to_appear_in_same_query!(
     accounts,
+    alerts,
     billing_mails,
     card_fingerprints,
     categories,
@@ -515,6 +536,7 @@ diesel::allow_tables_to_appear_in_same_query!(
     disputes,
     listings,
     memberships,
+    outbox,
     payment_links,
     payments,
     plan_features,

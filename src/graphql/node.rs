@@ -3,8 +3,10 @@
 use async_graphql::{Context, ID, Interface, Object};
 
 use super::{actor, app, loaders};
+use crate::billing::delivery::Delivery;
+use crate::billing::graphql::delivery::WebhookDelivery;
 use crate::error::Error;
-use crate::id::{self, SessionId, TreeId, UserId};
+use crate::id::{self, DeliveryId, SessionId, TreeId, UserId};
 use crate::identity::graphql::{AccountObject, UserObject};
 use crate::session::graphql::SessionObject;
 use crate::session::session::Session;
@@ -18,6 +20,7 @@ pub enum Node {
     Session(SessionObject),
     Tree(TreeObject),
     TreeVersion(TreeVersion),
+    WebhookDelivery(WebhookDelivery),
     User(UserObject),
 }
 
@@ -55,6 +58,10 @@ async fn find(ctx: &Context<'_>, text: &str) -> Result<Option<Node>, Error> {
         "session" => {
             let session = Session::find(&mut *app(ctx)?.db.conn().await?, actor.account, SessionId::from(uuid)).await?;
             session.filter(|session| session.visible_to(actor)).map(|session| Node::Session(SessionObject(session)))
+        }
+        "delivery" if actor.staff => {
+            let delivery = Delivery::by_id(&mut *app(ctx)?.db.conn().await?, DeliveryId::from(uuid)).await?;
+            delivery.map(|delivery| Node::WebhookDelivery(WebhookDelivery(delivery)))
         }
         _ => return Err(Error::BadInput(format!("nothing has ids that begin with `{prefix}_`"))),
     })

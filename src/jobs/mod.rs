@@ -20,11 +20,15 @@ use crate::billing::jobs::BillingJob;
 use crate::db::Conn;
 use crate::db::cached::Cached;
 use crate::error::Error;
+use crate::id::AlertId;
 
 mod driver; // graphile_worker on our connections
+pub mod outbox; // jobs of hot paths, on their way into the queue
 pub mod queue; // the queue's tables
+mod recover; // jobs whose worker died
 pub mod registry; // every job: what it does, how often it is tried, when it is due
 mod run; // one run of one job
+mod tend; // the queue itself, kept in order
 pub mod worker; // takes jobs and runs them
 
 /// Everything that can be put into the queue. A name that was once in use keeps its meaning: jobs survive a new version.
@@ -34,6 +38,14 @@ pub enum Job {
     /// Deletes sign-ins that nobody can continue any more.
     ForgetSignIns,
     Billing(BillingJob),
+    /// Ends sessions that nobody touched for a month.
+    AbandonSessions,
+    /// Tidies up the queue, and opens and closes the alerts about it.
+    TendQueue,
+    /// Says that an alert has opened.
+    TellStaff {
+        alert: AlertId,
+    },
 }
 
 /// graphile_worker's name for the one kind of task that carries all jobs.

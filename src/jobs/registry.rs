@@ -4,11 +4,11 @@ use std::time::Duration;
 
 use chrono::TimeDelta;
 
-use super::Job;
+use super::{Job, tend};
 use crate::app::App;
 use crate::billing::jobs::BillingJob;
 use crate::error::Error;
-use crate::{billing, identity};
+use crate::{billing, identity, session, staff};
 
 /// How a job is tried.
 #[derive(Clone, Copy, Debug)]
@@ -27,13 +27,6 @@ pub struct Policy {
 const SWEEP: Policy =
     Policy { attempts: 5, delays: &[TimeDelta::minutes(1), TimeDelta::minutes(10), TimeDelta::hours(1)], limit: Duration::from_secs(600) };
 
-/// What needs somebody outside who may be away for a while: about a day of tries.
-const OUTSIDE: Policy = Policy {
-    attempts: 12,
-    delays: &[TimeDelta::seconds(10), TimeDelta::minutes(1), TimeDelta::minutes(10), TimeDelta::hours(1), TimeDelta::hours(4)],
-    limit: Duration::from_secs(120),
-};
-
 impl Policy {
     /// How long to wait after the run with this number failed. None when it was the last one.
     pub fn delay(&self, attempt: i16) -> Option<TimeDelta> {
@@ -44,18 +37,22 @@ impl Policy {
     }
 }
 
+/// What somebody waits for: soon again at first, and for two days in all.
+const MESSAGE: Policy = Policy {
+    attempts: 12,
+    delays: &[TimeDelta::seconds(10), TimeDelta::minutes(1), TimeDelta::minutes(10), TimeDelta::hours(1), TimeDelta::hours(6)],
+    limit: Duration::from_secs(60),
+};
+
 pub fn policy(job: &Job) -> Policy {
     match job {
-        Job::ForgetSignIns => SWEEP,
-        Job::Billing(job) => billing(job),
-    }
-}
-
-fn billing(job: &BillingJob) -> Policy {
-    match job {
-        BillingJob::RetryOverdue | BillingJob::EndLapsed => SWEEP,
-        // A failed attempt is no failed run: it writes the next attempt itself.
-        BillingJob::Retry { .. } | BillingJob::Refetch { .. } | BillingJob::Mail(_) => OUTSIDE,
+        Job::ForgetSignIns | Job::AbandonSessions | Job::TendQueue => SWEEP,
+        Job::TellStaff { .. } => MESSAGE,
+        Job::Billing(job) => match job {
+            BillingJob::RetryOverdue | BillingJob::EndLapsed => SWEEP,
+            // A failed attempt at a delivery is no failed run: it writes the next attempt itself.
+            BillingJob::Retry { .. } | BillingJob::Refetch { .. } | BillingJob::Mail(_) => MESSAGE,
+        },
     }
 }
 
@@ -68,6 +65,9 @@ pub fn name(job: &Job) -> &'static str {
         Job::Billing(BillingJob::Refetch { .. }) => "refetch_subscription",
         Job::Billing(BillingJob::EndLapsed) => "end_lapsed_subscriptions",
         Job::Billing(BillingJob::Mail(_)) => "billing_mail",
+        Job::AbandonSessions => "abandon_sessions",
+        Job::TendQueue => "tend_queue",
+        Job::TellStaff { .. } => "tell_staff",
     }
 }
 
@@ -75,18 +75,25 @@ pub async fn run(app: &App, job: &Job) -> Result<(), Error> {
     match job {
         Job::ForgetSignIns => identity::jobs::forget_sign_ins(app).await,
         Job::Billing(job) => billing::jobs::run(app, job).await,
+        Job::AbandonSessions => session::jobs::abandon_idle(app).await,
+        Job::TendQueue => tend::tend(app).await,
+        Job::TellStaff { alert } => staff::jobs::tell_staff(app, *alert).await,
     }
 }
 
-/// A job that is enqueued again and again. Runs that were missed while no worker ran are made up for by one.
+/// A job that is enqueued again and again.
 pub struct Schedule {
     /// Minute, hour, day of month, month, day of week: crontab fields, in UTC.
     pub when: &'static str,
+    /// The time from one to the next: so far back a worker looks when it starts, and makes up for the one that was missed.
+    pub every: &'static str,
     pub job: Job,
 }
 
 pub const SCHEDULES: &[Schedule] = &[
-    Schedule { when: "17 3 * * *", job: Job::ForgetSignIns },
-    Schedule { when: "* * * * *", job: Job::Billing(BillingJob::RetryOverdue) },
-    Schedule { when: "23 * * * *", job: Job::Billing(BillingJob::EndLapsed) },
+    Schedule { when: "* * * * *", every: "1m", job: Job::Billing(BillingJob::RetryOverdue) },
+    Schedule { when: "23 * * * *", every: "1h", job: Job::Billing(BillingJob::EndLapsed) },
+    Schedule { when: "*/10 * * * *", every: "10m", job: Job::TendQueue },
+    Schedule { when: "7 * * * *", every: "1h", job: Job::AbandonSessions },
+    Schedule { when: "17 3 * * *", every: "1d", job: Job::ForgetSignIns },
 ];

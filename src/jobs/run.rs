@@ -12,13 +12,16 @@ use serde_json::Value;
 
 use super::driver::Wake;
 use super::registry::{self, Policy};
-use super::{Job, TASK, queue};
+use super::{Job, TASK, queue, tend};
 use crate::app::App;
 use crate::error::Error;
 use crate::http::metrics;
 
 /// How long a job waits that this version does not know, before it is offered again: to a worker of a newer version, it is hoped.
 const UNKNOWN: TimeDelta = TimeDelta::seconds(30);
+
+/// The longest that another service may ask us to wait.
+const LONGEST: Duration = Duration::from_secs(24 * 60 * 60);
 
 /// What the queue holds: a `Job`, or what a newer version calls one.
 #[derive(Serialize, Deserialize)]
@@ -102,24 +105,36 @@ async fn failed(app: &App, row: &Row, job: &Job, policy: Policy, error: &Error) 
     let (name, attempt) = (registry::name(job), *row.attempts());
     let delay = match error {
         Error::Internal(_) => policy.delay(attempt),
-        Error::RateLimited(seconds) => Some(TimeDelta::seconds(i64::try_from(*seconds).unwrap_or(i64::MAX / 1000))),
+        Error::RateLimited(seconds) => Some(Duration::from_secs(*seconds).min(LONGEST)).and_then(|delay| TimeDelta::from_std(delay).ok()),
         // It will say the same next time.
         Error::Refused(_) | Error::BadInput(_) | Error::Unauthenticated | Error::Forbidden(_) => None,
     };
     let cause = format!("{error:?}");
-    let mut conn = app.db.conn().await?;
     let delay = delay.filter(|_| attempt < *row.max_attempts());
     let (kept, outcome) = match delay {
         Some(delay) => {
             tracing::warn!(job = name, attempt, cause, "a job failed and will be tried again");
-            (queue::retry(&mut conn, row, &cause, app.clock.now() + delay).await?, Outcome::Retried)
+            (queue::retry(&mut *app.db.conn().await?, row, &cause, app.clock.now() + delay).await?, Outcome::Retried)
         }
         None => {
             tracing::error!(job = name, attempt, cause, "a job failed for good");
-            (queue::bury(&mut conn, row, &cause).await?, Outcome::Dead)
+            (bury(app, row, name, &cause).await?, Outcome::Dead)
         }
     };
     Ok(if kept { outcome } else { Outcome::Replaced })
+}
+
+async fn bury(app: &App, row: &Row, name: &str, cause: &str) -> Result<bool, Error> {
+    let now = app.clock.now();
+    app.db
+        .transaction(async |conn| {
+            let kept = queue::bury(conn, row, cause).await?;
+            if kept {
+                tend::report_dead(conn, name, now).await?;
+            }
+            Ok(kept)
+        })
+        .await
 }
 
 async fn defer(app: &App, row: &Row) -> Result<(), Error> {

@@ -2,12 +2,12 @@
 
 use std::time::Duration;
 
-use graphile_worker::{Database, Worker, WorkerOptions, WorkerRecoveryConfig};
+use graphile_worker::{Database, JobRecovery, Worker, WorkerOptions, WorkerRecoveryConfig};
 
 use super::driver::Driver;
 use super::registry::SCHEDULES;
 use super::run::{Context, Task};
-use super::{TASK, registry};
+use super::{TASK, outbox, recover, registry};
 use crate::app::App;
 use crate::db::migrate;
 use crate::error::Error;
@@ -22,8 +22,12 @@ const PAUSE: Duration = Duration::from_secs(2);
 
 /// Runs jobs until `app.stop`.
 pub async fn run(app: App) {
+    tokio::join!(keep_working(&app), outbox::keep_moving(&app));
+}
+
+async fn keep_working(app: &App) {
     while !app.stop.is_cancelled() {
-        if let Err(cause) = live(&app).await {
+        if let Err(cause) = live(app).await {
             tracing::warn!(?cause, "the worker stopped; it begins again");
         }
         tokio::select! {
@@ -51,6 +55,7 @@ pub async fn build(app: &App, concurrency: usize) -> Result<Worker, Error> {
         .recovery_delay(Duration::ZERO);
     let driver = Driver::new(app.db.target(), CONNECTIONS)?;
     let context = Context { app: app.clone(), wake: driver.wake() };
+    let for_recovery = app.clone();
     let mut options = WorkerOptions::default()
         .database(Database::new(driver))
         .concurrency(concurrency)
@@ -58,6 +63,7 @@ pub async fn build(app: &App, concurrency: usize) -> Result<Worker, Error> {
         .define_job::<Task>()
         .add_extension(context)
         .worker_recovery(recovery)
+        .on(JobRecovery, move |interrupted| recover::decide(for_recovery.clone(), interrupted))
         .listen_os_shutdown_signals(false)
         .shutdown_signal(app.stop.clone().cancelled_owned())
         .shutdown_grace_period(PATIENCE)
@@ -66,8 +72,8 @@ pub async fn build(app: &App, concurrency: usize) -> Result<Worker, Error> {
         let name = registry::name(&schedule.job);
         let attempts = registry::policy(&schedule.job).attempts;
         let payload = serde_json::to_string(&schedule.job)?;
-        // The key makes one of several that were missed.
-        let line = format!("{} {TASK} ?id={name}&job_key={name}&fill=1d&max={attempts} {payload}", schedule.when);
+        // By its key a new one takes the place of one that nobody has taken yet.
+        let line = format!("{} {TASK} ?id={name}&job_key={name}&fill={}&max={attempts} {payload}", schedule.when, schedule.every);
         options = options.with_cron(line.as_str()).map_err(|error| Error::internal(format!("{line}: {error}")))?;
     }
     Ok(options.init().await?)

@@ -10,8 +10,11 @@ use crate::id::UserId;
 use crate::identity::requesters;
 use crate::identity::user::lower;
 
+pub mod alerts;
 pub mod demo;
 pub mod grant;
+pub mod graphql;
+pub mod jobs;
 pub mod lookup; // whom somebody means
 pub mod revoke;
 pub mod seed;

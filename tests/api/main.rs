@@ -19,6 +19,7 @@ mod identity_sign_up;
 mod identity_switch;
 mod identity_tokens;
 mod jobs;
+mod jobs_processes;
 mod limits;
 mod live;
 mod schema;

@@ -126,8 +126,11 @@ async fn a_delayed_payment_grants_when_it_arrives_and_a_refused_one_never() {
     checkout(&app, account, "cs_2").await;
     app.expect(&story.event("checkout.session.async_payment_failed", 9, session(&story, "cs_2", "unpaid")), "completed").await;
     app.expect(&story.event("checkout.session.completed", 1, session(&story, "cs_2", "unpaid")), "stale").await;
-    let rows =
-        app.db_rows("SELECT c.status AS checkout, p.status FROM checkouts c JOIN payments p ON p.checkout_id = c.id ORDER BY c.provider_session_id").await;
+    let rows = app
+        .db_rows(
+            "SELECT c.status AS checkout, p.status FROM checkouts c JOIN payments p ON p.checkout_id = c.id ORDER BY c.provider_session_id",
+        )
+        .await;
     assert_eq!(rows, json!([{ "checkout": "completed", "status": "succeeded" }, { "checkout": "failed", "status": "failed" }]));
     assert_eq!(balance(&app).await["balance"], json!(100));
 

@@ -16,12 +16,17 @@ pub const HOLD: &str = "CREATE FUNCTION hold() RETURNS trigger LANGUAGE plpgsql 
     CREATE TRIGGER hold BEFORE INSERT OR UPDATE OF run_at ON graphile_worker._private_jobs FOR EACH ROW
     WHEN (NEW.run_at <> now() AND NEW.run_at < '2900-01-01') EXECUTE FUNCTION hold()";
 
-const DUE: &str = "UPDATE graphile_worker._private_jobs SET run_at = now() WHERE is_available AND run_at <= $1 + interval '400000 days'";
+/// For tests of real processes, which go by the real time.
+pub const RELEASE: &str = "DROP FUNCTION hold() CASCADE";
+
+const DUE: &str = "UPDATE graphile_worker._private_jobs SET run_at = now() WHERE is_available AND run_at <= $1 + interval '400000 days'
+    AND task_id IN (SELECT id FROM graphile_worker._private_tasks WHERE identifier = 'fixpath')";
 
 impl TestApp {
     /// Runs what is due, and what that makes due, until nothing is.
     pub async fn run_jobs(&self) {
         loop {
+            jobs::outbox::move_all(&self.app.db).await.unwrap();
             let conn = &mut *self.app.db.conn().await.unwrap();
             if diesel::sql_query(DUE).bind::<Timestamptz, _>(self.app.clock.now()).execute(conn).await.unwrap() == 0 {
                 return;
@@ -67,6 +72,9 @@ async fn list(target: Target) -> Vec<String> {
     if there.get_result::<Line>(&mut conn).await.optional().unwrap().is_none() {
         return Vec::new();
     }
-    let lines = diesel::sql_query("SELECT concat(payload, ' ', last_error) AS line FROM graphile_worker._private_jobs ORDER BY id");
+    let lines = diesel::sql_query(
+        "SELECT concat(payload, ' ', last_error) AS line FROM graphile_worker._private_jobs
+        UNION ALL SELECT job::text FROM outbox",
+    );
     lines.load(&mut conn).await.unwrap().into_iter().map(|Line { line }| line).collect()
 }

@@ -5,6 +5,7 @@ use chrono::{DateTime, TimeDelta, Utc};
 use super::super::super::subscription::{Status, Subscription};
 use crate::db::Conn;
 use crate::error::Error;
+use crate::staff::alerts::{self, Kind};
 
 /// How far Stripe's clock may be behind ours.
 const SKEW: TimeDelta = TimeDelta::minutes(5);
@@ -21,15 +22,12 @@ pub async fn store(
     mut row: Subscription,
     born: Option<DateTime<Utc>>,
 ) -> Result<Subscription, Error> {
+    let now = row.updated_at;
     let others = || rows.iter().filter(|other| other.provider_subscription_id != row.provider_subscription_id && !other.is_local());
     let another_counts = others().any(|other| other.is_live() && other.is_primary);
     // Who would count if this one is over: the oldest.
     let successor = others().find(|other| other.is_live()).cloned();
     row.is_primary = !another_counts;
-    if row.is_live() && another_counts {
-        metrics::counter!("billing_second_subscriptions_total").increment(1);
-        tracing::warn!(account = ?row.account_id, "an account has a second subscription at Stripe; it does not count while the first one lives");
-    }
 
     let waits = |status: Status| matches!(status, Status::Incomplete | Status::IncompleteExpired);
     let local = rows.iter().find(|other| other.is_local());
@@ -47,7 +45,22 @@ pub async fn store(
         None => Subscription::insert(conn, row.clone()).await?,
     }
     if let Some(successor) = successor.filter(|successor| !row.is_live() && !another_counts && !successor.is_primary) {
-        Subscription::update(conn, Subscription { is_primary: true, ..successor }).await?;
+        let counts = Subscription { is_primary: true, ..successor.clone() };
+        report(conn, Some(&successor), &counts, now).await?;
+        Subscription::update(conn, counts).await?;
     }
+    report(conn, known, &row, now).await?;
     Ok(row)
+}
+
+/// Somebody should look at an account that pays twice.
+async fn report(conn: &mut Conn, known: Option<&Subscription>, row: &Subscription, now: DateTime<Utc>) -> Result<(), Error> {
+    let Some(id) = row.provider_subscription_id.as_deref() else { return Ok(()) };
+    if row.is_live() && !row.is_primary {
+        let message = format!("The subscription {id} belongs to an account that has another one: end one of the two at Stripe.");
+        alerts::open(conn, Kind::SecondSubscription, id, &message, now).await?;
+    } else if known.is_some_and(|known| known.is_live() && !known.is_primary) {
+        alerts::close(conn, Kind::SecondSubscription, id, now).await?;
+    }
+    Ok(())
 }
