@@ -1,0 +1,3 @@
+ALTER TABLE accounts
+    DROP COLUMN deletes_at,
+    DROP COLUMN deleted_at;

@@ -1,0 +1,7 @@
+-- An account is deleted in two steps: an owner asks for it, and a job does it a week later, unless an owner has changed their mind.
+-- Its row stays, without a name: what the law keeps (payments) refers to it.
+
+ALTER TABLE accounts
+    ADD COLUMN deletes_at timestamptz,
+    ADD COLUMN deleted_at timestamptz,
+    ADD CONSTRAINT accounts_deletion_order CHECK (deleted_at IS NULL OR deletes_at IS NOT NULL);
