@@ -124,4 +124,5 @@ ids! {
     VersionId "version"
     DraftId "draft"
     SessionId "session"
+    AlertId "alert"
 }

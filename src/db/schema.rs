@@ -25,6 +25,17 @@ diesel::table! {
 }
 
 diesel::table! {
+    alerts (id) {
+        id -> Uuid,
+        kind -> Text,
+        subject -> Text,
+        message -> Text,
+        opened_at -> Timestamptz,
+        closed_at -> Nullable<Timestamptz>,
+    }
+}
+
+diesel::table! {
     categories (slug) {
         slug -> Text,
         name -> Text,
@@ -53,6 +64,15 @@ diesel::table! {
         user_id -> Uuid,
         role -> Text,
         created_at -> Timestamptz,
+    }
+}
+
+diesel::table! {
+    outbox (id) {
+        id -> Int8,
+        job -> Json,
+        max_attempts -> Int4,
+        run_at -> Nullable<Timestamptz>,
     }
 }
 

@@ -8,6 +8,7 @@ use crate::error::Error;
 use crate::identity::actor::{Actor, Requester};
 use crate::identity::graphql::{AccountMutation, IdentityMutation, IdentityQuery};
 use crate::session::graphql::{SessionMutation, SessionQuery, SessionSubscription};
+use crate::staff::graphql::StaffQuery;
 use crate::tree::graphql::{TreeMutation, TreeQuery};
 
 pub mod error;
@@ -23,7 +24,7 @@ pub mod shape; // the schema as the guard sees it
 
 /// What can be read.
 #[derive(MergedObject, Default)]
-pub struct Query(NodeQuery, IdentityQuery, TreeQuery, SessionQuery);
+pub struct Query(NodeQuery, IdentityQuery, TreeQuery, SessionQuery, StaffQuery);
 
 /// What can be done. Refusals are `userErrors`.
 #[derive(MergedObject, Default)]

@@ -22,6 +22,7 @@ pub mod grant;
 pub mod graphql;
 pub mod invitation;
 pub mod invite_member;
+pub mod jobs;
 pub mod membership;
 pub mod password;
 pub mod reactivate_user;

@@ -11,8 +11,11 @@ use crate::identity::audit::{self, Entry};
 use crate::identity::requesters;
 use crate::identity::user::lower;
 
+pub mod alerts;
 pub mod demo;
 pub mod grant;
+pub mod graphql;
+pub mod jobs;
 pub mod revoke;
 pub mod seed;
 

@@ -22,6 +22,8 @@ mod identity_sign_up;
 mod identity_switch;
 mod identity_tokens;
 mod invitations;
+mod jobs;
+mod jobs_processes;
 mod limits;
 mod live;
 mod members;

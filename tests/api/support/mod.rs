@@ -4,6 +4,7 @@ pub mod actor;
 pub mod app;
 pub mod database;
 pub mod documents;
+pub mod jobs;
 pub mod members;
 pub mod people;
 pub mod sessions;
