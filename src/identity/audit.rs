@@ -96,6 +96,7 @@ fn ip_address(from: &Requester) -> Option<String> {
 #[diesel(table_name = audit_entries)]
 pub struct AuditEntry {
     pub id: AuditEntryId,
+    pub account_id: Option<AccountId>,
     pub actor_id: Option<UserId>,
     pub action: String,
     pub subject: Option<String>,

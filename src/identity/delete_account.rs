@@ -10,6 +10,7 @@ use super::audit::{self, Entry};
 use crate::app::App;
 use crate::db::schema::accounts;
 use crate::error::{Code, Error, Refusal};
+use crate::jobs::{self, Job};
 
 /// How long an owner can change their mind.
 pub const GRACE: TimeDelta = TimeDelta::days(7);
@@ -30,6 +31,7 @@ pub async fn delete_account(app: &App, actor: &Actor, from: &Requester, confirm_
             }
             let deletes_at = now + GRACE;
             diesel::update(accounts::table.find(account.id)).set(accounts::deletes_at.eq(deletes_at)).execute(conn).await?;
+            jobs::enqueue(conn, &Job::EraseAccount { account: account.id }, Some(deletes_at)).await?;
             Ok(audit::record(conn, &Entry::by(&actor, "deleteAccount", now).from(from)).await?)
         })
         .await

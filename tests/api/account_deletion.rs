@@ -1,8 +1,7 @@
 //! The end of an account: asked for, undone, done.
 
 use chrono::TimeDelta;
-use fixpath::id::AccountId;
-use fixpath::identity::erase_account::erase_account;
+use fixpath::jobs::Job;
 use serde_json::{Value, json};
 use uuid::Uuid;
 
@@ -28,11 +27,6 @@ async fn deletes_at(actor: &Actor) -> Value {
     actor.ok("{ viewer { account { deletesAt } } }", json!({})).await.data("viewer.account.deletesAt")
 }
 
-/// What the job does that is due by now.
-async fn run_due(app: &TestApp, account: AccountId) {
-    erase_account(&app.app, account).await.unwrap();
-}
-
 #[tokio::test]
 async fn an_owner_asks_for_it_by_name() {
     let (app, owner) = roomy().await;
@@ -51,12 +45,12 @@ async fn an_owner_asks_for_it_by_name() {
     assert_eq!(delete(&owner, "owner's account").await.refusals("deleteAccount"), NONE);
     assert_eq!(deletes_at(&owner).await, "2026-01-08T12:00:00.000Z");
     assert_eq!(delete(&owner, "owner's account").await.refusals("deleteAccount"), ["WRONG_STATE"]);
+    app.leave_jobs();
 }
 
 #[tokio::test]
 async fn within_a_week_it_can_be_undone_and_nothing_is_lost() {
     let (app, owner) = roomy().await;
-    let (_, account) = ids(&owner).await;
     let (tree, _) = published(&owner, "Light", looping()).await;
     let token = invited(&app, &owner, "grace@example.com", "ENGINEER").await;
     delete(&owner, "owner's account").await;
@@ -64,7 +58,7 @@ async fn within_a_week_it_can_be_undone_and_nothing_is_lost() {
     start(&owner, &tree).await;
     assert_eq!(accept_as(&app, &token, "grace").await.refusals("acceptInvitation"), ["WRONG_STATE"]);
     assert_eq!(invite(&app, &owner, "ada@example.com", "ENGINEER").await.refusals("inviteMember"), ["WRONG_STATE"]);
-    run_due(&app, account).await;
+    app.run_jobs().await;
     assert_eq!(who(&owner).await, "owner", "not before its day");
 
     app.advance(TimeDelta::days(6));
@@ -72,13 +66,14 @@ async fn within_a_week_it_can_be_undone_and_nothing_is_lost() {
     assert_eq!(restore(&owner).await.data("restoreAccount.account"), json!({ "name": "owner's account", "deletesAt": null }));
     assert_eq!(accept_as(&app, &token, "grace").await.refusals("acceptInvitation"), NONE);
     app.advance(TimeDelta::days(2));
-    run_due(&app, account).await;
+    app.run_jobs().await;
     let (owner, _) = device(&app, "owner").await;
     assert_eq!(members(&owner).await.len(), 2);
     // Asked for anew: the first day, which has passed, counts no more.
     delete(&owner, "owner's account").await;
-    run_due(&app, account).await;
+    app.run_jobs().await;
     assert_eq!(who(&owner).await, "owner");
+    app.leave_jobs();
 }
 
 #[tokio::test]
@@ -100,8 +95,8 @@ async fn after_a_week_all_of_it_is_gone_but_what_the_law_keeps() {
     delete(&owner, "owner's account").await;
     app.advance(TimeDelta::days(7));
     let (_, phone) = device(&app, "both").await;
-    run_due(&app, account).await;
-    run_due(&app, account).await;
+    app.run_jobs().await;
+    app.run_job(&Job::EraseAccount { account }).await;
 
     // Every table that knows accounts, whatever will be added to the database.
     let tables = app
@@ -139,7 +134,6 @@ async fn after_a_week_all_of_it_is_gone_but_what_the_law_keeps() {
 #[tokio::test]
 async fn who_was_signed_in_when_it_went_is_out_in_every_process() {
     let (app, owner) = roomy().await;
-    let (_, account) = ids(&owner).await;
     delete(&owner, "owner's account").await;
     app.advance(TimeDelta::days(7));
     let (owner, token) = device(&app, "owner").await;
@@ -147,7 +141,7 @@ async fn who_was_signed_in_when_it_went_is_out_in_every_process() {
     second.notices.heard().await;
     let elsewhere = owner.through(router);
     assert_eq!((who(&owner).await, who(&elsewhere).await), (json!("owner"), json!("owner")));
-    run_due(&app, account).await;
+    app.run_jobs().await;
     assert_eq!(who(&owner).await, Value::Null);
     assert_eq!(refresh(&app.anon(), &token).await.refusals("refreshTokens"), ["TOKEN_EXPIRED"]);
     let mutation = "mutation { updateProfile(input: {}) { userErrors { code } } }";
@@ -158,11 +152,10 @@ async fn who_was_signed_in_when_it_went_is_out_in_every_process() {
 async fn of_an_undoing_and_the_deletion_at_once_one_wins_whole() {
     for _ in 0..5 {
         let (app, owner) = roomy().await;
-        let (_, account) = ids(&owner).await;
         delete(&owner, "owner's account").await;
         app.advance(TimeDelta::days(7));
         let (owner, _) = device(&app, "owner").await;
-        let (restored, ()) = tokio::join!(restore(&owner), run_due(&app, account));
+        let (restored, ()) = tokio::join!(restore(&owner), app.run_jobs());
         match restored.refusals("restoreAccount").first().map(String::as_str) {
             None => assert_eq!(members(&owner).await.len(), 1),
             Some(code) => {

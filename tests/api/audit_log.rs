@@ -164,3 +164,20 @@ async fn no_line_can_be_changed_or_taken_out() {
     }
     assert_eq!(lines(&owner).await, before);
 }
+
+#[tokio::test]
+async fn staff_read_all_of_it() {
+    let (app, anon, owner) = TestApp::with_owner().await;
+    let boss = app.sign_up("boss").await;
+    let query = "{ staff { auditLog(first: 100) { nodes { action subject account { name } actor { username } } } } }";
+    assert_eq!(owner.ok(query, json!({})).await.data("staff"), Value::Null);
+    sign_in(&anon, "nobody", "wrong password").await;
+    fixpath::staff::grant::grant(&app.app, "boss@example.com").await.unwrap();
+    let seen = boss.ok(query, json!({})).await.data("staff.auditLog.nodes");
+    let has = |action: &str, account: Value, actor: Value| {
+        seen.as_array().unwrap().iter().any(|line| line["action"] == action && line["account"] == account && line["actor"] == actor)
+    };
+    assert!(has("signUp", json!({ "name": "owner's account" }), json!({ "username": "owner" })), "{seen}");
+    assert!(has("signUp", json!({ "name": "boss's account" }), json!({ "username": "boss" })), "{seen}");
+    assert!(has("signInFailed", Value::Null, Value::Null) && has("grantStaff", Value::Null, Value::Null), "{seen}");
+}

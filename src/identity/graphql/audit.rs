@@ -3,11 +3,11 @@
 use async_graphql::connection::{Connection, EmptyFields};
 use async_graphql::{Context, ID, Object};
 
-use super::types::UserObject;
+use super::types::{AccountObject, UserObject};
 use crate::error::Error;
-use crate::graphql::app;
 use crate::graphql::page::{Cursor, PageArgs};
 use crate::graphql::scalars::DateTime;
+use crate::graphql::{actor, app};
 use crate::id::{AccountId, Id};
 use crate::identity::audit::{AuditEntry, Position};
 
@@ -21,6 +21,23 @@ pub async fn log(ctx: &Context<'_>, account: Option<AccountId>, first: Option<i3
     Ok(page.cut(rows).connection(ORDER, EmptyFields, AuditEntry::position, AuditEntryObject))
 }
 
+/// What staff read of it: all.
+#[derive(Default)]
+pub struct AuditStaff;
+
+#[Object]
+impl AuditStaff {
+    /// Who did what in every account, the newest first.
+    async fn audit_log(
+        &self,
+        ctx: &Context<'_>,
+        #[graphql(default = 20, desc = "How many, at most 100.")] first: Option<i32>,
+        #[graphql(desc = "Begin after this cursor.")] after: Option<String>,
+    ) -> Result<AuditLog, Error> {
+        log(ctx, None, first, after).await
+    }
+}
+
 pub struct AuditEntryObject(AuditEntry);
 
 /// One line of the append-only audit log: sign-ins, roles, passwords, billing.
@@ -29,6 +46,14 @@ impl AuditEntryObject {
     /// `audit_…`
     async fn id(&self) -> ID {
         self.0.id.encode().into()
+    }
+
+    /// Whose log it stands in. Null: no account's, such as a sign-in with a login that nobody has.
+    async fn account(&self, ctx: &Context<'_>) -> Result<Option<AccountObject>, Error> {
+        match self.0.account_id {
+            Some(account) => AccountObject::load(ctx, account, actor(ctx)?).await,
+            None => Ok(None),
+        }
     }
 
     /// When it happened.

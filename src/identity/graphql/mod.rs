@@ -2,7 +2,7 @@
 
 mod account_mutation;
 mod account_payload;
-pub mod audit;
+mod audit;
 mod invitation;
 mod mutation;
 mod payload;
@@ -10,6 +10,7 @@ mod query;
 mod types;
 
 pub use account_mutation::AccountMutation;
+pub use audit::AuditStaff;
 pub use invitation::InvitationObject;
 pub use mutation::IdentityMutation;
 pub use query::IdentityQuery;
