@@ -6,6 +6,21 @@ diesel::table! {
         name -> Text,
         plan -> Text,
         created_at -> Timestamptz,
+        deletes_at -> Nullable<Timestamptz>,
+        deleted_at -> Nullable<Timestamptz>,
+    }
+}
+
+diesel::table! {
+    audit_entries (id) {
+        id -> Uuid,
+        account_id -> Nullable<Uuid>,
+        actor_id -> Nullable<Uuid>,
+        action -> Text,
+        subject -> Nullable<Text>,
+        ip_address -> Nullable<Text>,
+        user_agent -> Nullable<Text>,
+        at -> Timestamptz,
     }
 }
 
@@ -24,6 +39,22 @@ diesel::table! {
     categories (slug) {
         slug -> Text,
         name -> Text,
+    }
+}
+
+diesel::table! {
+    invitations (id) {
+        id -> Uuid,
+        account_id -> Uuid,
+        email -> Text,
+        role -> Text,
+        invited_by -> Uuid,
+        idempotency_key -> Nullable<Text>,
+        token_hash -> Nullable<Bytea>,
+        created_at -> Timestamptz,
+        expires_at -> Timestamptz,
+        ended_at -> Nullable<Timestamptz>,
+        accepted_by -> Nullable<Uuid>,
     }
 }
 
@@ -178,6 +209,7 @@ diesel::table! {
         deactivated_at -> Nullable<Timestamptz>,
         created_at -> Timestamptz,
         updated_at -> Timestamptz,
+        erased_at -> Nullable<Timestamptz>,
     }
 }
 
@@ -192,6 +224,9 @@ diesel::table! {
     }
 }
 
+diesel::joinable!(audit_entries -> accounts (account_id));
+diesel::joinable!(audit_entries -> users (actor_id));
+diesel::joinable!(invitations -> accounts (account_id));
 diesel::joinable!(memberships -> accounts (account_id));
 diesel::joinable!(memberships -> users (user_id));
 diesel::joinable!(refresh_tokens -> sign_ins (sign_in_id));
@@ -200,7 +235,9 @@ diesel::joinable!(sign_ins -> users (user_id));
 
 diesel::allow_tables_to_appear_in_same_query!(
     accounts,
+    audit_entries,
     categories,
+    invitations,
     memberships,
     refresh_tokens,
     session_steps,

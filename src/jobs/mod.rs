@@ -19,7 +19,7 @@ use serde::{Deserialize, Serialize};
 use crate::db::Conn;
 use crate::db::cached::Cached;
 use crate::error::Error;
-use crate::id::AlertId;
+use crate::id::{AccountId, AlertId};
 
 mod driver; // graphile_worker on our connections
 pub mod outbox; // jobs of hot paths, on their way into the queue
@@ -42,6 +42,8 @@ pub enum Job {
     TendQueue,
     /// Says that an alert has opened.
     TellStaff { alert: AlertId },
+    /// Ends an account whose week has passed.
+    EraseAccount { account: AccountId },
 }
 
 /// graphile_worker's name for the one kind of task that carries all jobs.

@@ -6,6 +6,7 @@ use super::alerts;
 use crate::error::Error;
 use crate::graphql::scalars::{DateTime, Json};
 use crate::graphql::{app, requester};
+use crate::identity::graphql::AuditStaff;
 use crate::jobs::queue;
 
 #[derive(Default)]
@@ -21,7 +22,7 @@ impl StaffQuery {
 
 /// What the platform's own people can look up.
 #[derive(MergedObject, Default)]
-pub struct Staff(QueueStaff);
+pub struct Staff(QueueStaff, AuditStaff);
 
 /// Of lists that are short unless much is wrong.
 const LISTED: i64 = 100;
