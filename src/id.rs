@@ -117,6 +117,8 @@ ids! {
     UserId "user"
     AccountId "account"
     SignInId "signin"
+    InvitationId "invitation"
+    AuditEntryId "audit"
     TreeId "tree"
     /// A published version. (A draft has its tree's UUID and the prefix `draft`.)
     VersionId "version"

@@ -6,6 +6,8 @@ diesel::table! {
         name -> Text,
         plan -> Text,
         created_at -> Timestamptz,
+        deletes_at -> Nullable<Timestamptz>,
+        deleted_at -> Nullable<Timestamptz>,
     }
 }
 
@@ -17,6 +19,19 @@ diesel::table! {
         message -> Text,
         opened_at -> Timestamptz,
         closed_at -> Nullable<Timestamptz>,
+    }
+}
+
+diesel::table! {
+    audit_entries (id) {
+        id -> Uuid,
+        account_id -> Nullable<Uuid>,
+        actor_id -> Nullable<Uuid>,
+        action -> Text,
+        subject -> Nullable<Text>,
+        ip_address -> Nullable<Text>,
+        user_agent -> Nullable<Text>,
+        at -> Timestamptz,
     }
 }
 
@@ -124,6 +139,22 @@ diesel::table! {
         status -> Text,
         reason -> Nullable<Text>,
         created_at -> Timestamptz,
+    }
+}
+
+diesel::table! {
+    invitations (id) {
+        id -> Uuid,
+        account_id -> Uuid,
+        email -> Text,
+        role -> Text,
+        invited_by -> Uuid,
+        idempotency_key -> Nullable<Text>,
+        token_hash -> Nullable<Bytea>,
+        created_at -> Timestamptz,
+        expires_at -> Timestamptz,
+        ended_at -> Nullable<Timestamptz>,
+        accepted_by -> Nullable<Uuid>,
     }
 }
 
@@ -461,6 +492,7 @@ diesel::table! {
         deactivated_at -> Nullable<Timestamptz>,
         created_at -> Timestamptz,
         updated_at -> Timestamptz,
+        erased_at -> Nullable<Timestamptz>,
     }
 }
 
@@ -497,6 +529,8 @@ diesel::table! {
     }
 }
 
+diesel::joinable!(audit_entries -> accounts (account_id));
+diesel::joinable!(audit_entries -> users (actor_id));
 diesel::joinable!(checkouts -> accounts (account_id));
 diesel::joinable!(checkouts -> plans (plan_id));
 diesel::joinable!(checkouts -> users (user_id));
@@ -504,6 +538,7 @@ diesel::joinable!(credit_balances -> accounts (account_id));
 diesel::joinable!(credit_entries -> accounts (account_id));
 diesel::joinable!(customers -> accounts (account_id));
 diesel::joinable!(disputes -> payments (payment_id));
+diesel::joinable!(invitations -> accounts (account_id));
 diesel::joinable!(listings -> accounts (account_id));
 diesel::joinable!(memberships -> accounts (account_id));
 diesel::joinable!(memberships -> users (user_id));
@@ -525,6 +560,7 @@ diesel::joinable!(webhook_deliveries -> accounts (account_id));
 diesel::allow_tables_to_appear_in_same_query!(
     accounts,
     alerts,
+    audit_entries,
     billing_mails,
     card_fingerprints,
     categories,
@@ -534,6 +570,7 @@ diesel::allow_tables_to_appear_in_same_query!(
     credit_packs,
     customers,
     disputes,
+    invitations,
     listings,
     memberships,
     outbox,

@@ -7,7 +7,7 @@ use crate::app::App;
 use crate::billing::graphql::delivery::DeliveryMutation;
 use crate::error::Error;
 use crate::identity::actor::{Actor, Requester};
-use crate::identity::graphql::{IdentityMutation, IdentityQuery};
+use crate::identity::graphql::{AccountMutation, IdentityMutation, IdentityQuery};
 use crate::session::graphql::{SessionMutation, SessionQuery, SessionSubscription};
 use crate::staff::graphql::StaffQuery;
 use crate::tree::graphql::{TreeMutation, TreeQuery};
@@ -29,7 +29,7 @@ pub struct Query(NodeQuery, IdentityQuery, TreeQuery, SessionQuery, StaffQuery);
 
 /// What can be done. Refusals are `userErrors`.
 #[derive(MergedObject, Default)]
-pub struct Mutation(IdentityMutation, TreeMutation, SessionMutation, DeliveryMutation);
+pub struct Mutation(IdentityMutation, AccountMutation, TreeMutation, SessionMutation, DeliveryMutation);
 
 /// What can be watched, over SSE or graphql-transport-ws.
 #[derive(MergedSubscription, Default)]

@@ -20,7 +20,7 @@ use crate::billing::jobs::BillingJob;
 use crate::db::Conn;
 use crate::db::cached::Cached;
 use crate::error::Error;
-use crate::id::AlertId;
+use crate::id::{AccountId, AlertId};
 
 mod driver; // graphile_worker on our connections
 pub mod outbox; // jobs of hot paths, on their way into the queue
@@ -37,15 +37,16 @@ pub mod worker; // takes jobs and runs them
 pub enum Job {
     /// Deletes sign-ins that nobody can continue any more.
     ForgetSignIns,
+    /// What billing does by itself.
     Billing(BillingJob),
     /// Ends sessions that nobody touched for a month.
     AbandonSessions,
     /// Tidies up the queue, and opens and closes the alerts about it.
     TendQueue,
     /// Says that an alert has opened.
-    TellStaff {
-        alert: AlertId,
-    },
+    TellStaff { alert: AlertId },
+    /// Ends an account whose week has passed.
+    EraseAccount { account: AccountId },
 }
 
 /// graphile_worker's name for the one kind of task that carries all jobs.

@@ -7,6 +7,7 @@ use crate::billing::graphql::delivery::BillingStaff;
 use crate::error::Error;
 use crate::graphql::scalars::{DateTime, Json};
 use crate::graphql::{app, requester};
+use crate::identity::graphql::AuditStaff;
 use crate::jobs::queue;
 
 #[derive(Default)]
@@ -22,7 +23,7 @@ impl StaffQuery {
 
 /// What the platform's own people can look up.
 #[derive(MergedObject, Default)]
-pub struct Staff(QueueStaff, BillingStaff);
+pub struct Staff(QueueStaff, AuditStaff, BillingStaff);
 
 /// Of lists that are short unless much is wrong.
 const LISTED: i64 = 100;

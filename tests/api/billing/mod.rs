@@ -13,5 +13,6 @@ mod retries;
 mod second_subscription;
 mod shapes;
 mod signatures;
+mod staff;
 mod sweep;
 mod unreachable;

@@ -122,6 +122,16 @@ impl TestApp {
         connection.await.unwrap().unwrap();
     }
 
+    /// The first column of what SQL finds, which must be text.
+    pub async fn database_text(&self, sql: &str) -> Vec<String> {
+        let (client, connection) = self.app.db.target().connect().await.unwrap();
+        let connection = tokio::spawn(connection);
+        let rows = client.query(sql, &[]).await.unwrap().iter().map(|row| row.get(0)).collect();
+        drop(client);
+        connection.await.unwrap().unwrap();
+        rows
+    }
+
     /// Listens on a port that the system chooses.
     pub async fn serve(&self) -> Server {
         let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
