@@ -213,7 +213,7 @@ async fn after_commit(app: &App, event: &Event, outcome: &Outcome) {
         None => false,
     };
     if parked {
-        jobs::retry_soon(app, &[event.id.clone()]).await;
+        jobs::retry_soon(app, std::slice::from_ref(&event.id)).await;
     }
     if !outcome.appeared.is_empty() {
         jobs::unpark(app, &outcome.appeared).await;
