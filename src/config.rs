@@ -16,6 +16,7 @@ pub struct Config {
     pub database: Database,
     pub http: Http,
     pub keys: Keys,
+    pub providers: Providers,
     pub log: Log,
     /// Counts only for verified addresses; lower case.
     pub staff_emails: Vec<String>,
@@ -59,6 +60,35 @@ pub struct Keys {
     /// PEM blocks one after another; tokens signed by them are still accepted.
     pub jwt_previous: Option<SecretString>,
     pub export_signing: Option<SecretString>,
+}
+
+/// Where else people may prove who they are. None: not offered.
+#[derive(Debug)]
+pub struct Providers {
+    pub google: Option<Google>,
+    pub github: Option<GitHub>,
+}
+
+/// Any OpenID provider that speaks like Google.
+#[derive(Debug)]
+pub struct Google {
+    pub client: OAuthClient,
+    /// As the provider writes it: compared letter by letter.
+    pub issuer: String,
+}
+
+#[derive(Debug)]
+pub struct GitHub {
+    pub client: OAuthClient,
+    /// github.com, or an enterprise server.
+    pub base_url: Url,
+}
+
+/// How we are registered there.
+#[derive(Debug)]
+pub struct OAuthClient {
+    pub id: String,
+    pub secret: SecretString,
 }
 
 #[derive(Debug)]
@@ -111,6 +141,7 @@ impl Config {
                 jwt_previous: env.secret("JWT_PREVIOUS_KEYS"),
                 export_signing: env.secret("EXPORT_SIGNING_KEY"),
             },
+            providers: env.providers(development)?,
             log: Log {
                 format: env.one_of("LOG_FORMAT", LogFormat::Pretty, &[("pretty", LogFormat::Pretty), ("json", LogFormat::Json)])?,
                 dir: env.parsed("LOG_DIR", "a folder")?,
@@ -210,6 +241,32 @@ impl Variables<'_> {
         match crate::db::tls::Target::parse(&value) {
             Ok(_) => Ok(Some(SecretString::from(value))),
             Err(reason) => fail(format!("{name} must be a PostgreSQL URL: {reason}")),
+        }
+    }
+
+    fn providers(&self, development: bool) -> Result<Providers> {
+        let url = |name: &str, default: &str| {
+            let text = self.get(name).unwrap_or_else(|| default.to_owned());
+            match self.url(name)? {
+                Some(url) if !development && url.scheme() != "https" => fail(format!("{name} must begin with https:// in production")),
+                _ => Ok(text),
+            }
+        };
+        let issuer = url("GOOGLE_ISSUER", "https://accounts.google.com")?;
+        let base_url = url("GITHUB_BASE_URL", "https://github.com")?;
+        let base_url = Url::parse(&base_url).map_err(|error| ConfigError(format!("GITHUB_BASE_URL: {error}")))?;
+        Ok(Providers {
+            google: self.oauth_client("GOOGLE_CLIENT_ID", "GOOGLE_CLIENT_SECRET")?.map(|client| Google { client, issuer }),
+            github: self.oauth_client("GITHUB_CLIENT_ID", "GITHUB_CLIENT_SECRET")?.map(|client| GitHub { client, base_url }),
+        })
+    }
+
+    fn oauth_client(&self, id: &str, secret: &str) -> Result<Option<OAuthClient>> {
+        match (self.get(id), self.secret(secret)) {
+            (None, None) => Ok(None),
+            (Some(id), Some(secret)) => Ok(Some(OAuthClient { id, secret })),
+            (Some(_), None) => fail(format!("{id} needs {secret}")),
+            (None, Some(_)) => fail(format!("{secret} needs {id}")),
         }
     }
 

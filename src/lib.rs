@@ -12,6 +12,7 @@ pub mod id; // typed ids
 pub mod identity; // people, accounts, roles, signing in
 pub mod key_file; // secrets that a development server makes for itself
 pub mod session; // walks through trees
+pub mod signing; // what is handed out and taken back unchanged
 pub mod staff; // operations for the platform's own people, and the demo
 pub mod telemetry; // logs, metrics, traces
 pub mod text; // what people type, checked

@@ -17,6 +17,15 @@ diesel::table! {
 }
 
 diesel::table! {
+    identities (provider, subject) {
+        provider -> Text,
+        subject -> Text,
+        user_id -> Uuid,
+        created_at -> Timestamptz,
+    }
+}
+
+diesel::table! {
     memberships (account_id, user_id) {
         account_id -> Uuid,
         user_id -> Uuid,
@@ -172,6 +181,7 @@ diesel::table! {
     }
 }
 
+diesel::joinable!(identities -> users (user_id));
 diesel::joinable!(memberships -> accounts (account_id));
 diesel::joinable!(memberships -> users (user_id));
 diesel::joinable!(refresh_tokens -> sign_ins (sign_in_id));
@@ -181,6 +191,7 @@ diesel::joinable!(sign_ins -> users (user_id));
 diesel::allow_tables_to_appear_in_same_query!(
     accounts,
     categories,
+    identities,
     memberships,
     refresh_tokens,
     session_steps,

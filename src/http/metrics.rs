@@ -29,6 +29,7 @@ pub fn recorder() -> &'static PrometheusHandle {
         describe_histogram!("graphql_operation_seconds", Unit::Seconds, "How long GraphQL operations took");
         describe_counter!("graphql_refusals_total", "Operations that the guard refused, by code");
         describe_counter!("http_requests_total", "Requests that were no GraphQL operation, by path and status");
+        describe_counter!("sign_ins_elsewhere_total", "Attempts to sign in at a provider, by provider and outcome");
         describe_gauge!("live_connections", "Open WebSocket connections and event streams");
         describe_gauge!("database_connections", "Connections of the pool: open, idle, and requests that wait for one");
         handle
@@ -53,6 +54,11 @@ pub fn operation(name: &str, kind: &'static str, outcome: &str, took: Duration) 
     let name = NAMES.get_or_init(|| Names::new(MAX_NAMES)).label(name);
     counter!("graphql_operations_total", "operation" => name.clone(), "type" => kind, "outcome" => outcome.to_owned()).increment(1);
     histogram!("graphql_operation_seconds", "operation" => name, "type" => kind).record(took.as_secs_f64());
+}
+
+/// An attempt to sign in at a provider, and how it ended.
+pub fn signed_in_elsewhere(provider: &'static str, outcome: &'static str) {
+    counter!("sign_ins_elsewhere_total", "provider" => provider, "outcome" => outcome).increment(1);
 }
 
 pub fn guard_refused(code: &str) {

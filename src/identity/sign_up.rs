@@ -36,7 +36,7 @@ pub async fn sign_up(app: &App, from: &Requester, input: SignUp) -> Result<Grant
         None => format!("{username}'s account"),
     };
     app.limits.check_login(from.address, &email)?;
-    let password_hash = app.hasher.hash(&input.password).await?;
+    let password_hash = Some(app.hasher.hash(&input.password).await?);
     let person = NewPerson { email, username, password_hash, account_name, plan: &plan::FREE };
     let now = app.clock.now();
     app.db
@@ -52,7 +52,8 @@ pub async fn sign_up(app: &App, from: &Requester, input: SignUp) -> Result<Grant
 pub struct NewPerson {
     pub email: String,
     pub username: String,
-    pub password_hash: String,
+    /// None: they sign in by other ways.
+    pub password_hash: Option<String>,
     pub account_name: String,
     pub plan: &'static Plan,
 }
