@@ -57,7 +57,7 @@ impl App {
         let tokens = token::Keys::load(&config).map_err(|error| Error::internal(error.0))?;
         let requesters = Requesters::start(&notices, stop.clone());
         let providers = Providers::new(&config)?;
-        let limits = RateLimits::new(config.http.rate_limit_per_minute, &clock);
+        let limits = RateLimits::new(&config, &clock)?;
         Ok(Self(Arc::new(Parts {
             config,
             clock,

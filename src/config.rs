@@ -51,6 +51,8 @@ pub struct Http {
     pub graphiql: bool,
     /// For signed-in people; anonymous ones get a fifth.
     pub rate_limit_per_minute: u32,
+    /// Where limits are shared with other processes. None: each process has its own.
+    pub redis_url: Option<SecretString>,
 }
 
 #[derive(Debug)]
@@ -244,6 +246,15 @@ impl Variables<'_> {
         }
     }
 
+    /// Its value is never repeated in the message: it may hold a password.
+    fn redis_url(&self, name: &str) -> Result<Option<SecretString>> {
+        let Some(value) = self.get(name) else { return Ok(None) };
+        match redis::Client::open(value.as_str()) {
+            Ok(_) => Ok(Some(SecretString::from(value))),
+            Err(_) => fail(format!("{name} must be a Redis URL such as redis://host:6379 or unix:///path/to/socket")),
+        }
+    }
+
     fn providers(&self, development: bool) -> Result<Providers> {
         let url = |name: &str, default: &str| {
             let text = self.get(name).unwrap_or_else(|| default.to_owned());
@@ -303,6 +314,7 @@ impl Variables<'_> {
             trusted_proxies,
             graphiql: self.one_of("GRAPHIQL", development, &[("on", true), ("off", false)])?,
             rate_limit_per_minute: self.number("RATE_LIMIT_PER_MINUTE", 300, 5, 100_000_000)?,
+            redis_url: self.redis_url("REDIS_URL")?,
         })
     }
 }

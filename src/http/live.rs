@@ -63,7 +63,7 @@ pub async fn upgrade(
     if let Err(refused) = origin::check(&headers, &endpoint.app.config.http.allowed_origins) {
         return refused.into_response();
     }
-    if let Err(seconds) = endpoint.app.limits.check_request(Sender::address(arrival.address)) {
+    if let Err(seconds) = endpoint.app.limits.check_request(Sender::address(arrival.address)).await {
         return answer::Refused::rate_limited(seconds).into_response();
     }
     let mut claim = Claim::read(&headers, arrival.address, false);
@@ -242,12 +242,12 @@ impl Conversation<'_> {
                 }
                 Ok(None)
             }
-            ("subscribe", Some(id), Some(payload)) if !id.is_empty() && id.len() <= 200 => self.start(id, &payload),
+            ("subscribe", Some(id), Some(payload)) if !id.is_empty() && id.len() <= 200 => self.start(id, &payload).await,
             _ => Err(BAD_MESSAGE),
         }
     }
 
-    fn start(&mut self, id: String, payload: &RawValue) -> Result<Option<String>, Close> {
+    async fn start(&mut self, id: String, payload: &RawValue) -> Result<Option<String>, Close> {
         if self.running.contains_key(&id) {
             return Err(DUPLICATE_ID);
         }
@@ -259,7 +259,7 @@ impl Conversation<'_> {
         let operation = match operation {
             Ok(operation) => operation,
             Err(error) => {
-                let counted = self.endpoint.app.limits.check_request(Sender::address(self.arrival.address));
+                let counted = self.endpoint.app.limits.check_request(Sender::address(self.arrival.address)).await;
                 let error = counted.map_err(answer::Refused::rate_limited).map_or_else(|refused| refused.error, |()| error);
                 return Ok(Some(error_message(&id, &[error])));
             }

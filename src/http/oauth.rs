@@ -82,7 +82,7 @@ pub async fn start(
     Query(start): Query<Start>,
     Extension(arrival): Extension<Arrival>,
 ) -> Response {
-    let provider = match admit(&app, &arrival, &name) {
+    let provider = match admit(&app, &arrival, &name).await {
         Ok(provider) => provider,
         Err(refused) => return refused.into_response(),
     };
@@ -105,7 +105,7 @@ pub async fn callback(
     Extension(arrival): Extension<Arrival>,
     headers: HeaderMap,
 ) -> Response {
-    let provider = match admit(&app, &arrival, &name) {
+    let provider = match admit(&app, &arrival, &name).await {
         Ok(provider) => provider,
         Err(refused) => return refused.into_response(),
     };
@@ -138,8 +138,8 @@ async fn finish(app: &App, attempt: &Attempt, callback: Callback, claim: &Claim,
 }
 
 /// Providers that are not configured are not there. Both steps count as requests of their address.
-fn admit(app: &App, arrival: &Arrival, name: &str) -> Result<Provider, Refused> {
-    app.limits.check_request(Sender::address(arrival.address)).map_err(Refused::rate_limited)?;
+async fn admit(app: &App, arrival: &Arrival, name: &str) -> Result<Provider, Refused> {
+    app.limits.check_request(Sender::address(arrival.address)).await.map_err(Refused::rate_limited)?;
     let provider = Provider::named(name).filter(|provider| app.providers.offers(*provider));
     provider.ok_or_else(|| Refused::new(StatusCode::NOT_FOUND, BAD_REQUEST, "nobody can sign in this way here"))
 }

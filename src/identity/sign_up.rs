@@ -35,7 +35,7 @@ pub async fn sign_up(app: &App, from: &Requester, input: SignUp) -> Result<Grant
         Some(name) => rules::name("accountName", name)?,
         None => format!("{username}'s account"),
     };
-    app.limits.check_login(from.address, &email)?;
+    app.limits.check_login(from.address, &email).await?;
     let password_hash = Some(app.hasher.hash(&input.password).await?);
     let person = NewPerson { email, username, password_hash, account_name, plan: &plan::FREE };
     let now = app.clock.now();
