@@ -143,7 +143,7 @@ async fn converse(socket: &mut WebSocket, endpoint: &Endpoint, arrival: &Arrival
             Some(report) = reported.recv() => conversation.relay(report),
             message = socket.recv() => {
                 heard = Instant::now();
-                match conversation.hear(message) {
+                match conversation.hear(message).await {
                     Ok(reply) => reply,
                     Err(close) => return close,
                 }
@@ -230,7 +230,7 @@ struct Conversation<'a> {
 
 impl Conversation<'_> {
     /// What to answer at once, if anything.
-    fn hear(&mut self, message: Option<Result<Message, axum::Error>>) -> Result<Option<String>, Close> {
+    async fn hear(&mut self, message: Option<Result<Message, axum::Error>>) -> Result<Option<String>, Close> {
         let Some(incoming) = read(message, self.limit)? else { return Ok(None) };
         match (incoming.kind.as_str(), incoming.id, incoming.payload) {
             ("ping", _, _) => Ok(Some(json!({ "type": "pong" }).to_string())),

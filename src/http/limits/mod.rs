@@ -21,7 +21,7 @@ use crate::id::{AccountId, UserId};
 use crate::identity::actor::Actor;
 
 mod local;
-pub mod shared;
+mod shared;
 
 /// Anonymous senders get this part of what signed-in people get.
 const ANONYMOUS_SHARE: u32 = 5;

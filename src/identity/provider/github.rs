@@ -61,12 +61,11 @@ impl GitHub {
     }
 
     pub async fn profile(&self, attempt: &Attempt, code: String) -> Result<Profile, Failure> {
-        let send = |request| self.http.send(request);
         let answer = self
             .client
             .exchange_code(AuthorizationCode::new(code))
             .set_pkce_verifier(PkceCodeVerifier::new(attempt.pkce_verifier.clone()))
-            .request_async(&send)
+            .request_async(&self.http)
             .await
             .map_err(exchange_failed)?;
         let token = answer.access_token().secret();

@@ -65,12 +65,11 @@ impl Google {
 
     pub async fn profile(&self, clock: &Clock, attempt: &Attempt, code: String) -> Result<Profile, Failure> {
         let client = self.client(clock).await?;
-        let send = |request| self.http.send(request);
         let answer = client
             .exchange_code(AuthorizationCode::new(code))
             .map_err(|error| Failure::Refused(chain(&error)))?
             .set_pkce_verifier(PkceCodeVerifier::new(attempt.pkce_verifier.clone()))
-            .request_async(&send)
+            .request_async(&self.http)
             .await
             .map_err(|error| match error {
                 RequestTokenError::Request(error) => Failure::Unavailable(error.to_string()),
@@ -90,7 +89,9 @@ impl Google {
             subject: claims.subject().to_string(),
             email: claims.email().filter(|_| verified).map(|email| email.to_string()),
             handle: None,
-            XX,
+            first_name: claims.given_name().and_then(|name| name.get(None)).map(|name| name.to_string()),
+            last_name: claims.family_name().and_then(|name| name.get(None)).map(|name| name.to_string()),
+            avatar_url: claims.picture().and_then(|url| url.get(None)).map(|url| url.to_string()),
         })
     }
 
@@ -106,8 +107,7 @@ impl Google {
     }
 
     async fn discover(&self, clock: &Clock) -> Result<Arc<Client>, Failure> {
-        let send = |request| self.http.send(request);
-        let metadata = CoreProviderMetadata::discover_async(self.issuer.clone(), &send).await.map_err(discovery_failed)?;
+        let metadata = CoreProviderMetadata::discover_async(self.issuer.clone(), &self.http).await.map_err(discovery_failed)?;
         let client = CoreClient::from_provider_metadata(metadata, self.id.clone(), Some(self.secret.clone()));
         let client = Arc::new(client.set_redirect_uri(self.redirect.clone()));
         let known = Known { since: clock.now(), client: client.clone() };

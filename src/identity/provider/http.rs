@@ -2,7 +2,8 @@
 
 use std::time::Duration;
 
-use oauth2::{HttpRequest, HttpResponse};
+use futures_util::future::BoxFuture;
+use oauth2::{AsyncHttpClient, HttpRequest, HttpResponse};
 
 use super::Failure;
 use crate::error::Error;
@@ -48,7 +49,7 @@ impl Http {
     }
 
     /// An error for whatever says nothing about the request itself: no answer, or a failure of theirs.
-    pub async fn send(&self, request: HttpRequest) -> Result<HttpResponse, HttpError> {
+    async fn send(&self, request: HttpRequest) -> Result<HttpResponse, HttpError> {
         let mut answer = self.0.execute(request.try_into()?).await?;
         let status = answer.status();
         if status.is_server_error() || status == reqwest::StatusCode::TOO_MANY_REQUESTS {
@@ -78,6 +79,15 @@ impl Http {
             return Err(Failure::Refused(format!("the answer to our token is {}", response.status())));
         }
         serde_json::from_slice(response.body()).map_err(|error| Failure::Refused(error.to_string()))
+    }
+}
+
+impl<'c> AsyncHttpClient<'c> for Http {
+    type Error = HttpError;
+    type Future = BoxFuture<'c, Result<HttpResponse, HttpError>>;
+
+    fn call(&'c self, request: HttpRequest) -> Self::Future {
+        Box::pin(self.send(request))
     }
 }
 
