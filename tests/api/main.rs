@@ -2,6 +2,7 @@
 #![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic)]
 
 mod authorization;
+mod doctor;
 mod embedded;
 mod endpoint;
 mod graphiql;
@@ -18,6 +19,7 @@ mod identity_sign_up;
 mod identity_switch;
 mod identity_tokens;
 mod limits;
+mod limits_shared;
 mod live;
 mod oauth;
 mod schema;

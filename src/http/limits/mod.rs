@@ -204,6 +204,14 @@ impl RateLimits {
         }
     }
 
+    /// How many requests were let in without being counted.
+    pub fn not_counted(&self) -> u64 {
+        match &self.store {
+            Store::Local(_) => 0,
+            Store::Shared(shared) => shared.let_in(),
+        }
+    }
+
     /// One charge after another; the first that is too much ends it, and what was charged before stays charged. `Err`: whole seconds,
     /// rounded up, so that who waits so long is let in.
     async fn take(&self, charges: &[Charge]) -> Result<(), u64> {

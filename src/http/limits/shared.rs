@@ -34,13 +34,14 @@ struct State {
     resume_at: Option<Instant>,
     warned_at: Option<Instant>,
     let_in: u64,
+    told: u64,
 }
 
 impl Shared {
     /// Connects when the first request asks. Needs a running tokio runtime.
     pub fn new(url: &SecretString, requests_per_minute: u32) -> Result<Self, Error> {
         let client = Client::open(url.expose_secret())?;
-        let state = State { connection: connect(&client)?, resume_at: None, warned_at: None, let_in: 0 };
+        let state = State { connection: connect(&client)?, resume_at: None, warned_at: None, let_in: 0, told: 0 };
         Ok(Self { client, requests_per_minute, script: Script::new(include_str!("take.lua")), state: Mutex::new(state) })
     }
 
@@ -64,6 +65,11 @@ impl Shared {
                 Ok(())
             }
         }
+    }
+
+    /// How many requests were let in because Redis did not answer.
+    pub fn let_in(&self) -> u64 {
+        self.state.lock().unwrap_or_else(PoisonError::into_inner).let_in
     }
 
     /// None while Redis is left alone.
@@ -93,8 +99,8 @@ impl Shared {
         }
         if state.warned_at.is_none_or(|time| now - time >= BETWEEN_WARNINGS) {
             state.warned_at = Some(now);
-            tracing::warn!(cause, let_in = state.let_in, "REDIS_URL does not answer: requests are let in without a limit");
-            state.let_in = 0;
+            tracing::warn!(cause, let_in = state.let_in - state.told, "REDIS_URL does not answer: requests are let in without a limit");
+            state.told = state.let_in;
         }
     }
 }

@@ -106,8 +106,16 @@ impl Google {
         }
     }
 
+    pub async fn reach(&self) -> Result<(), Failure> {
+        self.metadata().await.map(|_| ())
+    }
+
+    async fn metadata(&self) -> Result<CoreProviderMetadata, Failure> {
+        CoreProviderMetadata::discover_async(self.issuer.clone(), &self.http).await.map_err(discovery_failed)
+    }
+
     async fn discover(&self, clock: &Clock) -> Result<Arc<Client>, Failure> {
-        let metadata = CoreProviderMetadata::discover_async(self.issuer.clone(), &self.http).await.map_err(discovery_failed)?;
+        let metadata = self.metadata().await?;
         let client = CoreClient::from_provider_metadata(metadata, self.id.clone(), Some(self.secret.clone()));
         let client = Arc::new(client.set_redirect_uri(self.redirect.clone()));
         let known = Known { since: clock.now(), client: client.clone() };

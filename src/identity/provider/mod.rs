@@ -84,6 +84,14 @@ impl Providers {
         })
     }
 
+    /// Whether Google's issuer answers, and is who it should be.
+    pub async fn reach_google(&self) -> Result<(), Failure> {
+        match &self.google {
+            Some(google) => google.reach().await,
+            None => Ok(()),
+        }
+    }
+
     pub fn offers(&self, provider: Provider) -> bool {
         match provider {
             Provider::Google => self.google.is_some(),

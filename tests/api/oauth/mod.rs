@@ -124,7 +124,7 @@ async fn a_new_person_gets_what_signing_up_gives() {
     assert_eq!(viewer, expected);
     assert_eq!(callback.header("location"), format!("{ORIGIN}/"));
     let limits = actor.ok("{ viewer { account { limits { key } } } }", json!({})).await;
-    assert_eq!(limits.data("viewer.account.limits.0.key"), "MEMBERS");
+    assert_eq!(limits.data("viewer.account.limits.0.key"), "SEATS");
 }
 
 #[tokio::test]
