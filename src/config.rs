@@ -18,6 +18,7 @@ pub struct Config {
     pub http: Http,
     pub keys: Keys,
     pub worker: Worker,
+    pub providers: Providers,
     pub log: Log,
     /// Counts only for verified addresses; lower case.
     pub staff_emails: Vec<String>,
@@ -52,6 +53,8 @@ pub struct Http {
     pub graphiql: bool,
     /// For signed-in people; anonymous ones get a fifth.
     pub rate_limit_per_minute: u32,
+    /// Where limits are shared with other processes. None: each process has its own.
+    pub redis_url: Option<SecretString>,
 }
 
 #[derive(Debug)]
@@ -61,6 +64,35 @@ pub struct Keys {
     /// PEM blocks one after another; tokens signed by them are still accepted.
     pub jwt_previous: Option<SecretString>,
     pub export_signing: Option<SecretString>,
+}
+
+/// Where else people may prove who they are. None: not offered.
+#[derive(Debug)]
+pub struct Providers {
+    pub google: Option<Google>,
+    pub github: Option<GitHub>,
+}
+
+/// Any OpenID provider that speaks like Google.
+#[derive(Debug)]
+pub struct Google {
+    pub client: OAuthClient,
+    /// As the provider writes it: compared letter by letter.
+    pub issuer: String,
+}
+
+#[derive(Debug)]
+pub struct GitHub {
+    pub client: OAuthClient,
+    /// github.com, or an enterprise server.
+    pub base_url: Url,
+}
+
+/// How we are registered there.
+#[derive(Debug)]
+pub struct OAuthClient {
+    pub id: String,
+    pub secret: SecretString,
 }
 
 #[derive(Debug)]
@@ -128,6 +160,7 @@ impl Config {
                 dead_after: Duration::from_secs(env.number("WORKER_DEAD_AFTER", 60, 2, 3600)?),
                 metrics_bind: env.parsed("METRICS_BIND", "an address and port such as 127.0.0.1:9090")?,
             },
+            providers: env.providers(development)?,
             log: Log {
                 format: env.one_of("LOG_FORMAT", LogFormat::Pretty, &[("pretty", LogFormat::Pretty), ("json", LogFormat::Json)])?,
                 dir: env.parsed("LOG_DIR", "a folder")?,
@@ -230,6 +263,41 @@ impl Variables<'_> {
         }
     }
 
+    /// Its value is never repeated in the message: it may hold a password.
+    fn redis_url(&self, name: &str) -> Result<Option<SecretString>> {
+        let Some(value) = self.get(name) else { return Ok(None) };
+        match redis::Client::open(value.as_str()) {
+            Ok(_) => Ok(Some(SecretString::from(value))),
+            Err(_) => fail(format!("{name} must be a Redis URL such as redis://host:6379 or unix:///path/to/socket")),
+        }
+    }
+
+    fn providers(&self, development: bool) -> Result<Providers> {
+        let url = |name: &str, default: &str| {
+            let text = self.get(name).unwrap_or_else(|| default.to_owned());
+            match self.url(name)? {
+                Some(url) if !development && url.scheme() != "https" => fail(format!("{name} must begin with https:// in production")),
+                _ => Ok(text),
+            }
+        };
+        let issuer = url("GOOGLE_ISSUER", "https://accounts.google.com")?;
+        let base_url = url("GITHUB_BASE_URL", "https://github.com")?;
+        let base_url = Url::parse(&base_url).map_err(|error| ConfigError(format!("GITHUB_BASE_URL: {error}")))?;
+        Ok(Providers {
+            google: self.oauth_client("GOOGLE_CLIENT_ID", "GOOGLE_CLIENT_SECRET")?.map(|client| Google { client, issuer }),
+            github: self.oauth_client("GITHUB_CLIENT_ID", "GITHUB_CLIENT_SECRET")?.map(|client| GitHub { client, base_url }),
+        })
+    }
+
+    fn oauth_client(&self, id: &str, secret: &str) -> Result<Option<OAuthClient>> {
+        match (self.get(id), self.secret(secret)) {
+            (None, None) => Ok(None),
+            (Some(id), Some(secret)) => Ok(Some(OAuthClient { id, secret })),
+            (Some(_), None) => fail(format!("{id} needs {secret}")),
+            (None, Some(_)) => fail(format!("{secret} needs {id}")),
+        }
+    }
+
     fn http(&self, development: bool) -> Result<Http> {
         let bind: SocketAddr =
             self.parsed("BIND", "an address and port such as 127.0.0.1:8080")?.unwrap_or_else(|| SocketAddr::from(([127, 0, 0, 1], 8080)));
@@ -263,6 +331,7 @@ impl Variables<'_> {
             trusted_proxies,
             graphiql: self.one_of("GRAPHIQL", development, &[("on", true), ("off", false)])?,
             rate_limit_per_minute: self.number("RATE_LIMIT_PER_MINUTE", 300, 5, 100_000_000)?,
+            redis_url: self.redis_url("REDIS_URL")?,
         })
     }
 }

@@ -59,6 +59,15 @@ diesel::table! {
 }
 
 diesel::table! {
+    identities (provider, subject) {
+        provider -> Text,
+        subject -> Text,
+        user_id -> Uuid,
+        created_at -> Timestamptz,
+    }
+}
+
+diesel::table! {
     memberships (account_id, user_id) {
         account_id -> Uuid,
         user_id -> Uuid,
@@ -227,6 +236,7 @@ diesel::table! {
 diesel::joinable!(audit_entries -> accounts (account_id));
 diesel::joinable!(audit_entries -> users (actor_id));
 diesel::joinable!(invitations -> accounts (account_id));
+diesel::joinable!(identities -> users (user_id));
 diesel::joinable!(memberships -> accounts (account_id));
 diesel::joinable!(memberships -> users (user_id));
 diesel::joinable!(refresh_tokens -> sign_ins (sign_in_id));
@@ -238,6 +248,7 @@ diesel::allow_tables_to_appear_in_same_query!(
     audit_entries,
     categories,
     invitations,
+    identities,
     memberships,
     refresh_tokens,
     session_steps,

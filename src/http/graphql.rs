@@ -42,13 +42,13 @@ pub async fn post(State(endpoint): State<Endpoint>, Extension(arrival): Extensio
     };
     match read.await {
         Ok((params, claim)) => run(&endpoint, &arrival, &headers, params, &claim, false).await,
-        Err(refused) => count(&endpoint, &arrival).err().unwrap_or(refused).into_response(),
+        Err(refused) => count(&endpoint, &arrival).await.err().unwrap_or(refused).into_response(),
     }
 }
 
 /// What never becomes an operation counts, too, by address.
-fn count(endpoint: &Endpoint, arrival: &Arrival) -> Result<(), Refused> {
-    endpoint.app.limits.check_request(Sender::address(arrival.address)).map_err(Refused::rate_limited)
+async fn count(endpoint: &Endpoint, arrival: &Arrival) -> Result<(), Refused> {
+    endpoint.app.limits.check_request(Sender::address(arrival.address)).await.map_err(Refused::rate_limited)
 }
 
 /// Queries only, identified by `Authorization` only: a foreign page can make a browser send a GET with its cookies.
@@ -59,7 +59,7 @@ pub async fn get(State(endpoint): State<Endpoint>, Extension(arrival): Extension
     };
     match read() {
         Ok(params) => run(&endpoint, &arrival, &headers, params, &Claim::read(&headers, arrival.address, false), true).await,
-        Err(refused) => count(&endpoint, &arrival).err().unwrap_or(refused).into_response(),
+        Err(refused) => count(&endpoint, &arrival).await.err().unwrap_or(refused).into_response(),
     }
 }
 
@@ -72,7 +72,7 @@ async fn run(endpoint: &Endpoint, arrival: &Arrival, headers: &HeaderMap, params
     let events = Form::accepts_events(headers);
     let mut operation = match Operation::prepare(params, &endpoint.shape) {
         Ok(operation) => operation,
-        Err(error) => return count(endpoint, arrival).map_or_else(Refused::into_response, |()| refuse_operation(error, form)),
+        Err(error) => return count(endpoint, arrival).await.map_or_else(Refused::into_response, |()| refuse_operation(error, form)),
     };
     if get && operation.kind == OperationType::Mutation {
         return allow("mutations need POST", "POST");

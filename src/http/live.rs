@@ -63,7 +63,7 @@ pub async fn upgrade(
     if let Err(refused) = origin::check(&headers, &endpoint.app.config.http.allowed_origins) {
         return refused.into_response();
     }
-    if let Err(seconds) = endpoint.app.limits.check_request(Sender::address(arrival.address)) {
+    if let Err(seconds) = endpoint.app.limits.check_request(Sender::address(arrival.address)).await {
         return answer::Refused::rate_limited(seconds).into_response();
     }
     let mut claim = Claim::read(&headers, arrival.address, false);
@@ -143,7 +143,7 @@ async fn converse(socket: &mut WebSocket, endpoint: &Endpoint, arrival: &Arrival
             Some(report) = reported.recv() => conversation.relay(report),
             message = socket.recv() => {
                 heard = Instant::now();
-                match conversation.hear(message) {
+                match conversation.hear(message).await {
                     Ok(reply) => reply,
                     Err(close) => return close,
                 }
@@ -230,7 +230,7 @@ struct Conversation<'a> {
 
 impl Conversation<'_> {
     /// What to answer at once, if anything.
-    fn hear(&mut self, message: Option<Result<Message, axum::Error>>) -> Result<Option<String>, Close> {
+    async fn hear(&mut self, message: Option<Result<Message, axum::Error>>) -> Result<Option<String>, Close> {
         let Some(incoming) = read(message, self.limit)? else { return Ok(None) };
         match (incoming.kind.as_str(), incoming.id, incoming.payload) {
             ("ping", _, _) => Ok(Some(json!({ "type": "pong" }).to_string())),
@@ -242,12 +242,12 @@ impl Conversation<'_> {
                 }
                 Ok(None)
             }
-            ("subscribe", Some(id), Some(payload)) if !id.is_empty() && id.len() <= 200 => self.start(id, &payload),
+            ("subscribe", Some(id), Some(payload)) if !id.is_empty() && id.len() <= 200 => self.start(id, &payload).await,
             _ => Err(BAD_MESSAGE),
         }
     }
 
-    fn start(&mut self, id: String, payload: &RawValue) -> Result<Option<String>, Close> {
+    async fn start(&mut self, id: String, payload: &RawValue) -> Result<Option<String>, Close> {
         if self.running.contains_key(&id) {
             return Err(DUPLICATE_ID);
         }
@@ -259,7 +259,7 @@ impl Conversation<'_> {
         let operation = match operation {
             Ok(operation) => operation,
             Err(error) => {
-                let counted = self.endpoint.app.limits.check_request(Sender::address(self.arrival.address));
+                let counted = self.endpoint.app.limits.check_request(Sender::address(self.arrival.address)).await;
                 let error = counted.map_err(answer::Refused::rate_limited).map_or_else(|refused| refused.error, |()| error);
                 return Ok(Some(error_message(&id, &[error])));
             }

@@ -92,9 +92,8 @@ impl Operation {
         let introspection_for_all = app.config.http.graphiql;
         let anybody = !self.measure.reads && (!self.measure.introspects || introspection_for_all);
         let actor = if anybody { None } else { claim.resolve(app, self.kind == OperationType::Mutation, &arrival.id).await? };
-        let sender = actor.map_or_else(|| Sender::address(arrival.address), |actor| Sender::User(actor.user));
-        app.limits.check_request(sender).map_err(Refused::rate_limited)?;
-        app.limits.check_points(sender, self.measure.cost).map_err(Refused::rate_limited)?;
+        let sender = Sender::of(actor.as_ref(), arrival.address);
+        app.limits.check_operation(sender, self.measure.cost).await.map_err(Refused::rate_limited)?;
         if self.measure.introspects && actor.is_none() && !introspection_for_all {
             return Err(Refused::new(axum::http::StatusCode::UNAUTHORIZED, UNAUTHENTICATED, "introspection is for signed-in people here"));
         }

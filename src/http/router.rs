@@ -16,7 +16,7 @@ use super::answer::{BAD_REQUEST, Refused};
 use super::arrival::{Arrival, REQUEST_ID, observe};
 use super::operation::Endpoint;
 use super::requester::Claim;
-use super::{exports, graphiql, graphql, health, live};
+use super::{exports, graphiql, graphql, health, live, oauth};
 use crate::app::App;
 use crate::error::Error;
 use crate::graphql::schema;
@@ -51,6 +51,8 @@ pub fn with_sockets(app: App, sockets: TaskTracker) -> Result<Router, Error> {
         .with_state(endpoint.clone());
     let live = Router::new().route("/graphql/ws", get(live::upgrade)).with_state((endpoint, sockets));
     let rest = Router::new()
+        .route("/auth/{provider}/start", get(oauth::start))
+        .route("/auth/{provider}/callback", get(oauth::callback))
         .route("/exports/{token}", get(exports::open))
         .route("/.well-known/jwks.json", get(async |State(app): State<App>| Json(app.tokens.jwks().clone())))
         .route("/schema.graphql", get(sdl))

@@ -82,7 +82,7 @@ async fn join_as_somebody_new(app: &App, from: &Requester, input: AcceptInvitati
     let username = rules::username(&username.ok_or_else(|| missing("username"))?)?;
     let password = password.ok_or_else(|| missing("password"))?;
     rules::new_password("password", &password, &invitation.email, &username)?;
-    app.limits.check_login(from.address, &invitation.email)?;
+    app.limits.check_login(from.address, &invitation.email).await?;
     let password_hash = app.hasher.hash(&password).await?;
     app.db
         .transaction(async |conn| {

@@ -23,7 +23,7 @@ pub async fn deactivate_user(app: &App, actor: &Actor, from: &Requester, passwor
         let Some(password) = password else {
             return Err(Refusal::at(Code::Required, "password", "`password` is required for users who have one").into());
         };
-        app.limits.check_login(from.address, &secret.email)?;
+        app.limits.check_login(from.address, &secret.email).await?;
         if !app.hasher.verify(password, Some(stored)).await? {
             return Err(wrong_password("password"));
         }

@@ -39,7 +39,7 @@ pub async fn invite_member(app: &App, actor: &Actor, from: &Requester, input: In
     }
     let email = rules::email(&input.email)?;
     let key = text::optional("idempotencyKey", input.idempotency_key.as_deref(), MAX_KEY)?;
-    app.limits.check_login(from.address, &email)?;
+    app.limits.check_login(from.address, &email).await?;
     let now = app.clock.now();
     app.db
         .transaction(async |conn| {

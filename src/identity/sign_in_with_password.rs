@@ -16,7 +16,7 @@ use crate::text;
 /// they joined first.
 pub async fn sign_in_with_password(app: &App, from: &Requester, login: &str, password: &SecretString) -> Result<Grant, Error> {
     let login = text::required("login", login, rules::EMAIL_MAX)?;
-    app.limits.check_login(from.address, &login)?;
+    app.limits.check_login(from.address, &login).await?;
     let secret = Secret::by_login(&mut *app.db.conn().await?, &login).await?;
     let stored = secret.as_ref().and_then(|secret| secret.password_hash.as_deref());
     let fits = app.hasher.verify(password, stored).await?;

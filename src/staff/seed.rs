@@ -29,7 +29,7 @@ pub async fn seed(app: &App) -> Result<bool, Error> {
             let person = NewPerson {
                 email: EMAIL.to_owned(),
                 username: "demo".to_owned(),
-                password_hash: app.hasher.hash(&PASSWORD.into()).await?,
+                password_hash: Some(app.hasher.hash(&PASSWORD.into()).await?),
                 account_name: "Demo".to_owned(),
                 plan: &plan::ENTERPRISE,
             };

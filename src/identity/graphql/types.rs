@@ -13,6 +13,7 @@ use crate::graphql::scalars::{DateTime, Url};
 use crate::graphql::{app, loaders, requester};
 use crate::id::{AccountId, Id, UserId};
 use crate::identity::actor::{Actor, Role};
+use crate::identity::provider::Provider;
 use crate::identity::{account, invitation, membership, sign_in, user};
 
 pub struct Viewer(pub Actor);
@@ -142,8 +143,20 @@ impl UserObject {
     }
 
     /// The ways in which they can sign in.
-    async fn sign_in_methods(&self) -> Option<Vec<SignInMethod>> {
-        self.shown(|row| if row.has_password { vec![SignInMethod::Password] } else { Vec::new() })
+    async fn sign_in_methods(&self, ctx: &Context<'_>) -> Result<Option<Vec<SignInMethod>>, Error> {
+        if !self.colleague {
+            return Ok(None);
+        }
+        let mut methods = Vec::new();
+        if self.row.has_password {
+            methods.push(SignInMethod::Password);
+        }
+        let elsewhere = loaders::one(&loaders::people(ctx)?.identities, self.row.id).await?.unwrap_or_default();
+        methods.extend(elsewhere.into_iter().map(|provider| match provider {
+            Provider::Google => SignInMethod::Google,
+            Provider::GitHub => SignInMethod::Github,
+        }));
+        Ok(Some(methods))
     }
 
     /// When they signed up.
@@ -157,6 +170,10 @@ impl UserObject {
 pub enum SignInMethod {
     /// E-mail or username, and a password.
     Password,
+    /// An account at Google.
+    Google,
+    /// An account at GitHub.
+    Github,
 }
 
 pub struct AccountObject {

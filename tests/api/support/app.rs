@@ -180,6 +180,8 @@ fn build(database: &Database, variables: &[(&str, &str)], clock: Clock) -> App {
         ("RATE_LIMIT_PER_MINUTE", "1000000"),
     ]);
     values.extend(variables.iter().copied());
+    // As `main` does; the second time it is there already.
+    rustls::crypto::ring::default_provider().install_default().ok();
     let config = Config::read(&|name| values.get(name).map(|value| (*value).to_owned())).unwrap();
     let db = Db::new(Target::parse(&database.url).unwrap(), None, config.database.pool_size).unwrap();
     App::new(config, clock, db).unwrap()
