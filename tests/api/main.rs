@@ -26,6 +26,7 @@ mod sessions;
 mod shutdown;
 mod support;
 mod telemetry;
+mod timeouts;
 mod tour;
 mod tree_create;
 mod tree_diff;
