@@ -34,7 +34,8 @@ impl Lock {
 
     /// Returns once none of the app's statements waits or runs, and none of its transactions is open, although the lock is still held.
     async fn nobody_waits(&self) {
-        let others = "SELECT count(*) FROM pg_stat_activity WHERE datname = current_database() AND pid <> pg_backend_pid() AND state <> 'idle'";
+        let others =
+            "SELECT count(*) FROM pg_stat_activity WHERE datname = current_database() AND pid <> pg_backend_pid() AND state <> 'idle'";
         let begun = Instant::now();
         loop {
             let waiting: i64 = self.0.query_one(others, &[]).await.unwrap().get(0);
@@ -80,7 +81,8 @@ async fn a_mutation_that_was_stopped_leaves_no_transaction_behind() {
     // What its transaction wrote is neither kept nor locked.
     let (_, account) = ids(&owner).await;
     let account = uuid::Uuid::from(account);
-    let free = timeout(SOON, app.db_execute(&format!("INSERT INTO session_usage VALUES ('{account}', date_trunc('month', now()), 7)"))).await;
+    let free =
+        timeout(SOON, app.db_execute(&format!("INSERT INTO session_usage VALUES ('{account}', date_trunc('month', now()), 7)"))).await;
     assert!(free.is_ok());
     lock.release().await;
 }
@@ -117,7 +119,7 @@ async fn queries_whose_senders_have_gone_do_not_hold_up_the_next() {
 }
 
 /// Sends this in pieces, with a pause between them; what comes back before the server closes, and after how long it does.
-async fn trickle(server: &Server, pieces: &[&[u8]], pause: Duration) -> (String, Duration) {
+async fn trickle(server: &Server, pieces: Vec<&[u8]>, pause: Duration) -> (String, Duration) {
     let mut stream = TcpStream::connect(server.address).await.unwrap();
     let (mut from, mut to) = stream.split();
     let begun = Instant::now();
@@ -150,9 +152,9 @@ async fn whoever_sends_headers_slowly_is_cut_off() {
     let bytes: Vec<&[u8]> = b"POST /graphql HTTP/1.1\r\nhost: x\r\nx-slow: 1\r\n".chunks(1).collect();
     let pause = Duration::from_millis(100);
     let (stalled, trickled, silent) = tokio::join!(
-        trickle(&server, &[b"POST /graphql HTTP/1.1\r\nhost:"], pause),
-        trickle(&server, &bytes, pause),
-        trickle(&server, &[], pause),
+        trickle(&server, vec![b"POST /graphql HTTP/1.1\r\nhost:"], pause),
+        trickle(&server, bytes, pause),
+        trickle(&server, vec![], pause),
     );
     for (answer, took) in [stalled, trickled, silent] {
         assert!(!answer.contains("200"), "{answer}");
@@ -169,7 +171,7 @@ async fn whoever_sends_a_body_slowly_is_told_so() {
     let body: Vec<&[u8]> = br#"{"query":"{ __typename }"}"#.chunks(1).collect();
     let trickled: Vec<&[u8]> = std::iter::once(&head[..]).chain(body).collect();
     let pause = Duration::from_millis(100);
-    let (stalled, trickled) = tokio::join!(trickle(&server, &[head, b"{"], pause), trickle(&server, &trickled, pause));
+    let (stalled, trickled) = tokio::join!(trickle(&server, vec![head, b"{"], pause), trickle(&server, trickled, pause));
     for (answer, took) in [stalled, trickled] {
         assert!(answer.starts_with("HTTP/1.1 408 ") && answer.contains("the body arrived too slowly"), "{answer}");
         assert!((0.9..3.0).contains(&took.as_secs_f64()), "{took:?}");

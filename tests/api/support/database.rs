@@ -33,6 +33,19 @@ impl Database {
         Self { url: keeper.url.replace("/postgres?", &format!("/{name}?")), name }
     }
 
+    /// Another one with the same content. Nobody may be connected to this one meanwhile.
+    pub async fn copy(&self) -> Self {
+        self.disconnect_all().await;
+        let name = format!("{}_copy", self.name);
+        keeper().run(format!("CREATE DATABASE {name} TEMPLATE {}", self.name)).await;
+        Self { url: keeper().url.replace("/postgres?", &format!("/{name}?")), name }
+    }
+
+    /// Whether anybody may connect to it. Who is connected already stays so.
+    pub async fn admit(&self, admit: bool) {
+        keeper().run(format!("ALTER DATABASE {} ALLOW_CONNECTIONS {admit}", self.name)).await;
+    }
+
     /// Ends all its connections, as a restart of the server would.
     pub async fn disconnect_all(&self) {
         keeper().run(format!("SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE datname = '{}'", self.name)).await;
