@@ -10,6 +10,7 @@ use serde_json::{Value, json};
 use tokio_postgres::Client;
 
 use super::embedded::{Folder, signal, wait_until};
+use super::support::database::install_cryptography;
 
 /// A server with a private database, on a port that the system chooses.
 struct Server {
@@ -20,6 +21,7 @@ struct Server {
 
 impl Server {
     fn start(name: &str) -> Self {
+        install_cryptography();
         let folder = Folder::new(name);
         let mut command = program(&folder.0);
         let mut child = command.env("BIND", "127.0.0.1:0").stdout(Stdio::piped()).spawn().unwrap();

@@ -77,6 +77,7 @@ async fn what_another_process_writes_while_nothing_can_be_heard_is_told_afterwar
     let (app, _, owner) = TestApp::with_owner().await;
     let (tree, _) = published(&owner, "Light", looping()).await;
     let session = start(&owner, &tree).await;
+    let (_, account) = ids(&owner).await;
     app.app.notices.heard().await;
     let listener = "SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE datname = current_database() AND pid = ANY($1)";
     let (client, connection) = app.app.db.target().connect().await.unwrap();
@@ -99,7 +100,6 @@ async fn what_another_process_writes_while_nothing_can_be_heard_is_told_afterwar
     app.database.admit(false).await;
     client.execute(listener, &[&ours]).await.unwrap();
     assert_eq!(note(&writer, &session, 2).await.data("noteSession.session.revision"), 3);
-    let (_, account) = ids(&owner).await;
     // The notice has gone out, and the watching process has not heard it.
     while !matches!(heard.recv().await.unwrap(), Notice::Session(of, _) if of == account) {}
     assert_eq!(app.app.notices.epoch(), None);

@@ -2,6 +2,7 @@
 
 use std::time::{Duration, Instant};
 
+use diesel_async::RunQueryDsl;
 use serde_json::json;
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::net::TcpStream;
@@ -116,6 +117,31 @@ async fn queries_whose_senders_have_gone_do_not_hold_up_the_next() {
     let next = timeout(SOON, owner.ok("{ viewer { user { username } } }", json!({}))).await.expect("an answer");
     assert_eq!(next.str("viewer.user.username"), "owner");
     lock.nobody_waits().await;
+}
+
+#[tokio::test]
+async fn a_connection_that_comes_back_whole_is_lent_again() {
+    let app = TestApp::with(&[("DATABASE_POOL_SIZE", "1")]).await;
+    let db = &app.app.db;
+    let used = async || {
+        let query = diesel::sql_query("SELECT pg_backend_pid() AS pid");
+        query.get_result::<Backend>(&mut *db.conn().await.unwrap()).await.unwrap().pid
+    };
+    let first = used().await;
+    db.transaction(async |conn| Ok(diesel::sql_query("SELECT 1").execute(conn).await?)).await.unwrap();
+    let failed = db.transaction(async |conn| Ok(diesel::sql_query("SELECT 1 / 0").execute(conn).await?)).await;
+    assert!(failed.is_err() && diesel::sql_query("nonsense").execute(&mut *db.conn().await.unwrap()).await.is_err());
+    drop(db.conn().await.unwrap());
+    assert_eq!(used().await, first);
+    let sleep = async { diesel::sql_query("SELECT pg_sleep(60)").execute(&mut *db.conn().await.unwrap()).await };
+    assert!(timeout(Duration::from_millis(100), sleep).await.is_err());
+    assert_ne!(used().await, first, "and one that does not is not");
+}
+
+#[derive(diesel::QueryableByName)]
+struct Backend {
+    #[diesel(sql_type = diesel::sql_types::Integer)]
+    pid: i32,
 }
 
 /// Sends this in pieces, with a pause between them; what comes back before the server closes, and after how long it does.

@@ -22,7 +22,7 @@ const CERTIFICATES: &str = concat!(env!("CARGO_MANIFEST_DIR"), "/tests/api/suppo
 /// A PostgreSQL on a TCP port. It ends with the process that started it, however that ends.
 struct Postgres {
     child: Child,
-    folder: Folder,
+    _folder: Folder,
     port: u16,
 }
 
@@ -31,9 +31,12 @@ impl Postgres {
     async fn start(name: &str, settings: &str, admitted: &str) -> Self {
         let folder = Folder::new(name);
         // Fixpath's own code makes the cluster; it would listen on a socket only.
-        let made = embedded::start(&folder.options()).unwrap();
-        let bin = PathBuf::from(query(&made, "SELECT setting FROM pg_config WHERE name = 'BINDIR'"));
-        made.stop();
+        let options = folder.options();
+        let make = move || {
+            let made = embedded::start(&options).unwrap();
+            query(&made, "SELECT setting FROM pg_config WHERE name = 'BINDIR'")
+        };
+        let bin = PathBuf::from(tokio::task::spawn_blocking(make).await.unwrap());
         let cluster = folder.0.join("postgres");
         let owner = fs::metadata(&cluster).unwrap();
         for name in ["server.pem", "server.key"] {
@@ -55,7 +58,7 @@ impl Postgres {
             command.uid(owner.uid()).gid(owner.gid());
         }
         let child = command.stdin(Stdio::piped()).stdout(Stdio::null()).stderr(Stdio::null()).spawn().unwrap();
-        let postgres = Self { child, folder, port };
+        let postgres = Self { child, _folder: folder, port };
         let begun = Instant::now();
         while tokio::net::TcpStream::connect(("127.0.0.1", port)).await.is_err() {
             assert!(begun.elapsed() < Duration::from_secs(20), "PostgreSQL starts");
@@ -83,7 +86,9 @@ impl Postgres {
                     return Ok(query.get_result::<Encrypted>(&mut conn).await.unwrap().ssl);
                 }
                 // It listens a moment before it is ready.
-                Err(error) if error.to_string().contains("starting up") && begun.elapsed() < Duration::from_secs(20) => {}
+                Err(error) if error.to_string().contains("the database system is ") && begun.elapsed() < Duration::from_secs(20) => {
+                    sleep(Duration::from_millis(10)).await;
+                }
                 Err(error) => return Err(error.to_string()),
             }
         }
