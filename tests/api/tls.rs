@@ -111,7 +111,7 @@ async fn each_mode_refuses_what_it_must_from_a_server_that_speaks_tls() {
     let settings = "ssl = on\nssl_cert_file = 'server.pem'\nssl_key_file = 'server.key'";
     let postgres = Postgres::start("tls", settings, "hostssl all all 127.0.0.1/32 trust\n").await;
     let (ours, other) = (certificate("ca.pem"), certificate("other.pem"));
-    let (stranger, name) = (Some("UnknownIssuer"), Some("NotValidForName"));
+    let (stranger, name) = (Some("UnknownIssuer"), Some("not valid for name"));
     for (host, options, refusal) in [
         ("localhost", "sslmode=disable".to_owned(), Some("no encryption")),
         ("localhost", String::new(), None),
