@@ -13,12 +13,15 @@ async fn run(database: &Database, direction: Direction) -> Vec<String> {
     migrate(&db, direction).await.unwrap_or_else(|error| panic!("{direction:?}: {error:?}"))
 }
 
-/// The schema as PostgreSQL's own program writes it down.
+/// The schema as PostgreSQL's own program writes it down, without the queue's, which is never reverted.
 async fn schema(database: &Database) -> String {
     let (client, connection) = Target::parse(&database.url).unwrap().connect().await.unwrap();
     tokio::spawn(connection);
     let folder: String = client.query_one("SELECT setting FROM pg_config WHERE name = 'BINDIR'", &[]).await.unwrap().get(0);
-    let output = Command::new(format!("{folder}/pg_dump")).args(["--schema-only", "--no-owner", &database.url]).output().unwrap();
+    let output = Command::new(format!("{folder}/pg_dump"))
+        .args(["--schema-only", "--no-owner", "--exclude-schema=graphile_worker", &database.url])
+        .output()
+        .unwrap();
     assert!(output.status.success(), "{}", String::from_utf8_lossy(&output.stderr));
     // Newer ones write a random word before and after everything.
     let text = String::from_utf8(output.stdout).unwrap();
@@ -31,11 +34,12 @@ async fn schema(database: &Database) -> String {
 #[tokio::test(flavor = "multi_thread")]
 async fn every_number_of_migrations_can_be_reverted_and_run_again() {
     let database = Database::empty().await;
-    let pending = run(&database, Direction::DryRun).await;
-    assert!(pending.len() >= 4 && pending.iter().all(|name| name.starts_with("2026-")), "{pending:?}");
+    let all = run(&database, Direction::DryRun).await;
+    let [queue, pending @ ..] = &all[..] else { panic!("nothing to do") };
+    assert!(queue == "graphile_worker" && pending.len() >= 4, "{all:?}");
     assert!(!schema(&database).await.contains("trees"), "a dry run changes nothing");
 
-    assert_eq!(run(&database, Direction::Up).await, pending);
+    assert_eq!(run(&database, Direction::Up).await, all);
     let whole = schema(&database).await;
     assert_eq!(run(&database, Direction::DryRun).await, Vec::<String>::new());
     for count in 1..=pending.len() {

@@ -1,8 +1,8 @@
 //! The program itself, as somebody starts and stops it.
 
-use std::io::{BufRead, BufReader};
+use std::io::{BufRead, BufReader, Lines};
 use std::path::Path;
-use std::process::{Child, Command, Stdio};
+use std::process::{Child, ChildStdout, Command, Stdio};
 
 use fixpath::db::tls::Target;
 use fixpath::staff::seed;
@@ -17,6 +17,8 @@ struct Server {
     child: Child,
     folder: Folder,
     port: u16,
+    /// What else it says; it is kept open.
+    _said: Lines<BufReader<ChildStdout>>,
 }
 
 impl Server {
@@ -27,7 +29,7 @@ impl Server {
         let mut child = command.env("BIND", "127.0.0.1:0").stdout(Stdio::piped()).spawn().unwrap();
         let mut said = BufReader::new(child.stdout.take().unwrap()).lines();
         let port = said.find_map(|line| line.unwrap().strip_prefix("GraphQL   http://localhost:")?.strip_suffix("/graphql")?.parse().ok());
-        Self { child, folder, port: port.expect("it says where it is") }
+        Self { child, folder, port: port.expect("it says where it is"), _said: said }
     }
 
     async fn post(&self, token: &str, query: &str) -> Value {
