@@ -55,6 +55,20 @@ pub struct Http {
     pub rate_limit_per_minute: u32,
     /// Where limits are shared with other processes. None: each process has its own.
     pub redis_url: Option<SecretString>,
+    pub times: Times,
+}
+
+/// How long things may take. Who is slower is cut off.
+#[derive(Clone, Copy, Debug)]
+pub struct Times {
+    /// An operation.
+    pub operation: Duration,
+    /// A request's headers, waited for from the end of the request before.
+    pub header: Duration,
+    /// A request's body.
+    pub body: Duration,
+    /// Between two pings over a WebSocket. A client that lets two pass without a word is gone.
+    pub ping: Duration,
 }
 
 #[derive(Debug)]
@@ -245,6 +259,10 @@ impl Variables<'_> {
         }
     }
 
+    fn seconds(&self, name: &str, default: u64) -> Result<Duration> {
+        Ok(Duration::from_secs(self.number(name, default, 1, 600)?))
+    }
+
     fn url(&self, name: &str) -> Result<Option<Url>> {
         match self.parsed::<Url>(name, "an absolute http(s) URL")? {
             Some(url) if !matches!(url.scheme(), "http" | "https") || url.host_str().is_none() => {
@@ -332,6 +350,12 @@ impl Variables<'_> {
             graphiql: self.one_of("GRAPHIQL", development, &[("on", true), ("off", false)])?,
             rate_limit_per_minute: self.number("RATE_LIMIT_PER_MINUTE", 300, 5, 100_000_000)?,
             redis_url: self.redis_url("REDIS_URL")?,
+            times: Times {
+                operation: self.seconds("OPERATION_SECONDS", 10)?,
+                header: self.seconds("HEADER_SECONDS", 10)?,
+                body: self.seconds("BODY_SECONDS", 15)?,
+                ping: self.seconds("PING_SECONDS", 20)?,
+            },
         })
     }
 }

@@ -1,7 +1,5 @@
 //! GraphQL over POST and GET: origins, content types, sizes, statuses. The pipeline itself is `operation.rs`.
 
-use std::time::Duration;
-
 use async_graphql::Response as Executed;
 use async_graphql::parser::types::OperationType;
 use axum::Extension;
@@ -24,8 +22,6 @@ use super::{origin, sse};
 const BODY_LIMIT: usize = 128 * 1024;
 /// For signed-in people, who send trees.
 const SIGNED_IN_BODY_LIMIT: usize = 2 * 1024 * 1024;
-/// A body that arrives more slowly is given up.
-const BODY_TIME: Duration = Duration::from_secs(15);
 
 pub async fn post(State(endpoint): State<Endpoint>, Extension(arrival): Extension<Arrival>, request: Request) -> Response {
     let (parts, body) = request.into_parts();
@@ -34,7 +30,7 @@ pub async fn post(State(endpoint): State<Endpoint>, Extension(arrival): Extensio
         origin::check(&headers, &endpoint.app.config.http.allowed_origins)?;
         check_content_type(&headers)?;
         let claim = Claim::read(&headers, arrival.address, true);
-        let body = tokio::time::timeout(BODY_TIME, read_body(&endpoint, &arrival, &headers, &claim, body))
+        let body = tokio::time::timeout(endpoint.app.config.http.times.body, read_body(&endpoint, &arrival, &headers, &claim, body))
             .await
             .map_err(|_| Refused::new(StatusCode::REQUEST_TIMEOUT, BAD_REQUEST, "the body arrived too slowly"))??;
         let params = Params::from_json(&body).map_err(bad_request)?;

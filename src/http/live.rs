@@ -33,8 +33,6 @@ use crate::identity::actor::Actor;
 const PROTOCOL: &str = "graphql-transport-ws";
 const MAX_OPERATIONS: usize = 20;
 const INIT_TIME: Duration = Duration::from_secs(5);
-/// The server's pings. A client that lets two pass without a word is gone.
-const PING_EVERY: Duration = Duration::from_secs(20);
 /// A client that takes longer to accept a message is given up.
 const SEND_TIME: Duration = Duration::from_secs(10);
 const MESSAGE_LIMIT: usize = 128 * 1024;
@@ -128,14 +126,15 @@ async fn converse(socket: &mut WebSocket, endpoint: &Endpoint, arrival: &Arrival
     };
     let lost = access::lost(app, &claim, actor, &arrival.id);
     tokio::pin!(lost);
-    let mut pings = interval(PING_EVERY);
+    let ping = app.config.http.times.ping;
+    let mut pings = interval(ping);
     let mut heard = Instant::now();
     loop {
         let reply = tokio::select! {
             () = app.stop.cancelled() => return SHUTTING_DOWN,
             () = &mut lost => return FORBIDDEN,
             _ = pings.tick() => {
-                if heard.elapsed() > PING_EVERY * 2 {
+                if heard.elapsed() > ping * 2 {
                     return GONE;
                 }
                 Some(json!({ "type": "ping" }).to_string())

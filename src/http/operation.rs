@@ -2,7 +2,6 @@
 //! who asks, count it, execute within a time limit.
 
 use std::sync::Arc;
-use std::time::Duration;
 
 use async_graphql::parser::parse_query;
 use async_graphql::parser::types::{DocumentOperations, ExecutableDocument, OperationDefinition, OperationType};
@@ -22,8 +21,6 @@ use crate::graphql::loaders::{self, Batches};
 use crate::graphql::shape::Shape;
 use crate::graphql::{FixpathSchema, query_text};
 use crate::identity::actor::Actor;
-
-pub const TIME_LIMIT: Duration = Duration::from_secs(10);
 
 /// What executing needs beside the request.
 #[derive(Clone)]
@@ -109,8 +106,8 @@ impl Operation {
         let finish = Finish::of(&self, endpoint, arrival);
         let span = tracing::info_span!("operation", operation = self.name, kind = %self.kind);
         let schema = endpoint.schema.clone();
-        let execute =
-            async move { tokio::time::timeout(TIME_LIMIT, self.batches.run(schema.execute(self.request))).await }.instrument(span);
+        let limit = endpoint.app.config.http.times.operation;
+        let execute = async move { tokio::time::timeout(limit, self.batches.run(schema.execute(self.request))).await }.instrument(span);
         let executed = if self.kind == OperationType::Mutation {
             // In a task of its own: a client that goes away must not stop a mutation between its commit and what follows from it.
             match tokio::spawn(execute).await {
@@ -124,7 +121,7 @@ impl Operation {
             execute.await
         };
         let executed = executed.unwrap_or_else(|_| {
-            let seconds = TIME_LIMIT.as_secs();
+            let seconds = limit.as_secs();
             Executed::from_errors(vec![error(TIMEOUT, format!("the operation took longer than {seconds} s and was stopped"))])
         });
         finish.finish(executed)
