@@ -27,7 +27,7 @@ async fn set_staff(app: &App, email: &str, staff: bool) -> Result<(), Error> {
                 .await
                 .optional()?;
             let Some(user) = found else {
-                return Err(Refusal::at(Code::NotFound, "email", format!("there is no user with the e-mail address `{email}`")).into());
+                return Err(Refusal::at(Code::NotFound, "email", format!("There is no user with the e-mail address `{email}`.")).into());
             };
             requesters::announce_in_txn(conn, user).await?;
             Ok(user)

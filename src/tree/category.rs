@@ -69,7 +69,7 @@ impl Category {
         if known.iter().any(|category| category == slug) {
             return Ok(());
         }
-        let message = format!("there is no category `{slug}`; there are {}", known.join(", "));
+        let message = format!("There is no category `{slug}`; there are {}.", known.join(", "));
         Err(Refusal::at(Code::NotFound, "category", message).into())
     }
 }

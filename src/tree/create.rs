@@ -104,7 +104,7 @@ async fn free_slug(conn: &mut Conn, actor: &Actor, slug: &str) -> QueryResult<St
 pub fn slug_taken(error: diesel::result::Error) -> Error {
     match &error {
         diesel::result::Error::DatabaseError(_, info) if info.constraint_name() == Some("trees_slug_key") => {
-            Refusal::at(Code::Taken, "slug", "another tree of this account has this slug").into()
+            Refusal::at(Code::Taken, "slug", "Another tree of this account has this slug.").into()
         }
         _ => error.into(),
     }

@@ -5,6 +5,8 @@ use std::collections::{HashMap, HashSet};
 use crate::tree::document::{Key, OutcomeKind};
 
 const MAX_KEY: usize = 64;
+/// What `-` and a number may take of it.
+const MAX_SUFFIX: usize = 8;
 
 /// The text as a key: lower case, words joined by `-`, everything else dropped. Empty if nothing is left.
 pub fn slug(text: &str) -> Key {
@@ -27,7 +29,7 @@ pub fn slug(text: &str) -> Key {
 #[derive(Default)]
 pub struct Keys {
     taken: HashSet<Key>,
-    /// Where to go on counting, so that a thousand equal titles do not count from 2 a thousand times.
+    /// By what comes before the number: where to go on counting, so that a thousand like titles do not count from 2 a thousand times.
     next: HashMap<Key, usize>,
 }
 
@@ -46,14 +48,13 @@ impl Keys {
         if self.claim(&base) {
             return base;
         }
-        let mut number = self.next.get(&base).copied().unwrap_or(2);
+        let stem: Key = base.chars().take(MAX_KEY - MAX_SUFFIX).collect();
+        let mut number = self.next.get(&stem).copied().unwrap_or(2);
         loop {
-            let suffix = format!("-{number}");
-            let stem: String = base.chars().take(MAX_KEY - suffix.len()).collect();
-            let key = stem + &suffix;
+            let key = format!("{stem}-{number}");
             number += 1;
             if self.claim(&key) {
-                self.next.insert(base, number);
+                self.next.insert(stem, number);
                 return key;
             }
         }

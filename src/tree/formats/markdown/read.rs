@@ -168,8 +168,7 @@ impl<'a> Reader<'a> {
         };
         let details = NodeDetails { key, ..NodeDetails::default() };
         let node = SketchNode { line: self.line, name: title.clone(), title, kind, outcome, details, ..SketchNode::default() };
-        self.sketch.nodes.push(node);
-        self.sketch.nodes.len() - 1
+        self.sketch.add(node)
     }
 
     /// Leaves the list items that the text in this column does not belong to.
@@ -181,7 +180,7 @@ impl<'a> Reader<'a> {
 
     fn leave(&mut self) {
         if let Some(Frame { open: Some((.., line)), .. }) = self.frames.pop() {
-            self.sketch.issues.push(line, ImportCode::UnknownTarget, "this option leads nowhere: a target or a node below is missing");
+            self.sketch.issues.push(line, ImportCode::UnknownTarget, "This option leads nowhere: a target or a node below is missing.");
         }
     }
 
@@ -190,7 +189,7 @@ impl<'a> Reader<'a> {
         match item.label {
             Some(label) => {
                 let Some(asker) = self.frames.last().and_then(|frame| frame.node) else {
-                    return self.issue(ImportCode::Syntax, "this option belongs to no question".into());
+                    return self.issue(ImportCode::Syntax, "This option belongs to no question.".into());
                 };
                 let (sign, key) = match label {
                     Label::Otherwise => (Sign::Otherwise, None),
@@ -226,7 +225,7 @@ impl<'a> Reader<'a> {
                 let Some(title) = title else {
                     return match item.target {
                         Some(target) => self.jump_from_here(target),
-                        None => self.issue(ImportCode::Syntax, "this list item is empty".into()),
+                        None => self.issue(ImportCode::Syntax, "This list item is empty.".into()),
                     };
                 };
                 let node = self.node(title);
@@ -271,7 +270,7 @@ impl<'a> Reader<'a> {
 
     fn go_on(&mut self, from: Option<usize>, target: &'a str) {
         let Some(node) = from else {
-            return self.issue(ImportCode::Syntax, "nothing stands above from which this could go on".into());
+            return self.issue(ImportCode::Syntax, "Nothing stands above from which this could go on.".into());
         };
         let way = self.way(node, Sign::Nothing, OptionDetails::default());
         self.jumps.push(Jump { node, way, line: self.line, target });
@@ -308,7 +307,7 @@ impl<'a> Reader<'a> {
 
     fn details<T: DeserializeOwned>(&mut self, json: &str) -> Option<T> {
         let details = serde_json::from_str(json);
-        details.map_err(|error| self.issue(ImportCode::Syntax, format!("these details are not known here: {error}"))).ok()
+        details.map_err(|error| self.issue(ImportCode::Syntax, format!("These details are not known here: {error}."))).ok()
     }
 
     fn issue(&mut self, code: ImportCode, message: String) {
@@ -320,8 +319,8 @@ impl<'a> Reader<'a> {
             self.leave();
         }
         let unclosed = match self.block {
-            Block::Code(fence, line) => Some((line, format!("the code that begins with {fence} never ends"))),
-            Block::Comment(line) => Some((line, "the comment that begins with <!-- never ends".into())),
+            Block::Code(fence, line) => Some((line, format!("The code that begins with {fence} never ends."))),
+            Block::Comment(line) => Some((line, "The comment that begins with <!-- never ends.".into())),
             Block::None => None,
         };
         if let Some((line, message)) = unclosed {
@@ -353,7 +352,7 @@ impl<'a> Reader<'a> {
             match names.get(&name).or_else(|| names.get(&slug(&name))) {
                 Some(to) => self.lead(jump.node, jump.way, *to),
                 None => {
-                    let message = format!("no node is called “{}”", shown(&name));
+                    let message = format!("No node is called “{}”.", shown(&name));
                     self.sketch.issues.push(jump.line, ImportCode::UnknownTarget, message);
                 }
             }
