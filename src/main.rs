@@ -76,7 +76,7 @@ fn main() -> ExitCode {
 
 /// What prevents a start is one sentence for the person who tried.
 fn start(command: Command) -> Result<(), String> {
-    dotenvy::dotenv().map(|_| ()).or_else(|error| if error.not_found() { Ok(()) } else { Err(format!(".env: {error}")) })?;
+    read_dotenv()?;
     let config = Config::from_env().map_err(|error| error.0)?;
     rustls::crypto::ring::default_provider().install_default().map_err(|_| "a second cryptography provider is installed")?;
     let runtime = tokio::runtime::Builder::new_multi_thread().enable_all().build().map_err(|error| error.to_string())?;
@@ -95,6 +95,19 @@ fn start(command: Command) -> Result<(), String> {
     drop(private);
     drop(telemetry);
     result.map_err(told)
+}
+
+/// Without repeating a line that cannot be read: it may hold a secret.
+fn read_dotenv() -> Result<(), String> {
+    match dotenvy::dotenv() {
+        Ok(_) => Ok(()),
+        Err(error) if error.not_found() => Ok(()),
+        Err(dotenvy::Error::LineParse(line, at)) => {
+            let name: String = line.chars().take_while(|c| c.is_ascii_alphanumeric() || *c == '_').take(40).collect();
+            Err(format!(".env cannot be read at character {at} of the line that begins with `{name}`: a value with spaces needs quotes"))
+        }
+        Err(error) => Err(format!(".env: {error}")),
+    }
 }
 
 fn told(error: Error) -> String {
@@ -153,13 +166,17 @@ async fn serve_api(config: Config, db: Db) -> Result<(), Error> {
     }
     let bind = config.http.bind;
     let listener = TcpListener::bind(bind).await.map_err(|error| Error::internal(format!("BIND {bind}: {error}")))?;
-    let port = listener.local_addr()?.port();
+    let address = listener.local_addr()?;
+    let port = address.port();
     let app = App::new(config, Clock::System, db)?;
     if development {
         seed::seed(&app).await?;
         println!("GraphQL   http://localhost:{port}/graphql");
         if app.config.http.graphiql {
             println!("GraphiQL  http://localhost:{port}/graphiql");
+        }
+        if !address.ip().is_loopback() {
+            tracing::warn!(%bind, "this is a development server on an address that others reach, and everybody knows the demo password");
         }
         println!("Sign in as {} with the password {}, or sign up.", seed::EMAIL, seed::PASSWORD);
     } else {

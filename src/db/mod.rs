@@ -50,9 +50,15 @@ impl Db {
         Ok(self.pool.get().await?)
     }
 
-    /// For reads that may lag behind: lists, searches, published trees.
+    /// For reads that may lag behind: lists, searches, published trees. While the replica does not answer, the primary does.
     pub async fn read(&self) -> Result<Object<Manager>, Error> {
-        Ok(self.replica.as_ref().unwrap_or(&self.pool).get().await?)
+        if let Some(replica) = &self.replica {
+            match replica.get().await {
+                Ok(conn) => return Ok(conn),
+                Err(cause) => tracing::warn!(%cause, "the replica does not answer: reading from the primary"),
+            }
+        }
+        self.conn().await
     }
 
     /// Where this database is, for connections that live outside the pool.
@@ -82,7 +88,7 @@ fn pool(target: &tls::Target, size: usize, statements: &Arc<AtomicU64>) -> Resul
     let mut config = ManagerConfig::default();
     // No query to test a connection: one that the server has closed is known as such, and thrown away.
     config.recycling_method = RecyclingMethod::Fast;
-    let (connect_to, statements) = (target.clone(), statements.clone());
+    let (connect_to, statements) = (target.with_limits(), statements.clone());
     config.custom_setup = Box::new(move |_| {
         let (target, statements) = (connect_to.clone(), statements.clone());
         async move {

@@ -5,7 +5,7 @@ use super::formats::{self, ImportIssue};
 use super::template;
 use super::tree::Tree;
 use super::validate::MAX_DOCUMENT_BYTES;
-use crate::db::Conn;
+use crate::app::App;
 use crate::error::{Code, Error, Refusal};
 use crate::id::TreeId;
 use crate::identity::actor::Actor;
@@ -24,7 +24,7 @@ pub enum Source {
 }
 
 impl Source {
-    pub async fn read(self, conn: &mut Conn, actor: &Actor) -> Result<Document, Error> {
+    pub async fn read(self, app: &App, actor: &Actor) -> Result<Document, Error> {
         match self {
             Self::Document(value) => Ok(document(&["source", "document"], value)?),
             Self::Template(key) => match template::find(&key) {
@@ -36,6 +36,7 @@ impl Source {
                 }
             },
             Self::Tree(id) => {
+                let conn = &mut *app.db.conn().await?;
                 let tree = Tree::find(conn, actor.account, id).await?.filter(|tree| tree.visible_to(actor));
                 let none = || refusal(Code::NotFound, &["source", "treeId"], "There is no such tree in this account.");
                 let tree = tree.ok_or_else(none)?;

@@ -2,6 +2,8 @@
 #![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic)]
 
 mod authorization;
+mod config;
+mod database;
 mod embedded;
 mod endpoint;
 mod graphiql;

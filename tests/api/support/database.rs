@@ -9,6 +9,11 @@ use fixpath::db::tls::Target;
 use fixpath::db::{Db, embedded};
 use tokio::sync::{mpsc, oneshot};
 
+/// As `main` does. All tests are one process, so one of them is the first.
+fn install_cryptography() {
+    rustls::crypto::ring::default_provider().install_default().ok();
+}
+
 /// One test's database. Dropping it drops the database.
 pub struct Database {
     name: String,
@@ -17,6 +22,7 @@ pub struct Database {
 
 impl Database {
     pub async fn new() -> Self {
+        install_cryptography();
         static NEXT: AtomicU32 = AtomicU32::new(1);
         let name = format!("test_{}", NEXT.fetch_add(1, Ordering::Relaxed));
         let keeper = keeper();
