@@ -30,3 +30,9 @@ pub fn optional(field: &str, value: Option<&str>, max: usize) -> Result<Option<S
 pub fn comparable(field: &str, value: String) -> Result<String, Error> {
     if value.contains('\0') { Err(Error::BadInput(format!("`{field}` contains a NUL character"))) } else { Ok(value) }
 }
+
+/// As much of what was typed as a message can bear.
+pub fn shortened(text: &str) -> String {
+    const LONGEST: usize = 64;
+    text.chars().filter(|c| !c.is_control()).take(LONGEST).collect()
+}

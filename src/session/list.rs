@@ -7,7 +7,6 @@ use diesel::sql_types::{Bool, Timestamptz, Uuid};
 use diesel_async::RunQueryDsl;
 use serde::{Deserialize, Serialize};
 
-use super::run_on::outcome_name;
 use super::session::Session;
 use super::state::Status;
 use crate::db::Conn;
@@ -76,7 +75,7 @@ fn filtered(actor: &Actor, filter: &Filter) -> sessions::BoxedQuery<'static, die
         query = query.filter(sessions::assignee_id.eq(assignee));
     }
     if let Some(outcome) = &filter.outcome {
-        query = query.filter(sessions::outcome.eq_any(outcome.iter().map(|kind| outcome_name(*kind)).collect::<Vec<_>>()));
+        query = query.filter(sessions::outcome.eq_any(outcome.iter().map(|kind| kind.as_str()).collect::<Vec<_>>()));
     }
     if let Some(time) = filter.started_after {
         query = query.filter(sessions::started_at.gt(time));

@@ -9,6 +9,7 @@ use crate::app::App;
 use crate::error::{Code, Error, Refusal};
 use crate::id::TreeId;
 use crate::identity::actor::Actor;
+use crate::text::shortened;
 
 /// One of the things that `createTree` starts from.
 #[derive(Clone, Debug)]
@@ -31,7 +32,7 @@ impl Source {
                 Some(template) => Ok(template.document.clone()),
                 None => {
                     let keys: Vec<_> = template::all().iter().map(|template| template.key.as_str()).collect();
-                    let message = format!("There is no template `{key}`; there are {}.", keys.join(", "));
+                    let message = format!("There is no template `{}`; there are {}.", shortened(&key), keys.join(", "));
                     Err(refusal(Code::NotFound, &["source", "template"], message).into())
                 }
             },

@@ -91,11 +91,20 @@ pub fn is_hidden(letter: char) -> bool {
 
 /// The reverse of `encode`; also knows a few names.
 pub fn decode(text: &str, mark: char) -> String {
+    resolve(text, &[mark], |mark, after| entity(after, mark))
+}
+
+/// Puts the character that it stands for in the place of each mark with what follows it. A mark that stands for nothing stays.
+pub fn resolve(text: &str, marks: &[char], read: impl for<'a> Fn(char, &'a str) -> Option<(char, &'a str)>) -> String {
     let mut out = String::with_capacity(text.len());
     let mut rest = text;
-    while let Some((before, after)) = rest.split_once(mark) {
+    while let Some(at) = rest.find(marks) {
+        let (before, special) = rest.split_at(at);
         out.push_str(before);
-        match entity(after, mark) {
+        let mut letters = special.chars();
+        let Some(mark) = letters.next() else { break };
+        let after = letters.as_str();
+        match read(mark, after) {
             Some((letter, behind)) => {
                 out.push(letter);
                 rest = behind;
@@ -134,8 +143,8 @@ pub fn entity(after: &str, mark: char) -> Option<(char, &str)> {
 /// Splits `Call support (escalated)`: the marks are how authors write an outcome.
 pub fn split_outcome(text: &str) -> (&str, Option<OutcomeKind>) {
     let text = text.trim();
-    for outcome in [OutcomeKind::Resolved, OutcomeKind::Escalated, OutcomeKind::Unresolved] {
-        let mark = format!("({})", outcome_name(outcome));
+    for outcome in OutcomeKind::ALL {
+        let mark = format!("({})", outcome.as_str());
         if let Some(before) = text.strip_suffix(&mark)
             && !before.ends_with('\\')
         {
@@ -143,23 +152,6 @@ pub fn split_outcome(text: &str) -> (&str, Option<OutcomeKind>) {
         }
     }
     (text, None)
-}
-
-pub fn outcome_name(outcome: OutcomeKind) -> &'static str {
-    match outcome {
-        OutcomeKind::Resolved => "resolved",
-        OutcomeKind::Escalated => "escalated",
-        OutcomeKind::Unresolved => "unresolved",
-    }
-}
-
-pub fn outcome_named(name: &str) -> Option<OutcomeKind> {
-    match name {
-        "resolved" => Some(OutcomeKind::Resolved),
-        "escalated" => Some(OutcomeKind::Escalated),
-        "unresolved" => Some(OutcomeKind::Unresolved),
-        _ => None,
-    }
 }
 
 /// At most a line's worth of it, for a message.

@@ -6,10 +6,10 @@ use super::Refusal;
 use super::arrow::{Arrow, arrow};
 use super::scanner::Scanner;
 use super::shape::{Shape, shape};
-use crate::tree::document::Document;
+use crate::tree::document::{Document, OutcomeKind};
 use crate::tree::formats::details::{OptionDetails, WORD};
 use crate::tree::formats::sketch::{Sign, Sketch, SketchNode, Way};
-use crate::tree::formats::text::{decode, outcome_named, shown, split_outcome};
+use crate::tree::formats::text::{decode, shown, split_outcome};
 use crate::tree::formats::{ImportCode, ImportIssue, MAX_BYTES, bounded};
 
 /// `A & B --> C & D` means every pair, each with the label and the details: a short text could mean gigabytes. The smallest arrow has so
@@ -144,7 +144,7 @@ impl<'a> Reader<'a> {
     fn class(&mut self) {
         let line = self.scanner.take_line().trim().trim_end_matches(';');
         let Some((ids, name)) = line.rsplit_once(char::is_whitespace) else { return };
-        let Some(outcome) = outcome_named(name) else { return };
+        let Some(outcome) = OutcomeKind::from_name(name) else { return };
         for id in ids.split(',') {
             let at = self.node(id.trim());
             if let Some(node) = self.sketch.nodes.get_mut(at) {
@@ -231,7 +231,7 @@ impl<'a> Reader<'a> {
         if self.scanner.eat(":::") {
             let class = self.scanner.take_id().ok_or("The name of a class is missing behind :::.")?;
             if let Some(node) = self.sketch.nodes.get_mut(at) {
-                node.outcome = outcome_named(class).or(node.outcome);
+                node.outcome = OutcomeKind::from_name(class).or(node.outcome);
             }
         }
         Ok(at)

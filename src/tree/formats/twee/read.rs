@@ -3,10 +3,10 @@ use std::collections::HashMap;
 use serde::Deserialize;
 use serde::de::DeserializeOwned;
 
-use crate::tree::document::{Document, NodeKind};
+use crate::tree::document::{Document, NodeKind, OutcomeKind};
 use crate::tree::formats::details::{DocumentDetails, NodeDetails, OptionDetails, WORD};
 use crate::tree::formats::sketch::{Sign, Sketch, SketchNode, Way};
-use crate::tree::formats::text::{decode, outcome_named, shown};
+use crate::tree::formats::text::{decode, shown};
 use crate::tree::formats::{ImportCode, ImportIssue, bounded};
 
 /// Passages that dress a story and are no part of it.
@@ -120,7 +120,7 @@ impl<'a> Reader<'a> {
             "" => NodeDetails::default(),
             json => self.parse(line, json).map(|data: Metadata| data.fixpath).unwrap_or_default(),
         };
-        let outcome = header.tags.iter().find_map(|tag| outcome_named(tag));
+        let outcome = header.tags.iter().find_map(|tag| OutcomeKind::from_name(tag));
         let kind = header.tags.iter().map(|tag| NodeKind::from(tag.clone())).find(|kind| !matches!(kind, NodeKind::Unknown(_)));
         let kind = kind.or(outcome.map(|_| NodeKind::Resolution));
         let (name, title) = (header.name.clone(), header.name.clone());
