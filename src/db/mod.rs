@@ -4,6 +4,7 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::Duration;
 
+use chrono::{DateTime, Datelike, Utc};
 use deadpool::managed::{Object, Timeouts};
 use diesel_async::AsyncPgConnection;
 use diesel_async::pooled_connection::{AsyncDieselConnectionManager, ManagerConfig, RecyclingMethod};
@@ -101,6 +102,11 @@ fn pool(target: &tls::Target, size: usize, statements: &Arc<AtomicU64>) -> Resul
     let manager = AsyncDieselConnectionManager::new_with_config("", config);
     let timeouts = Timeouts { wait: Some(WAIT), create: Some(CONNECT), recycle: Some(CONNECT) };
     Ok(Pool::builder(manager).max_size(size).timeouts(timeouts).runtime(deadpool::Runtime::Tokio1).build()?)
+}
+
+/// Whether PostgreSQL can hold it: chrono knows later years. Cursors bring times that anybody can make up.
+pub fn is_storable(time: DateTime<Utc>) -> bool {
+    (0..=9999).contains(&time.year())
 }
 
 /// Counts statements, and shows them under `RUST_LOG=fixpath::sql=debug` (their text, never their values).

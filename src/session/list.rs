@@ -9,8 +9,8 @@ use serde::{Deserialize, Serialize};
 
 use super::session::Session;
 use super::state::Status;
-use crate::db::Conn;
 use crate::db::schema::sessions;
+use crate::db::{Conn, is_storable};
 use crate::error::Error;
 use crate::graphql::page::{Page, PageArgs, Slice};
 use crate::id::{SessionId, TreeId, UserId};
@@ -39,6 +39,9 @@ pub fn position(session: &Session) -> Position {
 
 pub async fn list(conn: &mut Conn, actor: &Actor, filter: &Filter, args: PageArgs) -> Result<Slice<Session>, Error> {
     let page: Page<Position> = args.page(ORDER)?;
+    if !page.after.iter().chain(&page.before).all(|Position(time, _)| is_storable(*time)) {
+        return Err(Error::BadInput("the cursor is none of this list".into()));
+    }
     let mut query = filtered(actor, filter);
     if let Some(position) = &page.after {
         query = query.filter(beyond("<", position));
