@@ -54,5 +54,5 @@ pub async fn prometheus(State(app): State<App>, headers: HeaderMap) -> Response 
         let sentence = "metrics are for whoever shows METRICS_TOKEN as a bearer token";
         return Refused { header, ..Refused::new(StatusCode::UNAUTHORIZED, UNAUTHENTICATED, sentence) }.into_response();
     }
-    ([(CONTENT_TYPE, "text/plain; version=0.0.4; charset=utf-8")], metrics::render(&app.db)).into_response()
+    ([(CONTENT_TYPE, "text/plain; version=0.0.4; charset=utf-8")], metrics::render(&app.db).await).into_response()
 }
