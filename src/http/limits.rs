@@ -99,7 +99,7 @@ impl RateLimits {
         let login = self.hasher.hash_one(login.trim().to_lowercase());
         by_address.and_then(|()| self.logins.check_key(&login)).map_err(|not_until| {
             let seconds = self.seconds(&not_until);
-            let sentence = format!("too many attempts: {LOGINS_PER_MINUTE} a minute are allowed; try again in {seconds} s");
+            let sentence = format!("Too many attempts: {LOGINS_PER_MINUTE} a minute are allowed; try again in {seconds} s.");
             Refusal { detail: Detail::RetryAfter(seconds), ..Refusal::new(Code::RateLimited, sentence) }
         })
     }

@@ -86,7 +86,7 @@ fn attempts_to_sign_in_are_counted_by_address_and_by_login() {
     }
     let refusal = limits.check_login(address(1), "two@example.com").unwrap_err();
     assert_eq!((refusal.code, refusal.detail), (Code::RateLimited, Detail::RetryAfter(12)));
-    assert_eq!(refusal.message, "too many attempts: 5 a minute are allowed; try again in 12 s");
+    assert_eq!(refusal.message, "Too many attempts: 5 a minute are allowed; try again in 12 s.");
     assert_eq!(limits.check_login(address(2), " ONE@example.com").unwrap_err().code, Code::RateLimited, "the same login from elsewhere");
     limits.check_login(address(2), "two@example.com").unwrap();
     clock.advance(TimeDelta::seconds(12));

@@ -252,6 +252,10 @@ async fn made_up_cursors_do_not_reach_the_database() {
         let cursor = URL_SAFE_NO_PAD.encode(position.to_string());
         let sessions = "query($cursor: String) { sessions(after: $cursor) { nodes { id } } }";
         assert_eq!(owner.gql(sessions, json!({ "cursor": cursor })).await.codes(), ["BAD_USER_INPUT"], "{time}");
+        let position = json!(["members by joining", [time, "01930000-0000-7000-8000-000000000000"]]);
+        let cursor = URL_SAFE_NO_PAD.encode(position.to_string());
+        let members = "query($cursor: String) { viewer { account { members(after: $cursor) { nodes { role } } } } }";
+        assert_eq!(owner.gql(members, json!({ "cursor": cursor })).await.codes(), ["BAD_USER_INPUT"], "{time}");
     }
 }
 
