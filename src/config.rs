@@ -51,6 +51,8 @@ pub struct Http {
     /// Whose `X-Forwarded-For` counts.
     pub trusted_proxies: Vec<IpNet>,
     pub graphiql: bool,
+    /// What shows numbers for Prometheus. None: everybody sees them in development, nobody in production.
+    pub metrics_token: Option<SecretString>,
     /// For signed-in people; anonymous ones get a fifth.
     pub rate_limit_per_minute: u32,
     /// Where limits are shared with other processes. None: each process has its own.
@@ -191,6 +193,14 @@ impl Config {
             && secrecy::ExposeSecret::expose_secret(key).len() < 32
         {
             return fail("EXPORT_SIGNING_KEY must have at least 32 characters");
+        }
+        if let Some(token) = &self.http.metrics_token
+            && secrecy::ExposeSecret::expose_secret(token).len() < 16
+        {
+            return fail("METRICS_TOKEN must have at least 16 characters");
+        }
+        if self.http.public_url.path() != "/" {
+            return fail("PUBLIC_URL must have no path: the server answers at the root of its host");
         }
         if self.database.replica_url.is_some() && self.database.url.is_none() {
             return fail("DATABASE_REPLICA_URL needs DATABASE_URL: the private database has no replica");
@@ -348,6 +358,7 @@ impl Variables<'_> {
             allowed_origins,
             trusted_proxies,
             graphiql: self.one_of("GRAPHIQL", development, &[("on", true), ("off", false)])?,
+            metrics_token: self.secret("METRICS_TOKEN"),
             rate_limit_per_minute: self.number("RATE_LIMIT_PER_MINUTE", 300, 5, 100_000_000)?,
             redis_url: self.redis_url("REDIS_URL")?,
             times: Times {

@@ -118,8 +118,17 @@ fn start(command: Command) -> Result<(), String> {
     result.map_err(told)
 }
 
+/// Without repeating a line that cannot be read: it may hold a secret.
 fn read_env_file() -> Result<(), String> {
-    dotenvy::dotenv().map(|_| ()).or_else(|error| if error.not_found() { Ok(()) } else { Err(format!(".env: {error}")) })
+    match dotenvy::dotenv() {
+        Ok(_) => Ok(()),
+        Err(error) if error.not_found() => Ok(()),
+        Err(dotenvy::Error::LineParse(line, at)) => {
+            let name: String = line.chars().take_while(|c| c.is_ascii_alphanumeric() || *c == '_').take(40).collect();
+            Err(format!(".env cannot be read at character {at} of the line that begins with `{name}`: a value with spaces needs quotes"))
+        }
+        Err(error) => Err(format!(".env: {error}")),
+    }
 }
 
 fn runtime() -> Result<tokio::runtime::Runtime, String> {
@@ -240,13 +249,17 @@ async fn serve_api(config: Config, db: Db, worker: bool) -> Result<(), Error> {
     }
     let bind = config.http.bind;
     let listener = TcpListener::bind(bind).await.map_err(|error| Error::internal(format!("BIND {bind}: {error}")))?;
-    let port = listener.local_addr()?.port();
+    let address = listener.local_addr()?;
+    let port = address.port();
     let app = App::new(config, Clock::System, db)?;
     if development {
         seed::seed(&app).await?;
         println!("GraphQL   http://localhost:{port}/graphql");
         if app.config.http.graphiql {
             println!("GraphiQL  http://localhost:{port}/graphiql");
+        }
+        if !address.ip().is_loopback() {
+            tracing::warn!(%bind, "this is a development server on an address that others reach, and everybody knows the demo password");
         }
         println!("Sign in as {} with the password {}, or sign up.", seed::EMAIL, seed::PASSWORD);
     } else {

@@ -3,6 +3,7 @@
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
 
+use chrono::{DateTime, Datelike, Utc};
 use diesel_async::AsyncPgConnection;
 use diesel_async::pooled_connection::AsyncDieselConnectionManager;
 
@@ -81,4 +82,9 @@ impl Db {
             replica.close();
         }
     }
+}
+
+/// Whether PostgreSQL can hold it: chrono knows later years. Cursors bring times that anybody can make up.
+pub fn is_storable(time: DateTime<Utc>) -> bool {
+    (0..=9999).contains(&time.year())
 }

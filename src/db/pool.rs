@@ -28,7 +28,7 @@ impl Pool {
         let mut config = ManagerConfig::default();
         // No query to test a connection: one that the server has closed is known as such, and thrown away.
         config.recycling_method = RecyclingMethod::Fast;
-        let connect_to = target.clone();
+        let connect_to = target.with_limits();
         config.custom_setup = Box::new(move |_| {
             let target = connect_to.clone();
             async move { target.connect_diesel().await }.boxed()

@@ -6,6 +6,7 @@
 use std::fmt;
 use std::path::PathBuf;
 use std::sync::Arc;
+use std::time::Duration;
 
 use diesel::ConnectionError;
 use diesel_async::AsyncPgConnection;
@@ -18,6 +19,13 @@ use tokio_postgres::Socket;
 use tokio_postgres::config::SslMode;
 use tokio_postgres::tls::MakeTlsConnect;
 use tokio_postgres_rustls::MakeRustlsConnect;
+
+/// A database that has vanished (its machine, or the way there) is given up after this long: the pool then connects anew.
+const SILENCE: Duration = Duration::from_secs(10);
+/// How long a connection may lie idle before it is asked whether the other end is still there.
+const IDLE: Duration = Duration::from_secs(60);
+/// For statements of requests and jobs. A request that takes longer has been answered already (`TIME_LIMIT`): nobody waits for the rest.
+const STATEMENT_LIMITS: &str = "-c statement_timeout=30s -c idle_in_transaction_session_timeout=60s";
 
 /// How alike two words must be for a search to take one for a misspelling of the other (0 to 1).
 const SIMILARITY: f32 = 0.45;
@@ -68,6 +76,13 @@ impl Target {
         if config.get_application_name().is_none() {
             config.application_name("fixpath");
         }
+        if config.get_tcp_user_timeout().is_none() {
+            config.tcp_user_timeout(SILENCE);
+        }
+        if config.get_connect_timeout().is_none() {
+            config.connect_timeout(SILENCE);
+        }
+        config.keepalives_idle(config.get_keepalives_idle().min(IDLE));
         let pinned = format!("-c lc_messages=C -c timezone=UTC -c random_page_cost=1.1 -c pg_trgm.word_similarity_threshold={SIMILARITY}");
         let wanted = config.get_options().map(|own| format!("{own} {pinned}")).unwrap_or(pinned);
         config.options(wanted);
@@ -76,6 +91,14 @@ impl Target {
 
     pub fn tls(&self) -> Settings {
         self.tls.clone()
+    }
+
+    /// The same database for requests, whose statements may not run for ever. Migrations may.
+    pub fn with_limits(&self) -> Self {
+        let mut config = self.config.clone();
+        let options = config.get_options().unwrap_or_default();
+        config.options(format!("{options} {STATEMENT_LIMITS}"));
+        Self { config, tls: self.tls.clone() }
     }
 
     pub async fn connect(&self) -> Result<(tokio_postgres::Client, Connection), tokio_postgres::Error> {

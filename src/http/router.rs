@@ -1,6 +1,6 @@
 //! The complete list of what can arrive.
 
-use std::sync::Arc;
+use std::sync::{Arc, LazyLock};
 use std::time::Duration;
 
 use axum::extract::{DefaultBodyLimit, State};
@@ -69,11 +69,13 @@ pub fn with_sockets(app: App, sockets: TaskTracker) -> Result<Router, Error> {
         .layer(middleware::from_fn_with_state(app, observe)))
 }
 
+static SDL: LazyLock<String> = LazyLock::new(crate::graphql::sdl);
+
 /// The API as text: open wherever introspection is.
 async fn sdl(State(app): State<App>, Extension(arrival): Extension<Arrival>, headers: HeaderMap) -> Response {
     let signed_in = Claim::read(&headers, arrival.address, false).resolve(&app, false, &arrival.id).await;
     match signed_in {
-        Ok(actor) if actor.is_some() || app.config.http.graphiql => crate::graphql::sdl().into_response(),
+        Ok(actor) if actor.is_some() || app.config.http.graphiql => SDL.as_str().into_response(),
         Ok(_) => Refused::new(StatusCode::UNAUTHORIZED, "UNAUTHENTICATED", "sign in first").into_response(),
         Err(refused) => refused.into_response(),
     }

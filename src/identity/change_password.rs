@@ -44,5 +44,5 @@ pub async fn change_password(app: &App, actor: &Actor, from: &Requester, current
 }
 
 pub fn wrong_password(field: &str) -> Error {
-    Refusal::at(Code::WrongCredentials, field, "this is not your password").into()
+    Refusal::at(Code::WrongCredentials, field, "This is not your password.").into()
 }

@@ -103,8 +103,8 @@ pub fn taken(error: diesel::result::Error) -> Error {
         _ => None,
     };
     match constraint {
-        Some("users_email_key") => Refusal::at(Code::Taken, "email", "somebody else has this e-mail address already").into(),
-        Some("users_username_key") => Refusal::at(Code::Taken, "username", "somebody else has this username already").into(),
+        Some("users_email_key") => Refusal::at(Code::Taken, "email", "Somebody else has this e-mail address already.").into(),
+        Some("users_username_key") => Refusal::at(Code::Taken, "username", "Somebody else has this username already.").into(),
         _ => error.into(),
     }
 }

@@ -62,6 +62,11 @@ pub fn query(database: &Embedded, sql: &str) -> String {
     })
 }
 
+fn can_connect(database: &Embedded) -> bool {
+    let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().unwrap();
+    runtime.block_on(tokio_postgres::connect(&database.url("postgres"), NoTls)).is_ok()
+}
+
 /// A process that runs a durable database and has committed a note to it.
 fn start_server_process(folder: &Folder) -> Child {
     let mut server = Command::new(std::env::current_exe().unwrap())
@@ -150,6 +155,22 @@ fn a_killed_postmaster_is_replaced_at_the_next_start() {
 
     let second = embedded::start(&durable).unwrap();
     assert_eq!(query(&second, "select text from note"), "still here");
+}
+
+#[test]
+fn a_killed_postmaster_is_replaced_while_the_server_runs() {
+    let folder = Folder::new("keeper");
+    let database = embedded::start(&Options { durable: true, ..folder.options() }).unwrap();
+    query(&database, "create table note (text text); insert into note values ('still here')");
+    let killed = folder.postmaster();
+    signal(killed.unwrap(), "KILL");
+
+    wait_until("another postmaster is there", || folder.postmaster().is_some_and(|new| Some(new) != killed));
+    wait_until("it takes sessions", || can_connect(&database));
+    assert_eq!(query(&database, "select text from note"), "still here");
+    let replaced = folder.postmaster().unwrap();
+    database.stop();
+    assert_eq!(folder.postmaster(), None, "what was started again is stopped, too: process {replaced}");
 }
 
 #[test]

@@ -94,7 +94,7 @@ async fn attempts_to_sign_in_are_counted_by_address_and_by_login() {
     }
     let refusal = limits.check_login(address(1), "two@example.com").await.unwrap_err();
     assert_eq!((refusal.code, refusal.detail), (Code::RateLimited, Detail::RetryAfter(12)));
-    assert_eq!(refusal.message, "too many attempts: 5 a minute are allowed; try again in 12 s");
+    assert_eq!(refusal.message, "Too many attempts: 5 a minute are allowed; try again in 12 s.");
     let elsewhere = limits.check_login(address(2), " ONE@example.com").await.unwrap_err();
     assert_eq!(elsewhere.code, Code::RateLimited, "the same login from elsewhere");
     limits.check_login(address(2), "two@example.com").await.unwrap();

@@ -5,6 +5,8 @@ mod account_deletion;
 mod accounts;
 mod audit_log;
 mod authorization;
+mod config;
+mod database;
 mod doctor;
 mod embedded;
 mod endpoint;

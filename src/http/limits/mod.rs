@@ -191,7 +191,7 @@ impl RateLimits {
         let address = Charge::one(Limit::AddressAttempts, Whose::Address(household(address)));
         let charges = [address, Charge::one(Limit::LoginAttempts, Whose::Login(login))];
         self.take(&charges).await.map_err(|seconds| {
-            let sentence = format!("too many attempts: {ATTEMPTS_PER_MINUTE} a minute are allowed; try again in {seconds} s");
+            let sentence = format!("Too many attempts: {ATTEMPTS_PER_MINUTE} a minute are allowed; try again in {seconds} s.");
             Refusal { detail: Detail::RetryAfter(seconds), ..Refusal::new(Code::RateLimited, sentence) }
         })
     }

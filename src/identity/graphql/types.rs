@@ -7,6 +7,7 @@ use super::audit::{self, AuditLog};
 use super::invitation::InvitationObject;
 use crate::billing::graphql::Limit;
 use crate::billing::usage;
+use crate::db::is_storable;
 use crate::error::Error;
 use crate::graphql::page::{Cursor, PageArgs};
 use crate::graphql::scalars::{DateTime, Url};
@@ -220,6 +221,9 @@ impl AccountObject {
         let page = PageArgs::forward(first, after).page::<membership::Position>(ORDER)?;
         if !self.is_viewers() {
             return Ok(None);
+        }
+        if page.after.is_some_and(|(joined, _)| !is_storable(joined)) {
+            return Err(Error::BadInput("the cursor is none of this list".into()));
         }
         let rows = membership::Membership::page(&mut *app(ctx)?.db.conn().await?, self.row.id, &page).await?;
         let connection = page.cut(rows).connection(
