@@ -3,6 +3,7 @@
 use std::sync::Arc;
 
 use tokio_util::sync::CancellationToken;
+use tokio_util::task::TaskTracker;
 
 use crate::clock::Clock;
 use crate::config::Config;
@@ -37,6 +38,8 @@ pub struct Parts {
     pub providers: Providers,
     /// Cancelled when the process begins to shut down: whatever runs for long listens to it.
     pub stop: CancellationToken,
+    /// What runs beside the requests, and is waited for when the process stops.
+    pub background: TaskTracker,
 }
 
 impl std::ops::Deref for App {
@@ -72,6 +75,7 @@ impl App {
             signing_key,
             providers,
             stop,
+            background: TaskTracker::new(),
         })))
     }
 }
