@@ -8,12 +8,13 @@ use diesel::prelude::*;
 use diesel_async::RunQueryDsl;
 
 use super::actor::Requester;
+use super::audit::{self, Entry};
 use super::grant::Grant;
 use super::membership::Membership;
 use super::provider::{Profile, Provider};
 use super::sign_up::{NewPerson, create_person};
 use super::user::{Secret, User};
-use super::{identity, rules};
+use super::{account, identity, rules};
 use crate::app::App;
 use crate::billing::plan;
 use crate::db::Conn;
@@ -85,10 +86,13 @@ async fn sign_in(
                 email,
                 username: username.to_owned(),
                 password_hash: None,
-                account_name: format!("{username}'s account"),
+                account_name: account::default_name(username),
                 plan: &plan::FREE,
             };
-            let user = create_person(conn, now, &person).await?.user_id;
+            let member = create_person(conn, now, &person).await?;
+            let user = member.user_id;
+            let entry = Entry { account: Some(member.account_id), actor: Some(user), ..Entry::new("signUp", now) };
+            audit::record(conn, &entry.from(from)).await?;
             let known = (
                 users::email_verified_at.eq(now),
                 users::first_name.eq(profile.first_name.as_deref().and_then(|name| rules::name("firstName", name).ok())),
@@ -102,7 +106,12 @@ async fn sign_in(
     if !identity::link(conn, provider, &profile.subject, user, now).await? {
         return Ok(Step::Raced);
     }
-    Ok(Step::Done(start(conn, app, from, user).await?))
+    let started = start(conn, app, from, user).await?;
+    if let Ok(grant) = &started {
+        let entry = Entry::by(&grant.actor, "linkIdentity", now).about(provider.as_str());
+        audit::record(conn, &entry.from(from)).await?;
+    }
+    Ok(Step::Done(started))
 }
 
 async fn start(conn: &mut Conn, app: &App, from: &Requester, user: UserId) -> Result<Result<Grant, Denied>, Error> {

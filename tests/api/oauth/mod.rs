@@ -123,6 +123,9 @@ async fn a_new_person_gets_what_signing_up_gives() {
     });
     assert_eq!(viewer, expected);
     assert_eq!(callback.header("location"), format!("{ORIGIN}/"));
+    let log = actor.ok("{ viewer { account { auditLog { nodes { action } } } } }", json!({})).await;
+    let log = log.data("viewer.account.auditLog.nodes").to_string();
+    assert!(["signUp", "signIn", "linkIdentity"].iter().all(|action| log.contains(action)), "{log}");
     let limits = actor.ok("{ viewer { account { limits { key } } } }", json!({})).await;
     assert_eq!(limits.data("viewer.account.limits.0.key"), "SEATS");
 }
