@@ -15,4 +15,5 @@ pub mod session; // walks through trees
 pub mod staff; // operations for the platform's own people, and the demo
 pub mod telemetry; // logs, metrics, traces
 pub mod text; // what people type, checked
+pub mod stripe; // speaking with Stripe, and a simulation of it
 pub mod tree; // decision trees

@@ -1,0 +1,133 @@
+//! The pages that people see: payment, confirmation, portal, invoice, and the dashboard. Plain HTML with forms; no scripts.
+
+use std::sync::{Arc, LazyLock};
+use std::time::Duration;
+
+use axum::extract::{Form, Path, State};
+use axum::http::StatusCode;
+use axum::response::{Html, IntoResponse, Redirect, Response};
+use minijinja::{Environment, context};
+use serde::Deserialize;
+use serde_json::{Value, json};
+
+use super::actions::Action;
+use super::error::ApiError;
+use super::json::Json;
+use super::resources::payments::CARDS;
+use super::shared::Shared;
+
+/// How long the browser waits for the webhook to be taken before it goes back to the shop, as with Stripe.
+const WEBHOOK: Duration = Duration::from_secs(10);
+
+static TEMPLATES: LazyLock<Environment<'static>> = LazyLock::new(|| {
+    let mut templates = Environment::new();
+    let files = [
+        ("layout.html", include_str!("pages/layout.html")),
+        ("checkout.html", include_str!("pages/checkout.html")),
+        ("confirm.html", include_str!("pages/confirm.html")),
+        ("message.html", include_str!("pages/message.html")),
+    ];
+    for (name, source) in files {
+        templates.add_template(name, source).ok();
+    }
+    templates.add_filter("money", |amount: i64, currency: &str| money(amount, currency));
+    templates
+});
+
+/// Amounts are in the currency's smallest unit, which is not always a hundredth.
+fn money(amount: i64, currency: &str) -> String {
+    let decimals = match currency {
+        "bif" | "clp" | "djf" | "gnf" | "jpy" | "kmf" | "krw" | "mga" | "pyg" | "rwf" | "ugx" | "vnd" | "vuv" | "xaf" | "xof" | "xpf" => 0,
+        "bhd" | "iqd" | "jod" | "kwd" | "lyd" | "omr" | "tnd" => 3,
+        _ => 2,
+    };
+    let unit = 10_i64.pow(decimals);
+    let sign = if amount < 0 { "-" } else { "" };
+    let (whole, part) = (amount.abs() / unit, amount.abs() % unit);
+    let code = currency.to_uppercase();
+    if decimals == 0 { format!("{sign}{whole} {code}") } else { format!("{sign}{whole}.{part:0width$} {code}", width = decimals as usize) }
+}
+
+pub(super) fn page(name: &str, context: minijinja::Value) -> Response {
+    match TEMPLATES.get_template(name).and_then(|template| template.render(context)) {
+        Ok(html) => Html(html).into_response(),
+        Err(error) => (StatusCode::INTERNAL_SERVER_ERROR, format!("{error:#}")).into_response(),
+    }
+}
+
+pub(super) fn problem(error: &ApiError) -> Response {
+    let mut response = page("message.html", context! { title => "This did not work", message => error.message });
+    *response.status_mut() = StatusCode::from_u16(error.status).unwrap_or(StatusCode::BAD_REQUEST);
+    response
+}
+
+pub async fn checkout(State(shared): State<Arc<Shared>>, Path(id): Path<String>) -> Response {
+    let session = shared.enter(|inner| inner.world.find("checkout.session", &id).cloned());
+    match session {
+        Err(error) => problem(&error),
+        Ok(session) if session.text("status") == "complete" => Redirect::to(&back(&session, "success_url")).into_response(),
+        Ok(session) if session.text("status") != "open" => {
+            page("message.html", context! { title => "This page has expired", message => "Go back to the shop and begin again." })
+        }
+        Ok(session) => {
+            let cards: Vec<Value> = CARDS.iter().map(|(word, number, line)| json!({ "word": word, "number": number, "line": line })).collect();
+            page("checkout.html", context! {
+                session => session,
+                items => session.at("_line_items"),
+                error => session.at("_error"),
+                trial_end => session.at("_trial_end"),
+                cancel_url => back(&session, "cancel_url"),
+                cards => cards,
+            })
+        }
+    }
+}
+
+/// Where to send the payer, with the placeholder filled in.
+fn back(session: &Value, which: &str) -> String {
+    session.text(which).replace("{CHECKOUT_SESSION_ID}", session.text("id")).replace("%7BCHECKOUT_SESSION_ID%7D", session.text("id"))
+}
+
+#[derive(Deserialize)]
+pub struct Payment {
+    #[serde(default)]
+    card: String,
+    #[serde(default)]
+    number: String,
+    #[serde(default)]
+    email: String,
+    #[serde(default)]
+    code: String,
+}
+
+pub async fn pay(State(shared): State<Arc<Shared>>, Path(id): Path<String>, Form(payment): Form<Payment>) -> Response {
+    let card = if payment.number.trim().is_empty() { payment.card } else { payment.number };
+    submit(&shared, &id, Action::Pay { session: id.clone(), card, email: payment.email, code: payment.code }).await
+}
+
+pub async fn confirmation(Path(id): Path<String>) -> Response {
+    page("confirm.html", context! { action => format!("/c/pay/{id}/confirm") })
+}
+
+#[derive(Deserialize)]
+pub struct Confirmation {
+    success: bool,
+}
+
+pub async fn confirm(State(shared): State<Arc<Shared>>, Path(id): Path<String>, Form(form): Form<Confirmation>) -> Response {
+    submit(&shared, &id, Action::ConfirmSession { session: id.clone(), success: form.success }).await
+}
+
+async fn submit(shared: &Shared, id: &str, action: Action) -> Response {
+    match shared.enter(|inner| inner.act(&action)) {
+        Err(error) => problem(&error),
+        Ok(told) if told.text("outcome") == "needs_confirmation" => Redirect::to(&format!("/c/pay/{id}/confirm")).into_response(),
+        Ok(told) if told.text("outcome") == "declined" => Redirect::to(&format!("/c/pay/{id}")).into_response(),
+        Ok(told) => {
+            if shared.enter(|inner| inner.deliveries.target.is_some()) {
+                shared.all_delivered(WEBHOOK).await;
+            }
+            Redirect::to(&back(told.at("session"), "success_url")).into_response()
+        }
+    }
+}
