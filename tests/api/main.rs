@@ -19,6 +19,7 @@ mod identity_switch;
 mod identity_tokens;
 mod limits;
 mod live;
+mod sandbox;
 mod schema;
 mod session_report;
 mod session_state;

@@ -14,11 +14,15 @@ use super::state::World;
 #[serde(tag = "do", rename_all = "snake_case")]
 pub enum Action {
     /// Time passes.
-    Advance { seconds: i64 },
+    Advance {
+        seconds: i64,
+    },
     /// Time passes until the next thing is due.
     NextDue,
     /// Time passes until the subscription has been renewed and charged.
-    NextPeriod { subscription: String },
+    NextPeriod {
+        subscription: String,
+    },
     /// Somebody submits the payment page. `card` is a number, or a word of `payments::CARDS`.
     Pay {
         session: String,
@@ -29,11 +33,20 @@ pub enum Action {
         code: String,
     },
     /// The payer's bank asks for confirmation, and gets it or not.
-    ConfirmSession { session: String, success: bool },
+    ConfirmSession {
+        session: String,
+        success: bool,
+    },
     /// The same for an invoice or another payment after the checkout.
-    ConfirmPayment { payment_intent: String, success: bool },
+    ConfirmPayment {
+        payment_intent: String,
+        success: bool,
+    },
     /// A delayed payment arrives, or does not.
-    Settle { payment_intent: String, success: bool },
+    Settle {
+        payment_intent: String,
+        success: bool,
+    },
     /// Somebody pays an open invoice on its page, with another card perhaps.
     PayInvoice {
         invoice: String,
@@ -41,24 +54,50 @@ pub enum Action {
         card: String,
     },
     /// From now on the customer's stored cards behave like this word of `payments::CARDS`. Nobody is told.
-    CardsBehave { customer: String, card: String },
+    CardsBehave {
+        customer: String,
+        card: String,
+    },
     /// The customer stores another card, which is charged from now on.
-    NewCard { customer: String, card: String },
-    RemoveCards { customer: String },
+    NewCard {
+        customer: String,
+        card: String,
+    },
+    RemoveCards {
+        customer: String,
+    },
     Refund {
         charge: String,
         #[serde(default)]
         amount: Option<i64>,
     },
-    FailRefund { refund: String },
-    Dispute { charge: String },
-    CloseDispute { dispute: String, won: bool },
-    DeleteCustomer { customer: String },
+    FailRefund {
+        refund: String,
+    },
+    Dispute {
+        charge: String,
+    },
+    CloseDispute {
+        dispute: String,
+        won: bool,
+    },
+    DeleteCustomer {
+        customer: String,
+    },
     /// In the portal, or in Stripe's own dashboard: with the API's parameters, already typed.
-    Update { subscription: String, params: Value },
-    Cancel { subscription: String },
-    Resume { subscription: String },
-    ExpireSession { session: String },
+    Update {
+        subscription: String,
+        params: Value,
+    },
+    Cancel {
+        subscription: String,
+    },
+    Resume {
+        subscription: String,
+    },
+    ExpireSession {
+        session: String,
+    },
 }
 
 /// The number behind a word; a number is itself.

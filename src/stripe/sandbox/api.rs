@@ -68,7 +68,9 @@ async fn perform(shared: &Shared, call: Call) -> Response<Body> {
         Some(Fault::RateLimited) => refused(&ApiError::rate_limited()),
         Some(Fault::ServerError) => refused(&ApiError::server()),
         Some(Fault::Timeout | Fault::Reset) => (0, Value::Null, false),
-        None | Some(Fault::ServerErrorAfter | Fault::TimeoutAfter | Fault::ResetAfter | Fault::Slow) => answer(shared, &call, &id, fault).await,
+        None | Some(Fault::ServerErrorAfter | Fault::TimeoutAfter | Fault::ResetAfter | Fault::Slow) => {
+            answer(shared, &call, &id, fault).await
+        }
     };
     let (status, body) = match fault {
         Some(Fault::ServerErrorAfter) => (500, ApiError::server().body()),

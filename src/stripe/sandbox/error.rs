@@ -54,9 +54,7 @@ impl ApiError {
 
     pub fn card(decline: &'static str) -> Self {
         let (code, message) = match decline {
-            "authentication_required" => {
-                ("authentication_required", "Your card was declined. This transaction requires authentication.")
-            }
+            "authentication_required" => ("authentication_required", "Your card was declined. This transaction requires authentication."),
             _ => ("card_declined", "Your card was declined."),
         };
         Self { decline_code: Some(decline), ..Self::new(402, "card_error", Some(code), message) }

@@ -71,7 +71,8 @@ pub fn listed(world: &World, params: &Value, version: &Version) -> Answer {
     let all: Vec<&Event> = world.events.iter().rev().filter(wanted).collect();
     let ids = all.iter().map(|event| json!({ "id": event.id })).collect();
     let mut page = list::page(ids, params, "/v1/events")?;
-    let shown: Vec<Value> = page.list("data").iter().filter_map(|row| find(world, row.text("id"))).map(|event| event.render(world, version)).collect();
+    let shown: Vec<Value> =
+        page.list("data").iter().filter_map(|row| find(world, row.text("id"))).map(|event| event.render(world, version)).collect();
     page.set("data", shown);
     Ok(page)
 }

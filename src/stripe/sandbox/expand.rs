@@ -61,9 +61,7 @@ fn left_out(world: &World, object: &Value, key: &str) -> Option<Value> {
     let list = |data: Vec<Value>, url: String| Some(json!({ "object": "list", "data": data, "has_more": false, "url": url }));
     let of = |kind: &str, field: &str| world.all(kind).rev().filter(|one| one.text(field) == id).cloned().collect::<Vec<_>>();
     match (object.text("object"), key) {
-        ("checkout.session", "line_items") => {
-            list(object.list("_line_items").to_vec(), format!("/v1/checkout/sessions/{id}/line_items"))
-        }
+        ("checkout.session", "line_items") => list(object.list("_line_items").to_vec(), format!("/v1/checkout/sessions/{id}/line_items")),
         ("invoice", "payments") => list(of("invoice_payment", "invoice"), "/v1/invoice_payments".to_owned()),
         ("invoice", "confirmation_secret") => {
             let intent = world.object(object.text("_payment_intent"));

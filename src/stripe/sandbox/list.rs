@@ -6,12 +6,8 @@ use super::error::ApiError;
 use super::json::Json;
 use super::params::{self, Kind, Param, param};
 
-const PAGE: &[Param] = &[
-    param("limit", Kind::Int),
-    param("starting_after", Kind::Text),
-    param("ending_before", Kind::Text),
-    param("created", Kind::Any),
-];
+const PAGE: &[Param] =
+    &[param("limit", Kind::Int), param("starting_after", Kind::Text), param("ending_before", Kind::Text), param("created", Kind::Any)];
 
 /// The parameters of a page, and those that this list filters by.
 pub fn check(given: &Value, filters: &[Param]) -> Result<Value, ApiError> {
@@ -58,7 +54,9 @@ pub fn page(all: Vec<Value>, params: &Value, url: &str) -> Result<Value, ApiErro
         },
     };
     let (from, to, more) = match (place("starting_after")?, place("ending_before")?) {
-        (Some(_), Some(_)) => return Err(ApiError::param("ending_before", None, "You may only specify one of starting_after and ending_before.")),
+        (Some(_), Some(_)) => {
+            return Err(ApiError::param("ending_before", None, "You may only specify one of starting_after and ending_before."));
+        }
         (None, Some(end)) => (end.saturating_sub(limit), end, end > limit),
         (after, None) => {
             let from = after.map_or(0, |place| place + 1);

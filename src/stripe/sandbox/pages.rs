@@ -6,7 +6,7 @@ use std::time::Duration;
 use axum::extract::{Form, Path, State};
 use axum::http::StatusCode;
 use axum::response::{Html, IntoResponse, Redirect, Response};
-use minijinja::{Environment, context};
+use minijinja::Environment;
 use serde::Deserialize;
 use serde_json::{Value, json};
 
@@ -48,15 +48,15 @@ fn money(amount: i64, currency: &str) -> String {
     if decimals == 0 { format!("{sign}{whole} {code}") } else { format!("{sign}{whole}.{part:0width$} {code}", width = decimals as usize) }
 }
 
-pub(super) fn page(name: &str, context: minijinja::Value) -> Response {
-    match TEMPLATES.get_template(name).and_then(|template| template.render(context)) {
+pub(super) fn page(name: &str, context: Value) -> Response {
+    match TEMPLATES.get_template(name).and_then(|template| template.render(minijinja::value::Serde(context))) {
         Ok(html) => Html(html).into_response(),
         Err(error) => (StatusCode::INTERNAL_SERVER_ERROR, format!("{error:#}")).into_response(),
     }
 }
 
 pub(super) fn problem(error: &ApiError) -> Response {
-    let mut response = page("message.html", context! { title => "This did not work", message => error.message });
+    let mut response = page("message.html", json!({ "title": "This did not work", "message": error.message }));
     *response.status_mut() = StatusCode::from_u16(error.status).unwrap_or(StatusCode::BAD_REQUEST);
     response
 }
@@ -67,18 +67,22 @@ pub async fn checkout(State(shared): State<Arc<Shared>>, Path(id): Path<String>)
         Err(error) => problem(&error),
         Ok(session) if session.text("status") == "complete" => Redirect::to(&back(&session, "success_url")).into_response(),
         Ok(session) if session.text("status") != "open" => {
-            page("message.html", context! { title => "This page has expired", message => "Go back to the shop and begin again." })
+            page("message.html", json!({ "title": "This page has expired", "message": "Go back to the shop and begin again." }))
         }
         Ok(session) => {
-            let cards: Vec<Value> = CARDS.iter().map(|(word, number, line)| json!({ "word": word, "number": number, "line": line })).collect();
-            page("checkout.html", context! {
-                session => session,
-                items => session.at("_line_items"),
-                error => session.at("_error"),
-                trial_end => session.at("_trial_end"),
-                cancel_url => back(&session, "cancel_url"),
-                cards => cards,
-            })
+            let cards: Vec<Value> =
+                CARDS.iter().map(|(word, number, line)| json!({ "word": word, "number": number, "line": line })).collect();
+            page(
+                "checkout.html",
+                json!({
+                    "session": session,
+                    "items": session.at("_line_items"),
+                    "error": session.at("_error"),
+                    "trial_end": session.at("_trial_end"),
+                    "cancel_url": back(&session, "cancel_url"),
+                    "cards": cards,
+                }),
+            )
         }
     }
 }
@@ -106,7 +110,7 @@ pub async fn pay(State(shared): State<Arc<Shared>>, Path(id): Path<String>, Form
 }
 
 pub async fn confirmation(Path(id): Path<String>) -> Response {
-    page("confirm.html", context! { action => format!("/c/pay/{id}/confirm") })
+    page("confirm.html", json!({ "action": format!("/c/pay/{id}/confirm") }))
 }
 
 #[derive(Deserialize)]

@@ -148,9 +148,7 @@ pub fn route(world: &mut World, method: &str, path: &[&str], given: &Value, vers
         ("GET", ["disputes"]) => every(world, "dispute", given, disputes::FILTERS, "/v1/disputes"),
 
         ("POST", ["billing_portal", "sessions"]) => portal::create(world, &check(given, portal::CREATE)?),
-        ("POST", ["billing_portal", "configurations"]) => {
-            portal::create_configuration(world, &check(given, portal::CREATE_CONFIGURATION)?)
-        }
+        ("POST", ["billing_portal", "configurations"]) => portal::create_configuration(world, &check(given, portal::CREATE_CONFIGURATION)?),
         ("POST", ["billing_portal", "configurations", id]) => {
             portal::update_configuration(world, id, &check(given, portal::UPDATE_CONFIGURATION)?)
         }

@@ -18,8 +18,7 @@ pub struct Version(String);
 
 pub const NEWEST: &str = "2026-09-30.endive";
 /// One of each shape.
-pub const KNOWN: [&str; 6] =
-    ["2020-08-27", "2024-12-18.acacia", "2025-03-31.basil", "2025-10-29.clover", "2026-03-25.dahlia", NEWEST];
+pub const KNOWN: [&str; 6] = ["2020-08-27", "2024-12-18.acacia", "2025-03-31.basil", "2025-10-29.clover", "2026-03-25.dahlia", NEWEST];
 
 impl Default for Version {
     fn default() -> Self {

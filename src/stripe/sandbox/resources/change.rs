@@ -6,7 +6,7 @@ use serde_json::{Value, json};
 use crate::stripe::sandbox::calendar::{date, period_end};
 use crate::stripe::sandbox::error::ApiError;
 use crate::stripe::sandbox::json::Json;
-use crate::stripe::sandbox::params::{Kind, Param, param};
+use crate::stripe::sandbox::params::{Kind, param};
 use crate::stripe::sandbox::state::World;
 use crate::stripe::sandbox::timers::Timer;
 
@@ -16,8 +16,7 @@ use super::payments::{self, Outcome};
 use super::prices::plan;
 
 pub const PRORATION: Kind = Kind::OneOf(&["always_invoice", "create_prorations", "none"]);
-pub const BEHAVIOUR: Kind =
-    Kind::OneOf(&["allow_incomplete", "default_incomplete", "error_if_incomplete", "pending_if_incomplete"]);
+pub const BEHAVIOUR: Kind = Kind::OneOf(&["allow_incomplete", "default_incomplete", "error_if_incomplete", "pending_if_incomplete"]);
 
 pub const ITEMS: Kind = Kind::List(&Kind::Hash(&[
     param("id", Kind::Text),
@@ -115,7 +114,11 @@ fn wanted_items(world: &mut World, subscription: &Value, wanted: &[Value]) -> Re
         }
         let Some(id) = wish.maybe_text("id") else {
             let Some(price) = price else {
-                return Err(ApiError::param(name("price"), Some("parameter_missing"), format!("Missing required param: {}.", name("price"))));
+                return Err(ApiError::param(
+                    name("price"),
+                    Some("parameter_missing"),
+                    format!("Missing required param: {}.", name("price")),
+                ));
             };
             if items.iter().any(|item| item.at("price/id") == price.at("id")) {
                 let message = format!("Price {} is already used by another item of this subscription.", price.text("id"));
@@ -153,7 +156,11 @@ pub fn usable_price(world: &World, param: &str, id: &str, currency: &str) -> Res
         return Err(ApiError::param(param, None, format!("The price specified is inactive. This field only accepts active prices: {id}.")));
     }
     if price.text("type") != "recurring" {
-        return Err(ApiError::param(param, None, "The price specified is set to `type=one_time` but this field only accepts prices with `type=recurring`."));
+        return Err(ApiError::param(
+            param,
+            None,
+            "The price specified is set to `type=one_time` but this field only accepts prices with `type=recurring`.",
+        ));
     }
     if !currency.is_empty() && price.text("currency") != currency {
         return Err(ApiError::param(param, None, format!("The price is in {}, the subscription in {currency}.", price.text("currency"))));
@@ -219,18 +226,21 @@ pub fn carry_out(world: &mut World, id: &str, change: Change, proration: &str, b
     if outcome != Outcome::Paid && behaviour == "pending_if_incomplete" {
         let invoice = bill(world, id, "subscription_update", before_period, &change.lines);
         let expires = world.now + PATIENCE;
-        world.edit(id, json!({
-            "pending_update": {
-                "billing_cycle_anchor": change.restarts.map(|(start, _)| start),
-                "discounts": null,
-                "expires_at": expires,
-                "metadata": null,
-                "subscription_items": change.items,
-                "trial_end": null,
-                "trial_from_plan": null,
-            },
-            "_pending": { "invoice": invoice, "items": change.items, "restarts": change.restarts, "ends_trial": change.ends_trial },
-        }));
+        world.edit(
+            id,
+            json!({
+                "pending_update": {
+                    "billing_cycle_anchor": change.restarts.map(|(start, _)| start),
+                    "discounts": null,
+                    "expires_at": expires,
+                    "metadata": null,
+                    "subscription_items": change.items,
+                    "trial_end": null,
+                    "trial_from_plan": null,
+                },
+                "_pending": { "invoice": invoice, "items": change.items, "restarts": change.restarts, "ends_trial": change.ends_trial },
+            }),
+        );
         world.at(expires, Timer::PendingUpdateExpires, id);
         invoices::finalize(world, &invoice);
         world.edit(&invoice, json!({ "auto_advance": false }));
@@ -303,8 +313,7 @@ pub fn settle(world: &mut World, id: &str) {
     let before = world.object(id).clone();
     let pending = before.at("_pending");
     let restarts = pending.maybe_int("restarts/0").zip(pending.maybe_int("restarts/1"));
-    let change =
-        Change { items: pending.list("items").to_vec(), lines: Vec::new(), restarts, ends_trial: pending.flag("ends_trial") };
+    let change = Change { items: pending.list("items").to_vec(), lines: Vec::new(), restarts, ends_trial: pending.flag("ends_trial") };
     // The period may have moved on while the payment was awaited.
     let now_period = period(&before);
     apply(world, id, &change);

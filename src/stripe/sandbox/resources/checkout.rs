@@ -121,7 +121,8 @@ pub fn create(world: &mut World, params: &Value) -> Answer {
     }
     let trial_end = subscriptions::trial_end(world, params.at("subscription_data"))?;
     let currency = items.first().map(|item| item.text("currency").to_owned()).unwrap_or_default();
-    let mut fields = given(params, &["client_reference_id", "cancel_url", "success_url", "customer_email", "locale", "allow_promotion_codes"]);
+    let mut fields =
+        given(params, &["client_reference_id", "cancel_url", "success_url", "customer_email", "locale", "allow_promotion_codes"]);
     fields.also(given(params, &["payment_method_collection", "submit_type", "billing_address_collection"]));
     fields.also(json!({
         "mode": mode,
@@ -187,18 +188,25 @@ fn line_items(world: &mut World, params: &Value) -> Result<Vec<Value>, ApiError>
         }
         let quantity = item.maybe_int("quantity").unwrap_or(1);
         if quantity < 1 {
-            return Err(ApiError::param(name("quantity"), Some("parameter_invalid_integer"), "This value must be greater than or equal to 1."));
+            return Err(ApiError::param(
+                name("quantity"),
+                Some("parameter_invalid_integer"),
+                "This value must be greater than or equal to 1.",
+            ));
         }
         let amount = price.int("unit_amount") * quantity;
         let description = world.object(price.text("product")).at("name").clone();
-        items.push(world.part("item", json!({
-            "amount_subtotal": amount,
-            "amount_total": amount,
-            "currency": price.at("currency"),
-            "description": description,
-            "price": price,
-            "quantity": quantity,
-        })));
+        items.push(world.part(
+            "item",
+            json!({
+                "amount_subtotal": amount,
+                "amount_total": amount,
+                "currency": price.at("currency"),
+                "description": description,
+                "price": price,
+                "quantity": quantity,
+            }),
+        ));
     }
     if subscribes && !items.iter().any(|item| item.text("price/type") == "recurring") {
         let message = "You must provide at least one recurring price in `subscription` mode when using prices.";
@@ -232,10 +240,13 @@ pub fn use_code(world: &mut World, id: &str, code: &str) -> Result<(), ApiError>
         return Err(ApiError::invalid("This session takes no promotion codes."));
     }
     let Some(wanted) = discounts::find_code(world, code) else { return Err(ApiError::invalid("This code is invalid.")) };
-    world.edit(id, json!({
-        "_discount": { "coupon": wanted.coupon, "promotion_code": wanted.promotion_code },
-        "discounts": [{ "coupon": null, "promotion_code": wanted.promotion_code }],
-    }));
+    world.edit(
+        id,
+        json!({
+            "_discount": { "coupon": wanted.coupon, "promotion_code": wanted.promotion_code },
+            "discounts": [{ "coupon": null, "promotion_code": wanted.promotion_code }],
+        }),
+    );
     total(world, id);
     Ok(())
 }
@@ -265,15 +276,18 @@ pub fn pay(world: &mut World, id: &str, number: &str, email: &str, confirmed: bo
     let customer = customer(world, &session, email)?;
     let email = world.object(&customer).get("email").cloned().unwrap_or_else(|| json!(email));
     let name = world.object(&customer).at("name").clone();
-    world.edit(id, json!({
-        "customer": Some(&customer).filter(|id| !id.is_empty()),
-        "customer_details": {
-            "address": null, "business_name": null, "email": email, "individual_name": null, "name": name, "phone": null,
-            "tax_exempt": "none", "tax_ids": [],
-        },
-        "_awaiting": null,
-        "_error": null,
-    }));
+    world.edit(
+        id,
+        json!({
+            "customer": Some(&customer).filter(|id| !id.is_empty()),
+            "customer_details": {
+                "address": null, "business_name": null, "email": email, "individual_name": null, "name": name, "phone": null,
+                "tax_exempt": "none", "tax_ids": [],
+            },
+            "_awaiting": null,
+            "_error": null,
+        }),
+    );
     let method = (!no_card).then(|| payments::attach(world, &customer, number, confirmed));
     let outcome = if session.text("mode") == "subscription" {
         subscribe(world, &session, &customer, method, confirmed)
@@ -388,9 +402,8 @@ pub fn settle(world: &mut World, intent: &str, success: bool) -> Result<(), ApiE
 pub fn expire(world: &mut World, id: &str) -> Answer {
     let status = world.find("checkout.session", id)?.text("status");
     if status != "open" {
-        let message = format!(
-            "Only Checkout Sessions with a status in [\"open\"] can be expired. This Checkout Session has a status of {status}."
-        );
+        let message =
+            format!("Only Checkout Sessions with a status in [\"open\"] can be expired. This Checkout Session has a status of {status}.");
         return Err(ApiError::invalid(message));
     }
     expire_now(world, id);

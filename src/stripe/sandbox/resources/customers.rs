@@ -61,7 +61,8 @@ pub fn update(world: &mut World, id: &str, params: &Value) -> Answer {
 }
 
 fn take_payment_method(world: &mut World, id: &str, params: &Value) -> Result<(), super::super::error::ApiError> {
-    for (param, path) in [("payment_method", "payment_method"), ("invoice_settings[default_payment_method]", "invoice_settings/default_payment_method")]
+    for (param, path) in
+        [("payment_method", "payment_method"), ("invoice_settings[default_payment_method]", "invoice_settings/default_payment_method")]
     {
         let Some(method) = params.maybe_text(path) else { continue };
         let method = super::payments::named(world, param, method, id)?;

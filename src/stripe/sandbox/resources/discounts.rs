@@ -56,17 +56,8 @@ pub fn create_coupon(world: &mut World, params: &Value) -> Answer {
     if params.maybe_text("id").is_some_and(|id| !world.object(id).is_null()) {
         return Err(ApiError::state("resource_already_exists", "Coupon already exists."));
     }
-    const FIELDS: [&str; 9] = [
-        "id",
-        "percent_off",
-        "amount_off",
-        "currency",
-        "duration",
-        "duration_in_months",
-        "max_redemptions",
-        "redeem_by",
-        "name",
-    ];
+    const FIELDS: [&str; 9] =
+        ["id", "percent_off", "amount_off", "currency", "duration", "duration_in_months", "max_redemptions", "redeem_by", "name"];
     let mut fields = json!({ "duration": "once" });
     fields.patch(without_nulls(given(params, &FIELDS), &["id", "duration"]));
     fields.set("metadata", first_metadata(params));
@@ -123,14 +114,17 @@ pub fn give(world: &mut World, subscription: &str, wanted: &Wanted) {
     let coupon = world.object(&wanted.coupon).clone();
     let months = coupon.int("duration_in_months");
     let end = (coupon.text("duration") == "repeating").then(|| world.now + months * 30 * DAY);
-    let discount = world.create("discount", json!({
-        "customer": world.object(subscription).at("customer"),
-        "end": end,
-        "promotion_code": wanted.promotion_code,
-        "source/coupon": wanted.coupon,
-        "start": world.now,
-        "subscription": subscription,
-    }));
+    let discount = world.create(
+        "discount",
+        json!({
+            "customer": world.object(subscription).at("customer"),
+            "end": end,
+            "promotion_code": wanted.promotion_code,
+            "source/coupon": wanted.coupon,
+            "start": world.now,
+            "subscription": subscription,
+        }),
+    );
     redeem(world, wanted);
     let object = world.object(&discount).clone();
     world.edit(subscription, json!({ "discounts": [discount], "_discount": object }));

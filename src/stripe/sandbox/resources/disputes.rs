@@ -21,16 +21,19 @@ pub fn open(world: &mut World, charge: &str) -> Answer {
     }
     let due = world.now + 7 * DAY;
     let amount = object.int("amount") - object.int("amount_refunded");
-    let id = world.create("dispute", json!({
-        "amount": amount,
-        "charge": charge,
-        "currency": object.at("currency"),
-        "evidence_details/due_by": due,
-        "payment_intent": object.at("payment_intent"),
-        "payment_method_details": { "type": "card", "card": {
-            "brand": "visa", "case_type": "chargeback", "network_reason_code": "10.4", "network": "visa",
-        } },
-    }));
+    let id = world.create(
+        "dispute",
+        json!({
+            "amount": amount,
+            "charge": charge,
+            "currency": object.at("currency"),
+            "evidence_details/due_by": due,
+            "payment_intent": object.at("payment_intent"),
+            "payment_method_details": { "type": "card", "card": {
+                "brand": "visa", "case_type": "chargeback", "network_reason_code": "10.4", "network": "visa",
+            } },
+        }),
+    );
     world.change(charge, "charge.updated", json!({ "disputed": true, "dispute": id }));
     world.emit("charge.dispute.created", &id);
     withdraw(world, &id, -amount);

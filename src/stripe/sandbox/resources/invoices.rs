@@ -58,25 +58,28 @@ impl Line {
             } })
         };
         let metadata = world.object(subscription).get("metadata").cloned().unwrap_or_else(|| json!({}));
-        world.part("line_item", json!({
-            "amount": self.amount,
-            "currency": self.price.at("currency"),
-            "description": self.description,
-            "discountable": !self.proration,
-            "invoice": invoice,
-            "metadata": metadata,
-            "parent": parent,
-            "period": { "start": self.period.0, "end": self.period.1 },
-            "pricing": {
-                "type": "price_details",
-                "price_details": { "price": self.price.at("id"), "product": self.price.at("product") },
-                "unit_amount_decimal": if self.proration { &Value::Null } else { self.price.at("unit_amount_decimal") },
-            },
-            "quantity": self.quantity,
-            "quantity_decimal": self.quantity.to_string(),
-            "subscription": Some(subscription).filter(|id| !id.is_empty()),
-            "subtotal": self.amount,
-        }))
+        world.part(
+            "line_item",
+            json!({
+                "amount": self.amount,
+                "currency": self.price.at("currency"),
+                "description": self.description,
+                "discountable": !self.proration,
+                "invoice": invoice,
+                "metadata": metadata,
+                "parent": parent,
+                "period": { "start": self.period.0, "end": self.period.1 },
+                "pricing": {
+                    "type": "price_details",
+                    "price_details": { "price": self.price.at("id"), "product": self.price.at("product") },
+                    "unit_amount_decimal": if self.proration { &Value::Null } else { self.price.at("unit_amount_decimal") },
+                },
+                "quantity": self.quantity,
+                "quantity_decimal": self.quantity.to_string(),
+                "subscription": Some(subscription).filter(|id| !id.is_empty()),
+                "subtotal": self.amount,
+            }),
+        )
     }
 }
 
@@ -108,34 +111,37 @@ pub fn compute(world: &mut World, draft: &Draft<'_>) -> Value {
     let balance = customer.int("balance");
     // Credit is a negative balance.
     let due = (total + balance).max(0);
-    world.part("invoice", json!({
-        "id": id,
-        "amount_due": due,
-        "amount_remaining": due,
-        "billing_reason": draft.reason,
-        "currency": draft.currency,
-        "customer": draft.customer,
-        "customer_email": customer.at("email"),
-        "customer_name": customer.at("name"),
-        "customer_address": customer.at("address"),
-        "discounts": discounts.iter().map(|discount| discount.at("discount").clone()).collect::<Vec<_>>(),
-        "lines": {
-            "object": "list",
-            "data": lines,
-            "has_more": false,
-            "total_count": draft.lines.len(),
-            "url": format!("/v1/invoices/{id}/lines"),
-        },
-        "parent": parent,
-        "period_start": draft.period.0,
-        "period_end": draft.period.1,
-        "starting_balance": balance,
-        "subtotal": subtotal,
-        "subtotal_excluding_tax": subtotal,
-        "total": total,
-        "total_discount_amounts": discounts,
-        "total_excluding_tax": total,
-    }))
+    world.part(
+        "invoice",
+        json!({
+            "id": id,
+            "amount_due": due,
+            "amount_remaining": due,
+            "billing_reason": draft.reason,
+            "currency": draft.currency,
+            "customer": draft.customer,
+            "customer_email": customer.at("email"),
+            "customer_name": customer.at("name"),
+            "customer_address": customer.at("address"),
+            "discounts": discounts.iter().map(|discount| discount.at("discount").clone()).collect::<Vec<_>>(),
+            "lines": {
+                "object": "list",
+                "data": lines,
+                "has_more": false,
+                "total_count": draft.lines.len(),
+                "url": format!("/v1/invoices/{id}/lines"),
+            },
+            "parent": parent,
+            "period_start": draft.period.0,
+            "period_end": draft.period.1,
+            "starting_balance": balance,
+            "subtotal": subtotal,
+            "subtotal_excluding_tax": subtotal,
+            "total": total,
+            "total_discount_amounts": discounts,
+            "total_excluding_tax": total,
+        }),
+    )
 }
 
 /// Stores a draft. One that is not finalized by its maker finalizes itself after an hour.
@@ -161,19 +167,22 @@ pub fn finalize(world: &mut World, id: &str) {
     let (balance, total) = (customer.int("balance"), invoice.int("total"));
     let ending = if total + balance < 0 { total + balance } else { 0 };
     let due = (total + balance).max(0);
-    world.edit(id, json!({
-        "amount_due": due,
-        "amount_remaining": due,
-        "automatically_finalizes_at": null,
-        "effective_at": world.now,
-        "ending_balance": ending,
-        "starting_balance": balance,
-        "hosted_invoice_url": format!("{}/i/{id}", world.settings.base_url),
-        "invoice_pdf": format!("{}/i/{id}/pdf", world.settings.base_url),
-        "number": format!("{}-{sequence:04}", customer.text("invoice_prefix")),
-        "status": "open",
-        "status_transitions/finalized_at": world.now,
-    }));
+    world.edit(
+        id,
+        json!({
+            "amount_due": due,
+            "amount_remaining": due,
+            "automatically_finalizes_at": null,
+            "effective_at": world.now,
+            "ending_balance": ending,
+            "starting_balance": balance,
+            "hosted_invoice_url": format!("{}/i/{id}", world.settings.base_url),
+            "invoice_pdf": format!("{}/i/{id}/pdf", world.settings.base_url),
+            "number": format!("{}-{sequence:04}", customer.text("invoice_prefix")),
+            "status": "open",
+            "status_transitions/finalized_at": world.now,
+        }),
+    );
     world.emit("invoice.finalized", id);
     let customer_id = customer.text("id").to_owned();
     world.edit(&customer_id, json!({ "next_invoice_sequence": sequence + 1, "currency": invoice.at("currency") }));
@@ -246,12 +255,15 @@ pub fn collect_with(world: &mut World, id: &str, method: &str, confirmed: bool) 
 fn payment(world: &mut World, invoice: &Value) -> String {
     let (id, amount) = (invoice.text("id"), invoice.int("amount_due"));
     let intent = payments::intent(world, invoice.text("customer"), amount, invoice.text("currency"), Some(id), json!({}));
-    let link = world.create("invoice_payment", json!({
-        "amount_requested": amount,
-        "currency": invoice.at("currency"),
-        "invoice": id,
-        "payment": { "type": "payment_intent", "payment_intent": intent },
-    }));
+    let link = world.create(
+        "invoice_payment",
+        json!({
+            "amount_requested": amount,
+            "currency": invoice.at("currency"),
+            "invoice": id,
+            "payment": { "type": "payment_intent", "payment_intent": intent },
+        }),
+    );
     world.edit(id, json!({ "_payment_intent": intent, "_link": link }));
     intent
 }
@@ -260,14 +272,17 @@ fn payment(world: &mut World, invoice: &Value) -> String {
 pub fn paid(world: &mut World, id: &str) {
     let before = world.object(id).clone();
     let amount = before.int("amount_due");
-    world.edit(id, json!({
-        "amount_paid": amount,
-        "amount_remaining": 0,
-        "auto_advance": false,
-        "next_payment_attempt": null,
-        "status": "paid",
-        "status_transitions/paid_at": world.now,
-    }));
+    world.edit(
+        id,
+        json!({
+            "amount_paid": amount,
+            "amount_remaining": 0,
+            "auto_advance": false,
+            "next_payment_attempt": null,
+            "status": "paid",
+            "status_transitions/paid_at": world.now,
+        }),
+    );
     if let Some(link) = before.maybe_text("_link").map(str::to_owned) {
         let paid_at = world.now;
         world.edit(&link, json!({ "amount_paid": amount, "status": "paid", "status_transitions/paid_at": paid_at }));
@@ -309,12 +324,15 @@ pub fn settle(world: &mut World, intent: &str, success: bool) -> Result<(), ApiE
 
 pub fn void_now(world: &mut World, id: &str) {
     let before = world.object(id).clone();
-    world.edit(id, json!({
-        "auto_advance": false,
-        "next_payment_attempt": null,
-        "status": "void",
-        "status_transitions/voided_at": world.now,
-    }));
+    world.edit(
+        id,
+        json!({
+            "auto_advance": false,
+            "next_payment_attempt": null,
+            "status": "void",
+            "status_transitions/voided_at": world.now,
+        }),
+    );
     cancel_payment(world, &before);
     world.emit_change("invoice.updated", before);
     world.emit("invoice.voided", id);
@@ -330,12 +348,15 @@ fn cancel_payment(world: &mut World, invoice: &Value) {
 
 pub fn mark_uncollectible(world: &mut World, id: &str) {
     let before = world.object(id).clone();
-    world.edit(id, json!({
-        "auto_advance": false,
-        "next_payment_attempt": null,
-        "status": "uncollectible",
-        "status_transitions/marked_uncollectible_at": world.now,
-    }));
+    world.edit(
+        id,
+        json!({
+            "auto_advance": false,
+            "next_payment_attempt": null,
+            "status": "uncollectible",
+            "status_transitions/marked_uncollectible_at": world.now,
+        }),
+    );
     world.emit_change("invoice.updated", before);
     world.emit("invoice.marked_uncollectible", id);
 }

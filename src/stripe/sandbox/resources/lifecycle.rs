@@ -94,14 +94,17 @@ pub fn begin(world: &mut World, terms: Terms) -> (String, String) {
 }
 
 pub fn item(world: &mut World, subscription: &str, price: &Value, quantity: i64, period: (i64, i64)) -> Value {
-    world.part("subscription_item", json!({
-        "current_period_start": period.0,
-        "current_period_end": period.1,
-        "plan": plan(price),
-        "price": price,
-        "quantity": quantity,
-        "subscription": subscription,
-    }))
+    world.part(
+        "subscription_item",
+        json!({
+            "current_period_start": period.0,
+            "current_period_end": period.1,
+            "plan": plan(price),
+            "price": price,
+            "quantity": quantity,
+            "subscription": subscription,
+        }),
+    )
 }
 
 /// With one item, plan and quantity also stand on the subscription itself.
@@ -110,13 +113,16 @@ pub fn set_items(world: &mut World, id: &str, items: Vec<Value>) {
         [only] => (only.at("plan").clone(), only.at("quantity").clone()),
         _ => (Value::Null, Value::Null),
     };
-    world.edit(id, json!({
-        "items/total_count": items.len(),
-        "items/url": format!("/v1/subscription_items?subscription={id}"),
-        "items/data": items,
-        "plan": plan,
-        "quantity": quantity,
-    }));
+    world.edit(
+        id,
+        json!({
+            "items/total_count": items.len(),
+            "items/url": format!("/v1/subscription_items?subscription={id}"),
+            "items/data": items,
+            "plan": plan,
+            "quantity": quantity,
+        }),
+    );
 }
 
 /// The regular lines for the current period. A trial costs nothing.
@@ -142,14 +148,8 @@ pub fn lines(world: &World, id: &str) -> Vec<Line> {
 /// A draft with these lines, which is the subscription's latest invoice from now on.
 pub fn bill(world: &mut World, id: &str, reason: &str, period: (i64, i64), lines: &[Line]) -> String {
     let subscription = world.object(id).clone();
-    let draft = Draft {
-        customer: subscription.text("customer"),
-        subscription: id,
-        reason,
-        currency: subscription.text("currency"),
-        period,
-        lines,
-    };
+    let draft =
+        Draft { customer: subscription.text("customer"), subscription: id, reason, currency: subscription.text("currency"), period, lines };
     let invoice = invoices::draft(world, &draft);
     world.edit(id, json!({ "latest_invoice": invoice }));
     invoice
@@ -164,20 +164,18 @@ pub fn period_ended(world: &mut World, id: &str, due: i64) {
     }
     match before.text("status") {
         "incomplete" | "paused" => return,
-        "trialing" if !has_payment_method(world, &before) => {
-            match before.text("trial_settings/end_behavior/missing_payment_method") {
-                "cancel" => {
-                    end(world, id, None);
-                    return;
-                }
-                "pause" => {
-                    world.change(id, UPDATED, json!({ "status": "paused" }));
-                    world.emit("customer.subscription.paused", id);
-                    return;
-                }
-                _ => world.edit(id, json!({ "status": "active" })),
+        "trialing" if !has_payment_method(world, &before) => match before.text("trial_settings/end_behavior/missing_payment_method") {
+            "cancel" => {
+                end(world, id, None);
+                return;
             }
-        }
+            "pause" => {
+                world.change(id, UPDATED, json!({ "status": "paused" }));
+                world.emit("customer.subscription.paused", id);
+                return;
+            }
+            _ => world.edit(id, json!({ "status": "active" })),
+        },
         "trialing" => world.edit(id, json!({ "status": "active" })),
         _ => {}
     }
@@ -207,10 +205,13 @@ fn renew(world: &mut World, id: &str, due: i64) {
 
 pub fn set_period(world: &mut World, id: &str, (start, end): (i64, i64)) {
     for index in 0..world.object(id).list("items/data").len() {
-        world.edit(id, json!({
-            format!("items/data/{index}/current_period_start"): start,
-            format!("items/data/{index}/current_period_end"): end,
-        }));
+        world.edit(
+            id,
+            json!({
+                format!("items/data/{index}/current_period_start"): start,
+                format!("items/data/{index}/current_period_end"): end,
+            }),
+        );
     }
     world.at(end, Timer::PeriodEnd, id);
     if world.object(id).flag("cancel_at_period_end") {
@@ -269,14 +270,17 @@ pub fn expire(world: &mut World, id: &str) {
 pub fn end(world: &mut World, id: &str, reason: Option<&str>) {
     let now = world.now;
     let canceled_at = world.object(id).maybe_int("canceled_at").unwrap_or(now);
-    world.edit(id, json!({
-        "status": "canceled",
-        "canceled_at": canceled_at,
-        "cancellation_details/reason": reason,
-        "ended_at": now,
-        "pending_update": null,
-        "_pending": null,
-    }));
+    world.edit(
+        id,
+        json!({
+            "status": "canceled",
+            "canceled_at": canceled_at,
+            "cancellation_details/reason": reason,
+            "ended_at": now,
+            "pending_update": null,
+            "_pending": null,
+        }),
+    );
     for invoice in world.ids_where("invoice", "customer", world.object(id).text("customer").to_owned().as_str()) {
         let object = world.object(&invoice);
         if invoices::subscription_of(object) == id && is_one_of(object, "status", &["draft", "open"]) {

@@ -61,12 +61,11 @@ fn first_metadata(params: &Value) -> Value {
     metadata(&Value::Null, params)
 }
 
-/// `path` of each object in a list parameter or list field.
-fn texts(list: &[Value]) -> Vec<String> {
+/// The texts of a list.
+pub fn texts(list: &[Value]) -> Vec<String> {
     list.iter().filter_map(Value::as_str).map(str::to_owned).collect()
 }
 
-/// The ids in `ids` that still name something of that kind.
 fn is_one_of(object: &Value, field: &str, values: &[&str]) -> bool {
     values.contains(&object.text(field))
 }

@@ -116,14 +116,17 @@ pub fn outcome(world: &World, method: &str, confirmed: bool) -> Outcome {
 
 /// A payment that nobody has tried yet.
 pub fn intent(world: &mut World, customer: &str, amount: i64, currency: &str, invoice: Option<&str>, metadata: Value) -> String {
-    let id = world.create("payment_intent", json!({
-        "amount": amount,
-        "currency": currency,
-        "customer": Some(customer).filter(|id| !id.is_empty()),
-        "metadata": metadata,
-        "setup_future_usage": invoice.map(|_| "off_session"),
-        "_invoice": invoice,
-    }));
+    let id = world.create(
+        "payment_intent",
+        json!({
+            "amount": amount,
+            "currency": currency,
+            "customer": Some(customer).filter(|id| !id.is_empty()),
+            "metadata": metadata,
+            "setup_future_usage": invoice.map(|_| "off_session"),
+            "_invoice": invoice,
+        }),
+    );
     let secret = format!("{id}_secret_{}", world.letters(25));
     world.edit(&id, json!({ "client_secret": secret }));
     world.emit("payment_intent.created", &id);
@@ -201,33 +204,36 @@ fn charge(world: &mut World, intent: &str, method: &str, status: &str) -> String
     let paid = status == "succeeded";
     let details = details(world.object(method));
     let billing = world.object(method).at("billing_details").clone();
-    let id = world.create("charge", json!({
-        "amount": intent.at("amount"),
-        "amount_captured": if paid { intent.int("amount") } else { 0 },
-        "billing_details": billing,
-        "calculated_statement_descriptor": "FIXPATH SANDBOX",
-        "captured": paid,
-        "currency": intent.at("currency"),
-        "customer": intent.at("customer"),
-        "metadata": intent.at("metadata"),
-        "outcome": {
-            "advice_code": null,
-            "network_advice_code": null,
-            "network_decline_code": null,
-            "network_status": if status == "failed" { "declined_by_network" } else { "approved_by_network" },
-            "reason": if status == "failed" { Some("generic_decline") } else { None },
-            "risk_level": "normal",
-            "risk_score": 27,
-            "seller_message": if status == "failed" { "The bank did not return any further details." } else { "Payment complete." },
-            "type": if status == "failed" { "issuer_declined" } else { "authorized" },
-        },
-        "paid": paid,
-        "payment_intent": intent.at("id"),
-        "payment_method": Some(method).filter(|id| !id.is_empty()),
-        "payment_method_details": details,
-        "status": status,
-        "_invoice": intent.at("_invoice"),
-    }));
+    let id = world.create(
+        "charge",
+        json!({
+            "amount": intent.at("amount"),
+            "amount_captured": if paid { intent.int("amount") } else { 0 },
+            "billing_details": billing,
+            "calculated_statement_descriptor": "FIXPATH SANDBOX",
+            "captured": paid,
+            "currency": intent.at("currency"),
+            "customer": intent.at("customer"),
+            "metadata": intent.at("metadata"),
+            "outcome": {
+                "advice_code": null,
+                "network_advice_code": null,
+                "network_decline_code": null,
+                "network_status": if status == "failed" { "declined_by_network" } else { "approved_by_network" },
+                "reason": if status == "failed" { Some("generic_decline") } else { None },
+                "risk_level": "normal",
+                "risk_score": 27,
+                "seller_message": if status == "failed" { "The bank did not return any further details." } else { "Payment complete." },
+                "type": if status == "failed" { "issuer_declined" } else { "authorized" },
+            },
+            "paid": paid,
+            "payment_intent": intent.at("id"),
+            "payment_method": Some(method).filter(|id| !id.is_empty()),
+            "payment_method_details": details,
+            "status": status,
+            "_invoice": intent.at("_invoice"),
+        }),
+    );
     let url = format!("{}/receipts/{id}", world.settings.base_url);
     world.edit(&id, json!({ "receipt_url": url }));
     id

@@ -82,9 +82,9 @@ pub const FILTERS: &[Param] = &[
 pub fn create(world: &mut World, params: &Value) -> Answer {
     let amount = match (params.maybe_int("unit_amount"), params.maybe_text("unit_amount_decimal")) {
         (Some(amount), _) => amount,
-        (None, Some(decimal)) => decimal.parse().map_err(|_| {
-            ApiError::param("unit_amount_decimal", None, "The sandbox only knows whole amounts.".to_owned())
-        })?,
+        (None, Some(decimal)) => {
+            decimal.parse().map_err(|_| ApiError::param("unit_amount_decimal", None, "The sandbox only knows whole amounts.".to_owned()))?
+        }
         (None, None) => return Err(ApiError::param("unit_amount", Some("parameter_missing"), "Missing required param: unit_amount.")),
     };
     if !(0..=99_999_999).contains(&amount) {
@@ -114,13 +114,16 @@ pub fn create(world: &mut World, params: &Value) -> Answer {
         "metadata": first_metadata(params),
     }));
     if recurring.is_object() {
-        fields.set("recurring", json!({
-            "interval": recurring.text("interval"),
-            "interval_count": recurring.maybe_int("interval_count").unwrap_or(1),
-            "meter": null,
-            "trial_period_days": recurring.at("trial_period_days"),
-            "usage_type": "licensed",
-        }));
+        fields.set(
+            "recurring",
+            json!({
+                "interval": recurring.text("interval"),
+                "interval_count": recurring.maybe_int("interval_count").unwrap_or(1),
+                "meter": null,
+                "trial_period_days": recurring.at("trial_period_days"),
+                "usage_type": "licensed",
+            }),
+        );
     }
     let id = world.create("price", fields);
     world.emit("price.created", &id);

@@ -42,18 +42,8 @@ pub const UPDATE: &[Param] = &[
 
 pub const FILTERS: &[Param] = &[param("active", Kind::Bool), param("ids", TEXTS)];
 
-const FIELDS: [&str; 10] = [
-    "name",
-    "active",
-    "description",
-    "images",
-    "marketing_features",
-    "statement_descriptor",
-    "tax_code",
-    "unit_label",
-    "url",
-    "shippable",
-];
+const FIELDS: [&str; 10] =
+    ["name", "active", "description", "images", "marketing_features", "statement_descriptor", "tax_code", "unit_label", "url", "shippable"];
 const NEVER_NULL: [&str; 4] = ["name", "active", "images", "marketing_features"];
 
 pub fn create(world: &mut World, params: &Value) -> Answer {

@@ -50,15 +50,18 @@ pub fn create(world: &mut World, params: &Value) -> Answer {
         let message = format!("Refund amount ({amount}) is greater than unrefunded amount on charge ({left})");
         return Err(ApiError::param("amount", None, message));
     }
-    let refund = world.create("refund", json!({
-        "amount": amount,
-        "charge": id,
-        "currency": charge.at("currency"),
-        "metadata": first_metadata(params),
-        "payment_intent": charge.at("payment_intent"),
-        "reason": params.at("reason"),
-        "status": "succeeded",
-    }));
+    let refund = world.create(
+        "refund",
+        json!({
+            "amount": amount,
+            "charge": id,
+            "currency": charge.at("currency"),
+            "metadata": first_metadata(params),
+            "payment_intent": charge.at("payment_intent"),
+            "reason": params.at("reason"),
+            "status": "succeeded",
+        }),
+    );
     world.emit("refund.created", &refund);
     let refunded = charge.int("amount_refunded") + amount;
     world.change(id, "charge.refunded", json!({ "amount_refunded": refunded, "refunded": refunded == charge.int("amount_captured") }));

@@ -26,7 +26,10 @@ const PHASE: &[Param] = &[
     required("items", Kind::List(&Kind::Hash(ITEM))),
     param("start_date", Kind::Time(&["now"])),
     param("end_date", Kind::Time(&["now"])),
-    param("duration", Kind::Hash(&[required("interval", Kind::OneOf(&["day", "week", "month", "year"])), param("interval_count", Kind::Int)])),
+    param(
+        "duration",
+        Kind::Hash(&[required("interval", Kind::OneOf(&["day", "week", "month", "year"])), param("interval_count", Kind::Int)]),
+    ),
     param("iterations", Kind::Int),
     param("proration_behavior", PRORATION),
     param("metadata", Kind::Metadata),
@@ -49,7 +52,11 @@ pub fn create(world: &mut World, params: &Value) -> Answer {
     let subscription = world.referred("from_subscription", "subscription", params.text("from_subscription"))?.clone();
     let id = subscription.text("id");
     if !lifecycle::alive(&subscription) {
-        return Err(ApiError::param("from_subscription", None, "You cannot migrate a subscription that has ended to a subscription schedule."));
+        return Err(ApiError::param(
+            "from_subscription",
+            None,
+            "You cannot migrate a subscription that has ended to a subscription schedule.",
+        ));
     }
     if subscription.maybe_text("schedule").is_some() {
         return Err(ApiError::param("from_subscription", None, format!("The subscription `{id}` is already attached to a schedule.")));
@@ -61,14 +68,17 @@ pub fn create(world: &mut World, params: &Value) -> Answer {
         .map(|item| phase_item(item.at("price/id"), item.at("quantity"), &item.at("price/id").clone(), item.at("metadata")))
         .collect();
     let running = phase(&subscription, items, (start, end), "create_prorations", &json!({}));
-    let schedule = world.create("subscription_schedule", json!({
-        "current_phase": { "start_date": start, "end_date": end },
-        "customer": subscription.at("customer"),
-        "metadata": first_metadata(params),
-        "phases": [running],
-        "status": "active",
-        "subscription": id,
-    }));
+    let schedule = world.create(
+        "subscription_schedule",
+        json!({
+            "current_phase": { "start_date": start, "end_date": end },
+            "customer": subscription.at("customer"),
+            "metadata": first_metadata(params),
+            "phases": [running],
+            "status": "active",
+            "subscription": id,
+        }),
+    );
     world.emit("subscription_schedule.created", &schedule);
     world.at(end, Timer::NextPhase, &schedule);
     world.change(id, UPDATED, json!({ "schedule": schedule }));
@@ -212,9 +222,13 @@ fn finish(world: &mut World, id: &str) {
 pub fn release(world: &mut World, id: &str) -> Answer {
     let schedule = running(world, id)?;
     let (now, subscription) = (world.now, schedule.text("subscription"));
-    world.change(id, "subscription_schedule.released", json!({
-        "current_phase": null, "released_at": now, "released_subscription": subscription, "status": "released", "subscription": null,
-    }));
+    world.change(
+        id,
+        "subscription_schedule.released",
+        json!({
+            "current_phase": null, "released_at": now, "released_subscription": subscription, "status": "released", "subscription": null,
+        }),
+    );
     world.change(subscription, UPDATED, json!({ "schedule": null }));
     Ok(world.object(id).clone())
 }

@@ -83,18 +83,8 @@ pub const FILTERS: &[Param] = &[
     param("collection_method", Kind::OneOf(&["charge_automatically", "send_invoice"])),
     param("status", Kind::OneOf(STATUSES)),
 ];
-const STATUSES: &[&str] = &[
-    "active",
-    "all",
-    "canceled",
-    "ended",
-    "incomplete",
-    "incomplete_expired",
-    "past_due",
-    "paused",
-    "trialing",
-    "unpaid",
-];
+const STATUSES: &[&str] =
+    &["active", "all", "canceled", "ended", "incomplete", "incomplete_expired", "past_due", "paused", "trialing", "unpaid"];
 
 const UPDATED: &str = "customer.subscription.updated";
 
@@ -185,7 +175,8 @@ pub fn update(world: &mut World, id: &str, params: &Value) -> Answer {
     if behaviour == "pending_if_incomplete"
         && let Some(name) = params.as_object().and_then(|fields| fields.keys().find(|name| !MAY_WAIT.contains(&name.as_str())))
     {
-        let message = format!("When `payment_behavior=pending_if_incomplete`, you can only pass supported params. `{name}` is not supported.");
+        let message =
+            format!("When `payment_behavior=pending_if_incomplete`, you can only pass supported params. `{name}` is not supported.");
         return Err(ApiError::param(name.as_str(), None, message));
     }
     let fields = plain_fields(world, &before, params)?;
