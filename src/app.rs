@@ -3,6 +3,7 @@
 use std::sync::Arc;
 
 use tokio_util::sync::CancellationToken;
+use tokio_util::task::TaskTracker;
 
 use crate::clock::Clock;
 use crate::config::Config;
@@ -35,6 +36,8 @@ pub struct Parts {
     pub link_key: LinkKey,
     /// Cancelled when the process begins to shut down: whatever runs for long listens to it.
     pub stop: CancellationToken,
+    /// What runs beside the requests, and is waited for when the process stops.
+    pub background: TaskTracker,
 }
 
 impl std::ops::Deref for App {
@@ -68,6 +71,7 @@ impl App {
             libraries: Libraries::default(),
             link_key,
             stop,
+            background: TaskTracker::new(),
         })))
     }
 }

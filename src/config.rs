@@ -4,6 +4,7 @@
 use std::net::SocketAddr;
 use std::path::PathBuf;
 use std::str::FromStr;
+use std::time::Duration;
 
 use ipnet::IpNet;
 use secrecy::SecretString;
@@ -16,6 +17,7 @@ pub struct Config {
     pub database: Database,
     pub http: Http,
     pub keys: Keys,
+    pub worker: Worker,
     pub log: Log,
     /// Counts only for verified addresses; lower case.
     pub staff_emails: Vec<String>,
@@ -59,6 +61,16 @@ pub struct Keys {
     /// PEM blocks one after another; tokens signed by them are still accepted.
     pub jwt_previous: Option<SecretString>,
     pub export_signing: Option<SecretString>,
+}
+
+#[derive(Debug)]
+pub struct Worker {
+    /// Jobs that one process runs at a time.
+    pub concurrency: usize,
+    /// A worker that has shown no sign of life for so long is taken for dead, and its jobs are handed out again.
+    pub dead_after: Duration,
+    /// Where `fixpath worker` answers about its health and numbers.
+    pub metrics_bind: Option<SocketAddr>,
 }
 
 #[derive(Debug)]
@@ -110,6 +122,11 @@ impl Config {
                 jwt_private: env.secret("JWT_PRIVATE_KEY"),
                 jwt_previous: env.secret("JWT_PREVIOUS_KEYS"),
                 export_signing: env.secret("EXPORT_SIGNING_KEY"),
+            },
+            worker: Worker {
+                concurrency: env.number("WORKER_CONCURRENCY", 4, 1, 100)?,
+                dead_after: Duration::from_secs(env.number("WORKER_DEAD_AFTER", 60, 2, 3600)?),
+                metrics_bind: env.parsed("METRICS_BIND", "an address and port such as 127.0.0.1:9090")?,
             },
             log: Log {
                 format: env.one_of("LOG_FORMAT", LogFormat::Pretty, &[("pretty", LogFormat::Pretty), ("json", LogFormat::Json)])?,

@@ -117,6 +117,8 @@ pub enum Code {
     WrongCredentials,
     /// The token is unknown, used, ended or too old.
     TokenExpired,
+    /// The e-mail address must be verified first.
+    EmailNotVerified,
     /// Your role does not allow it.
     Forbidden,
     /// Sign in first.

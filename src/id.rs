@@ -117,9 +117,12 @@ ids! {
     UserId "user"
     AccountId "account"
     SignInId "signin"
+    InvitationId "invitation"
+    AuditEntryId "audit"
     TreeId "tree"
     /// A published version. (A draft has its tree's UUID and the prefix `draft`.)
     VersionId "version"
     DraftId "draft"
     SessionId "session"
+    AlertId "alert"
 }

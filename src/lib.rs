@@ -10,6 +10,7 @@ pub mod graphql; // the schema's roots and what all types share
 pub mod http; // the endpoint: what arrives, and what is answered
 pub mod id; // typed ids
 pub mod identity; // people, accounts, roles, signing in
+pub mod jobs; // work that is done later, and work that is due by itself
 pub mod key_file; // secrets that a development server makes for itself
 pub mod session; // walks through trees
 pub mod staff; // operations for the platform's own people, and the demo

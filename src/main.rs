@@ -10,11 +10,14 @@ use fixpath::db::migrate::{Direction, migrate};
 use fixpath::db::tls::Target;
 use fixpath::db::{Db, embedded};
 use fixpath::error::Error;
+use fixpath::http::router;
 use fixpath::http::serve::serve;
+use fixpath::jobs::{queue, worker};
 use fixpath::staff::{self, seed};
 use fixpath::{graphql, telemetry};
 use secrecy::ExposeSecret;
 use tokio::net::TcpListener;
+use tokio::signal::unix::{SignalKind, signal};
 
 #[global_allocator]
 static ALLOCATOR: mimalloc::MiMalloc = mimalloc::MiMalloc;
@@ -29,8 +32,14 @@ struct Cli {
 
 #[derive(Subcommand)]
 enum Command {
-    /// Serve the API (the default)
-    Serve,
+    /// Serve the API and run jobs (the default)
+    Serve {
+        /// Leave the jobs to `fixpath worker`
+        #[arg(long)]
+        no_worker: bool,
+    },
+    /// Run jobs only
+    Worker,
     /// Bring the database to this version
     Migrate {
         /// Only say what would be done
@@ -44,11 +53,26 @@ enum Command {
     Schema,
     /// Make the demo account
     Seed,
+    /// Jobs that failed for good: say which, have them tried again, or drop them
+    Jobs {
+        #[command(subcommand)]
+        what: Jobs,
+    },
     /// Say who belongs to the platform's own people
     Staff {
         #[command(subcommand)]
         change: StaffChange,
     },
+}
+
+#[derive(Subcommand)]
+enum Jobs {
+    /// Say which there are, and why
+    Dead,
+    /// Have all of one name tried again
+    Retry { name: String },
+    /// Delete all of one name
+    Drop { name: String },
 }
 
 #[derive(Subcommand)]
@@ -60,7 +84,7 @@ enum StaffChange {
 }
 
 fn main() -> ExitCode {
-    let command = Cli::parse().command.unwrap_or(Command::Serve);
+    let command = Cli::parse().command.unwrap_or(Command::Serve { no_worker: false });
     if let Command::Schema = command {
         print!("{}", graphql::sdl());
         return ExitCode::SUCCESS;
@@ -115,7 +139,8 @@ async fn run(config: Config, private: Option<&embedded::Embedded>, command: Comm
     let replica = config.database.replica_url.as_ref().map(|url| target(url.expose_secret())).transpose()?;
     let db = Db::new(primary, replica, config.database.pool_size)?;
     match command {
-        Command::Serve => serve_api(config, db).await,
+        Command::Serve { no_worker } => serve_api(config, db, !no_worker).await,
+        Command::Worker => work(config, db).await,
         Command::Migrate { dry_run, down } => {
             let direction = match (dry_run, down) {
                 (true, _) => Direction::DryRun,
@@ -133,6 +158,7 @@ async fn run(config: Config, private: Option<&embedded::Embedded>, command: Comm
             println!("{}", if made { "The demo account is there." } else { "The demo account was there already." });
             Ok(())
         }
+        Command::Jobs { what } => jobs(&db, what).await,
         Command::Staff { change } => {
             let app = App::new(config, Clock::System, db)?;
             match change {
@@ -145,7 +171,23 @@ async fn run(config: Config, private: Option<&embedded::Embedded>, command: Comm
     }
 }
 
-async fn serve_api(config: Config, db: Db) -> Result<(), Error> {
+async fn jobs(db: &Db, what: Jobs) -> Result<(), Error> {
+    let mut conn = db.conn().await?;
+    match what {
+        Jobs::Dead => {
+            for job in queue::dead(&mut conn, i64::MAX).await? {
+                let subject = job.subject.map(|subject| subject.to_string()).unwrap_or_default();
+                let (at, cause) = (job.died_at.format("%F %T"), job.last_error.unwrap_or_default());
+                println!("{at}  {} {subject}  after {} attempts: {cause}", job.name, job.attempts);
+            }
+        }
+        Jobs::Retry { name } => println!("{} tried again", queue::revive(&mut conn, &name).await?),
+        Jobs::Drop { name } => println!("{} dropped", queue::drop_dead(&mut conn, &name).await?),
+    }
+    Ok(())
+}
+
+async fn serve_api(config: Config, db: Db, worker: bool) -> Result<(), Error> {
     let development = config.development();
     // In production, migrating is an act of its own: several versions may run beside each other for a while.
     if development {
@@ -165,5 +207,34 @@ async fn serve_api(config: Config, db: Db) -> Result<(), Error> {
     } else {
         tracing::info!(%bind, "serving");
     }
+    if worker {
+        app.background.spawn(worker::run(app.clone()));
+    }
     serve(app, listener).await
+}
+
+/// The same worker as in `serve_api`, without the API.
+async fn work(config: Config, db: Db) -> Result<(), Error> {
+    if config.development() {
+        migrate(&db, Direction::Up).await?;
+    }
+    let app = App::new(config, Clock::System, db)?;
+    let (mut terminate, mut interrupt) = (signal(SignalKind::terminate())?, signal(SignalKind::interrupt())?);
+    if let Some(bind) = app.config.worker.metrics_bind {
+        let listener = TcpListener::bind(bind).await.map_err(|error| Error::internal(format!("METRICS_BIND {bind}: {error}")))?;
+        let server = axum::serve(listener, router::about_itself(app.clone()));
+        app.background.spawn(server.with_graceful_shutdown(app.stop.clone().cancelled_owned()).into_future());
+    }
+    app.background.spawn(worker::run(app.clone()));
+    app.background.close();
+    tracing::info!("running jobs");
+    tokio::select! {
+        _ = terminate.recv() => {}
+        _ = interrupt.recv() => {}
+    }
+    tracing::info!("stopping: taking no new jobs, finishing what runs");
+    app.stop.cancel();
+    app.background.wait().await;
+    app.db.close();
+    Ok(())
 }

@@ -3,7 +3,7 @@
 /// A number that a plan limits.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, async_graphql::Enum)]
 pub enum LimitKey {
-    /// People who belong to the account.
+    /// People who belong to the account, and open invitations.
     Seats,
     /// Trees, archived ones included.
     Trees,

@@ -6,9 +6,11 @@ use diesel_async::RunQueryDsl;
 
 use super::plan::{Limit, LimitKey, Plan};
 use crate::db::Conn;
-use crate::db::schema::{accounts, memberships, session_usage, trees};
+use crate::db::schema::{accounts, session_usage, trees};
 use crate::error::{Code, Detail, Error, Refusal};
 use crate::id::AccountId;
+use crate::identity::invitation::Invitation;
+use crate::identity::membership::Membership;
 
 /// For whoever is about to use one more: refuses if that is one too many. The account stays locked until the transaction ends.
 pub async fn lock_and_check(conn: &mut Conn, account: AccountId, key: LimitKey, now: DateTime<Utc>) -> Result<(), Error> {
@@ -17,6 +19,18 @@ pub async fn lock_and_check(conn: &mut Conn, account: AccountId, key: LimitKey, 
     let Some(max) = plan.max(key) else { return Ok(()) };
     let used = used(conn, account, key, now).await?;
     if used < max { Ok(()) } else { Err(reached(plan, Limit { key, max: Some(max), used })) }
+}
+
+/// For an invitation that is being accepted: its seat is its own, so only people count. The account stays locked, as above.
+pub async fn lock_and_check_joining(conn: &mut Conn, account: AccountId, now: DateTime<Utc>) -> Result<(), Error> {
+    let query = accounts::table.find(account).select(accounts::plan).for_no_key_update();
+    let plan = Plan::find(&query.first::<String>(conn).await?);
+    let Some(max) = plan.seats else { return Ok(()) };
+    if Membership::count(conn, account).await? < i64::from(max) {
+        return Ok(());
+    }
+    let used = used(conn, account, LimitKey::Seats, now).await?;
+    Err(reached(plan, Limit { key: LimitKey::Seats, max: Some(max), used }))
 }
 
 /// Every limit of an account's plan, and how much of it is used.
@@ -49,7 +63,7 @@ pub async fn start_session(conn: &mut Conn, account: AccountId, now: DateTime<Ut
 
 async fn used(conn: &mut Conn, account: AccountId, key: LimitKey, now: DateTime<Utc>) -> Result<i32, Error> {
     let count: i64 = match key {
-        LimitKey::Seats => memberships::table.filter(memberships::account_id.eq(account)).count().get_result(conn).await?,
+        LimitKey::Seats => Membership::count(conn, account).await? + Invitation::count_open(conn, account, now).await?,
         LimitKey::Trees => trees::table.filter(trees::account_id.eq(account)).count().get_result(conn).await?,
         LimitKey::SessionsPerMonth => {
             let query = session_usage::table.find((account, month(now))).select(session_usage::started);

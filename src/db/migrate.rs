@@ -7,6 +7,7 @@ use diesel_migrations::{EmbeddedMigrations, MigrationHarness, embed_migrations};
 
 use super::Db;
 use crate::error::Error;
+use crate::jobs::queue;
 
 const MIGRATIONS: EmbeddedMigrations = embed_migrations!();
 
@@ -30,6 +31,7 @@ pub async fn migrate(db: &Db, direction: Direction) -> Result<Vec<String>, Error
     // A connection of its own: the lock belongs to it, and goes with it if this process dies.
     let mut conn = db.target().connect_diesel().await?;
     diesel::sql_query(LOCK).execute(&mut conn).await?;
+    let queue = queue_first(db, direction).await;
     let (mut conn, result) = tokio::task::spawn_blocking(move || {
         let mut harness = AsyncMigrationHarness::new(conn);
         let result = run(&mut harness, direction);
@@ -37,7 +39,20 @@ pub async fn migrate(db: &Db, direction: Direction) -> Result<Vec<String>, Error
     })
     .await?;
     diesel::sql_query(UNLOCK).execute(&mut conn).await?;
-    result.map_err(|error| Error::internal(format!("migration: {error}")))
+    let mut names = queue?;
+    names.extend(result.map_err(|error| Error::internal(format!("migration: {error}")))?);
+    Ok(names)
+}
+
+/// The queue's tables are not ours, and are never reverted: going forward, they come first.
+async fn queue_first(db: &Db, direction: Direction) -> Result<Vec<String>, Error> {
+    if matches!(direction, Direction::Down(_)) || queue::is_current(db).await? {
+        return Ok(Vec::new());
+    }
+    if direction == Direction::Up {
+        queue::migrate(db.target()).await?;
+    }
+    Ok(vec!["graphile_worker".to_owned()])
 }
 
 fn run(harness: &mut impl MigrationHarness<Pg>, direction: Direction) -> diesel::migration::Result<Vec<String>> {
@@ -74,5 +89,5 @@ pub async fn is_current(db: &Db) -> Result<bool, Error> {
     let mut conn = db.conn().await?;
     let newest: Newest =
         diesel::sql_query("SELECT max(version)::text AS version FROM __diesel_schema_migrations").get_result(&mut conn).await?;
-    Ok(newest.version >= ours)
+    Ok(newest.version >= ours && queue::is_current(db).await?)
 }

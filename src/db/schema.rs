@@ -6,6 +6,32 @@ diesel::table! {
         name -> Text,
         plan -> Text,
         created_at -> Timestamptz,
+        deletes_at -> Nullable<Timestamptz>,
+        deleted_at -> Nullable<Timestamptz>,
+    }
+}
+
+diesel::table! {
+    audit_entries (id) {
+        id -> Uuid,
+        account_id -> Nullable<Uuid>,
+        actor_id -> Nullable<Uuid>,
+        action -> Text,
+        subject -> Nullable<Text>,
+        ip_address -> Nullable<Text>,
+        user_agent -> Nullable<Text>,
+        at -> Timestamptz,
+    }
+}
+
+diesel::table! {
+    alerts (id) {
+        id -> Uuid,
+        kind -> Text,
+        subject -> Text,
+        message -> Text,
+        opened_at -> Timestamptz,
+        closed_at -> Nullable<Timestamptz>,
     }
 }
 
@@ -17,11 +43,36 @@ diesel::table! {
 }
 
 diesel::table! {
+    invitations (id) {
+        id -> Uuid,
+        account_id -> Uuid,
+        email -> Text,
+        role -> Text,
+        invited_by -> Uuid,
+        idempotency_key -> Nullable<Text>,
+        token_hash -> Nullable<Bytea>,
+        created_at -> Timestamptz,
+        expires_at -> Timestamptz,
+        ended_at -> Nullable<Timestamptz>,
+        accepted_by -> Nullable<Uuid>,
+    }
+}
+
+diesel::table! {
     memberships (account_id, user_id) {
         account_id -> Uuid,
         user_id -> Uuid,
         role -> Text,
         created_at -> Timestamptz,
+    }
+}
+
+diesel::table! {
+    outbox (id) {
+        id -> Int8,
+        job -> Json,
+        max_attempts -> Int4,
+        run_at -> Nullable<Timestamptz>,
     }
 }
 
@@ -158,6 +209,7 @@ diesel::table! {
         deactivated_at -> Nullable<Timestamptz>,
         created_at -> Timestamptz,
         updated_at -> Timestamptz,
+        erased_at -> Nullable<Timestamptz>,
     }
 }
 
@@ -172,6 +224,9 @@ diesel::table! {
     }
 }
 
+diesel::joinable!(audit_entries -> accounts (account_id));
+diesel::joinable!(audit_entries -> users (actor_id));
+diesel::joinable!(invitations -> accounts (account_id));
 diesel::joinable!(memberships -> accounts (account_id));
 diesel::joinable!(memberships -> users (user_id));
 diesel::joinable!(refresh_tokens -> sign_ins (sign_in_id));
@@ -180,7 +235,9 @@ diesel::joinable!(sign_ins -> users (user_id));
 
 diesel::allow_tables_to_appear_in_same_query!(
     accounts,
+    audit_entries,
     categories,
+    invitations,
     memberships,
     refresh_tokens,
     session_steps,

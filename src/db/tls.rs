@@ -70,6 +70,14 @@ impl Target {
         self.config.connect(MakeRustlsConnect::new((*self.tls).clone())).await
     }
 
+    /// A pool of plain connections, for a library that brings its own SQL.
+    pub fn pool(&self, size: usize) -> Result<deadpool_postgres::Pool, deadpool_postgres::BuildError> {
+        let config = deadpool_postgres::ManagerConfig { recycling_method: deadpool_postgres::RecyclingMethod::Fast };
+        let tls = MakeRustlsConnect::new((*self.tls).clone());
+        let manager = deadpool_postgres::Manager::from_config(self.config.clone(), tls, config);
+        deadpool_postgres::Pool::builder(manager).max_size(size).build()
+    }
+
     pub async fn connect_diesel(&self) -> diesel::ConnectionResult<AsyncPgConnection> {
         let refused = |error: tokio_postgres::Error| {
             let cause = std::error::Error::source(&error).map(|cause| format!(": {cause}")).unwrap_or_default();

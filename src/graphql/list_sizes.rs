@@ -16,6 +16,8 @@ const SIZES: &[(&str, u64)] = &[
     ("QuestionNode.media", 2),
     ("QuestionNode.options", 4),
     ("ResolutionNode.media", 2),
+    ("Staff.alerts", 5),
+    ("Staff.deadJobs", 20),
     ("SubtreeNode.media", 2),
     ("TreeDiff.changes", 20),
     ("TreeInvalid.issues", 20),

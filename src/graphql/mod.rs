@@ -6,8 +6,9 @@ use self::node::NodeQuery;
 use crate::app::App;
 use crate::error::Error;
 use crate::identity::actor::{Actor, Requester};
-use crate::identity::graphql::{IdentityMutation, IdentityQuery};
+use crate::identity::graphql::{AccountMutation, IdentityMutation, IdentityQuery};
 use crate::session::graphql::{SessionMutation, SessionQuery, SessionSubscription};
+use crate::staff::graphql::StaffQuery;
 use crate::tree::graphql::{TreeMutation, TreeQuery};
 
 pub mod error;
@@ -23,11 +24,11 @@ pub mod shape; // the schema as the guard sees it
 
 /// What can be read.
 #[derive(MergedObject, Default)]
-pub struct Query(NodeQuery, IdentityQuery, TreeQuery, SessionQuery);
+pub struct Query(NodeQuery, IdentityQuery, TreeQuery, SessionQuery, StaffQuery);
 
 /// What can be done. Refusals are `userErrors`.
 #[derive(MergedObject, Default)]
-pub struct Mutation(IdentityMutation, TreeMutation, SessionMutation);
+pub struct Mutation(IdentityMutation, AccountMutation, TreeMutation, SessionMutation);
 
 /// What can be watched, over SSE or graphql-transport-ws.
 #[derive(MergedSubscription, Default)]

@@ -5,16 +5,17 @@ use async_graphql::{Context, ID, Interface, Object};
 use super::{actor, app, loaders};
 use crate::error::Error;
 use crate::id::{self, SessionId, TreeId, UserId};
-use crate::identity::graphql::{AccountObject, UserObject};
+use crate::identity::graphql::{AccountObject, InvitationObject, UserObject};
 use crate::session::graphql::SessionObject;
 use crate::session::session::Session;
 use crate::tree::graphql::{TreeObject, TreeVersion};
 
-/// Anything with a global, prefixed, opaque id: `tree_…`, `session_…`, `user_…`, `account_…`.
+/// Anything with a global, prefixed, opaque id: `tree_…`, `session_…`, `user_…`, `account_…`, `invitation_…`.
 #[derive(Interface)]
 #[graphql(field(name = "id", ty = "ID", desc = "Opaque and global."))]
 pub enum Node {
     Account(AccountObject),
+    Invitation(InvitationObject),
     Session(SessionObject),
     Tree(TreeObject),
     TreeVersion(TreeVersion),
@@ -46,6 +47,7 @@ async fn find(ctx: &Context<'_>, text: &str) -> Result<Option<Node>, Error> {
     let Some((prefix, uuid)) = id::decode(text) else { return Err(Error::BadInput("that is no id".into())) };
     Ok(match prefix {
         "account" => AccountObject::load(ctx, uuid.into(), actor).await?.filter(AccountObject::is_viewers).map(Node::Account),
+        "invitation" => InvitationObject::find(ctx, actor, uuid.into()).await?.map(Node::Invitation),
         "user" => UserObject::load(ctx, UserId::from(uuid)).await?.filter(UserObject::is_colleague).map(Node::User),
         "tree" => {
             let tree = loaders::one(&loaders::of(ctx)?.trees, TreeId::from(uuid)).await?;

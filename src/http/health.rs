@@ -39,5 +39,5 @@ pub async fn ready(State(app): State<App>) -> Response {
 }
 
 pub async fn prometheus(State(app): State<App>) -> Response {
-    ([(CONTENT_TYPE, "text/plain; version=0.0.4; charset=utf-8")], metrics::render(&app.db)).into_response()
+    ([(CONTENT_TYPE, "text/plain; version=0.0.4; charset=utf-8")], metrics::render(&app.db).await).into_response()
 }

@@ -9,6 +9,9 @@ use metrics::{Unit, counter, describe_counter, describe_gauge, describe_histogra
 use metrics_exporter_prometheus::{PrometheusBuilder, PrometheusHandle};
 
 use crate::db::Db;
+use crate::error::Error;
+use crate::jobs::queue;
+use crate::staff::alerts::Alert;
 
 /// Distinct operation names that get a line of their own; all others are counted as `other`.
 const MAX_NAMES: usize = 200;
@@ -29,15 +32,23 @@ pub fn recorder() -> &'static PrometheusHandle {
         describe_histogram!("graphql_operation_seconds", Unit::Seconds, "How long GraphQL operations took");
         describe_counter!("graphql_refusals_total", "Operations that the guard refused, by code");
         describe_counter!("http_requests_total", "Requests that were no GraphQL operation, by path and status");
+        describe_counter!("jobs_runs_total", "Runs of jobs by job and outcome: done, retried, dead, crashed, replaced");
+        describe_histogram!("jobs_run_seconds", Unit::Seconds, "How long runs of jobs took");
+        describe_gauge!("jobs_queue", "Jobs by state: due, later, running, dead, outbox");
+        describe_gauge!("jobs_oldest_seconds", Unit::Seconds, "For how long the longest waiting job has been due");
+        describe_gauge!("alerts_open", "Open alerts by kind");
         describe_gauge!("live_connections", "Open WebSocket connections and event streams");
         describe_gauge!("database_connections", "Connections of the pool: open, idle, and requests that wait for one");
         handle
     })
 }
 
-/// Everything, in Prometheus' text format.
-pub fn render(db: &Db) -> String {
+/// Everything, in Prometheus' text format. What only the database knows is left as it was when that does not answer.
+pub async fn render(db: &Db) -> String {
     let handle = recorder();
+    if let Err(cause) = measure(db).await {
+        tracing::warn!(?cause, "the queue cannot be measured");
+    }
     let status = db.status();
     gauge!("database_connections", "state" => "open").set(status.size as f64);
     gauge!("database_connections", "state" => "idle").set(status.available as f64);
@@ -46,6 +57,20 @@ pub fn render(db: &Db) -> String {
     counter!("database_statements_total").absolute(db.statements());
     handle.run_upkeep();
     handle.render()
+}
+
+async fn measure(db: &Db) -> Result<(), Error> {
+    let mut conn = db.conn().await?;
+    let queue = queue::measure(&mut conn).await?;
+    let states = [("due", queue.due), ("later", queue.later), ("running", queue.running), ("dead", queue.dead), ("outbox", queue.outbox)];
+    for (state, number) in states {
+        gauge!("jobs_queue", "state" => state).set(number as f64);
+    }
+    gauge!("jobs_oldest_seconds").set(queue.oldest_seconds as f64);
+    for (kind, number) in Alert::count(&mut conn).await? {
+        gauge!("alerts_open", "kind" => kind.as_str()).set(number as f64);
+    }
+    Ok(())
 }
 
 pub fn operation(name: &str, kind: &'static str, outcome: &str, took: Duration) {
@@ -66,6 +91,11 @@ pub fn refused_or_plain(path: &str, status: u16, code: Option<&str>) {
     let path = PATHS.into_iter().find(|known| *known == path).unwrap_or("other");
     counter!("http_requests_total", "path" => path, "status" => status.to_string(), "outcome" => code.unwrap_or("ok").to_owned())
         .increment(1);
+}
+
+pub fn job_ran(job: &'static str, outcome: &'static str, took: Duration) {
+    counter!("jobs_runs_total", "job" => job, "outcome" => outcome).increment(1);
+    histogram!("jobs_run_seconds", "job" => job).record(took.as_secs_f64());
 }
 
 /// Counts one live connection for as long as it is kept.

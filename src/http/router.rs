@@ -29,9 +29,18 @@ pub fn router(app: App) -> Result<Router, Error> {
     with_sockets(app, TaskTracker::new())
 }
 
+/// What machines ask a process about itself: the API's and, alone, the worker's.
+pub fn about_itself(app: App) -> Router {
+    super::metrics::recorder();
+    Router::new()
+        .route("/healthz", get(health::alive))
+        .route("/readyz", get(health::ready))
+        .route("/metrics", get(health::prometheus))
+        .with_state(app)
+}
+
 /// `sockets` counts the open WebSocket connections, which outlive their request: whoever shuts down waits for them.
 pub fn with_sockets(app: App, sockets: TaskTracker) -> Result<Router, Error> {
-    super::metrics::recorder();
     let schema = schema(&app);
     let shape = Arc::new(Shape::of(&schema.sdl())?);
     let endpoint = Endpoint { app: app.clone(), schema, shape };
@@ -45,10 +54,8 @@ pub fn with_sockets(app: App, sockets: TaskTracker) -> Result<Router, Error> {
         .route("/exports/{token}", get(exports::open))
         .route("/.well-known/jwks.json", get(async |State(app): State<App>| Json(app.tokens.jwks().clone())))
         .route("/schema.graphql", get(sdl))
-        .route("/healthz", get(health::alive))
-        .route("/readyz", get(health::ready))
-        .route("/metrics", get(health::prometheus))
-        .with_state(app.clone());
+        .with_state(app.clone())
+        .merge(about_itself(app.clone()));
     // The page is part of the API's own origin: nothing of it needs CORS.
     let editor = if app.config.http.graphiql { graphiql::routes() } else { Router::new() };
     Ok(graphql

@@ -59,9 +59,14 @@ pub async fn serve(app: App, listener: TcpListener) -> Result<(), Error> {
     app.stop.cancel();
     connections.close();
     sockets.close();
-    let finished = async { tokio::join!(connections.wait(), sockets.wait()) };
+    app.background.close();
+    let finished = async { tokio::join!(connections.wait(), sockets.wait(), app.background.wait()) };
     if timeout(PATIENCE, finished).await.is_err() {
-        tracing::warn!(connections = connections.len() + sockets.len(), "stopping although something still runs");
+        tracing::warn!(
+            connections = connections.len() + sockets.len(),
+            tasks = app.background.len(),
+            "stopping although something still runs"
+        );
     }
     app.db.close();
     Ok(())

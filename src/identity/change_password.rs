@@ -5,6 +5,7 @@ use diesel_async::RunQueryDsl;
 use secrecy::SecretString;
 
 use super::actor::{Actor, Requester};
+use super::audit::{self, Entry};
 use super::sign_in::SignIn;
 use super::user::Secret;
 use super::{requesters, rules};
@@ -34,6 +35,7 @@ pub async fn change_password(app: &App, actor: &Actor, from: &Requester, current
                 .execute(conn)
                 .await?;
             SignIn::end_all(conn, actor.user, Some(actor.sign_in), now).await?;
+            audit::record(conn, &Entry::by(actor, "changePassword", now).from(from)).await?;
             requesters::announce_in_txn(conn, actor.user).await
         })
         .await?;

@@ -5,6 +5,7 @@ use diesel_async::RunQueryDsl;
 use secrecy::SecretString;
 
 use super::actor::{Actor, Requester, Role};
+use super::audit::{self, Entry};
 use super::change_password::wrong_password;
 use super::requesters;
 use super::sign_in::SignIn;
@@ -37,6 +38,7 @@ pub async fn deactivate_user(app: &App, actor: &Actor, from: &Requester, passwor
                 .execute(conn)
                 .await?;
             SignIn::end_all(conn, actor.user, None, now).await?;
+            audit::record(conn, &Entry::by(actor, "deactivateUser", now).from(from)).await?;
             requesters::announce_in_txn(conn, actor.user).await
         })
         .await?;
@@ -44,32 +46,30 @@ pub async fn deactivate_user(app: &App, actor: &Actor, from: &Requester, passwor
     Ok(())
 }
 
-/// Refuses to leave people in an account without an owner. The accounts stay locked until the transaction ends, so that two owners
-/// cannot leave at once.
+/// Refuses to leave people in an account without an owner. The person's accounts stay locked until the transaction ends, so that two
+/// owners cannot leave at once, and nobody is made an owner while they leave.
 async fn keep_owners(conn: &mut Conn, user: UserId) -> Result<(), Error> {
-    let owned: Vec<AccountId> = memberships::table
-        .filter(memberships::user_id.eq(user))
-        .filter(memberships::role.eq(Role::Owner.as_str()))
-        .select(memberships::account_id)
-        .load(conn)
-        .await?;
-    let owned: Vec<(AccountId, String)> = accounts::table
-        .filter(accounts::id.eq_any(owned))
+    let theirs = memberships::table.filter(memberships::user_id.eq(user)).select(memberships::account_id);
+    let theirs: Vec<AccountId> = theirs.load(conn).await?;
+    let locked: Vec<(AccountId, String)> = accounts::table
+        .filter(accounts::id.eq_any(theirs))
         .order(accounts::id)
         .select((accounts::id, accounts::name))
         .for_no_key_update()
         .load(conn)
         .await?;
-    for (account, name) in owned {
-        let others: Vec<String> = memberships::table
+    for (account, name) in locked {
+        let members: Vec<(UserId, String)> = memberships::table
             .inner_join(users::table)
             .filter(memberships::account_id.eq(account))
-            .filter(memberships::user_id.ne(user))
-            .filter(users::deactivated_at.is_null())
-            .select(memberships::role)
+            .filter(memberships::user_id.eq(user).or(users::deactivated_at.is_null()))
+            .select((memberships::user_id, memberships::role))
             .load(conn)
             .await?;
-        if !others.is_empty() && !others.iter().any(|role| role == Role::Owner.as_str()) {
+        let owner = Role::Owner.as_str();
+        let (own, others): (Vec<_>, Vec<_>) = members.iter().partition(|(member, _)| *member == user);
+        let owns = own.iter().any(|(_, role)| role == owner);
+        if owns && !others.is_empty() && !others.iter().any(|(_, role)| role == owner) {
             let message = format!("you are the last owner of `{name}`, which has other members");
             return Err(Refusal::new(Code::LastOwner, message).into());
         }

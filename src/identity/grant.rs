@@ -3,6 +3,7 @@
 use secrecy::SecretString;
 
 use super::actor::{Actor, Requester};
+use super::audit::{self, Entry};
 use super::membership::Membership;
 use super::refresh_token::RefreshToken;
 use super::sign_in::SignIn;
@@ -23,7 +24,9 @@ impl Grant {
         let (user, account) = (member.user_id, member.account_id);
         let sign_in = SignIn::start(conn, user, account, from, now).await?;
         let refresh_token = RefreshToken::create(conn, sign_in, now).await?;
-        Ok(Self { actor: Actor { user, account, role: member.role, sign_in, staff }, refresh_token })
+        let actor = Actor { user, account, role: member.role, sign_in, staff };
+        audit::record(conn, &Entry::by(&actor, "signIn", now).from(from)).await?;
+        Ok(Self { actor, refresh_token })
     }
 
     pub fn access_token(&self, app: &App) -> Result<String, Error> {

@@ -6,7 +6,8 @@ use diesel_async::RunQueryDsl;
 
 use super::actor::Role;
 use crate::db::Conn;
-use crate::db::schema::memberships;
+use crate::db::schema::{memberships, users};
+use crate::error::{Code, Error, Refusal};
 use crate::graphql::page::Page;
 use crate::id::{AccountId, UserId};
 
@@ -50,5 +51,55 @@ impl Membership {
 
     pub async fn count(conn: &mut Conn, account: AccountId) -> QueryResult<i64> {
         memberships::table.filter(memberships::account_id.eq(account)).count().get_result(conn).await
+    }
+
+    pub async fn create(conn: &mut Conn, account: AccountId, user: UserId, role: Role, at: DateTime<Utc>) -> QueryResult<Self> {
+        diesel::insert_into(memberships::table)
+            .values((
+                memberships::account_id.eq(account),
+                memberships::user_id.eq(user),
+                memberships::role.eq(role.as_str()),
+                memberships::created_at.eq(at),
+            ))
+            .returning(Self::as_returning())
+            .get_result(conn)
+            .await
+    }
+
+    /// Somebody whom the actor names by `field`; not there and not a member look the same.
+    pub async fn require(conn: &mut Conn, account: AccountId, user: UserId, field: &str) -> Result<Self, Error> {
+        let member = Self::find(conn, account, user).await?;
+        Ok(member.ok_or_else(|| Refusal::at(Code::NotFound, field, "this person is no member of the account"))?)
+    }
+
+    pub async fn set_role(&self, conn: &mut Conn, role: Role) -> QueryResult<Self> {
+        diesel::update(memberships::table.find((self.account_id, self.user_id)))
+            .set(memberships::role.eq(role.as_str()))
+            .returning(Self::as_returning())
+            .get_result(conn)
+            .await
+    }
+
+    pub async fn delete(&self, conn: &mut Conn) -> QueryResult<()> {
+        diesel::delete(memberships::table.find((self.account_id, self.user_id))).execute(conn).await?;
+        Ok(())
+    }
+
+    /// Refuses to take the account's last owner away. Deactivated ones do not count. To be asked under the account's lock, so that two
+    /// owners cannot go at once.
+    pub async fn require_other_owner(&self, conn: &mut Conn) -> Result<(), Error> {
+        let others: i64 = memberships::table
+            .inner_join(users::table)
+            .filter(memberships::account_id.eq(self.account_id))
+            .filter(memberships::user_id.ne(self.user_id))
+            .filter(memberships::role.eq(Role::Owner.as_str()))
+            .filter(users::deactivated_at.is_null())
+            .count()
+            .get_result(conn)
+            .await?;
+        if others > 0 {
+            return Ok(());
+        }
+        Err(Refusal::at(Code::LastOwner, "userId", "this is the account's last owner: make somebody else an owner first").into())
     }
 }

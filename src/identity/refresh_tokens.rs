@@ -3,6 +3,7 @@
 use secrecy::SecretString;
 
 use super::actor::{Actor, Requester};
+use super::audit::{self, Entry};
 use super::grant::Grant;
 use super::membership::Membership;
 use super::refresh_token::RefreshToken;
@@ -12,7 +13,7 @@ use super::user::Secret;
 use crate::app::App;
 use crate::db::Conn;
 use crate::error::{Code, Error, Refusal};
-use crate::id::UserId;
+use crate::id::{Id, UserId};
 
 enum Outcome {
     Renewed(Grant),
@@ -53,6 +54,9 @@ async fn renew(conn: &mut Conn, app: &App, from: &Requester, token: &SecretStrin
             return Ok(Outcome::Refused);
         }
         SignIn::end(conn, sign_in.id, now).await?;
+        // Nobody knows who showed it.
+        let entry = Entry { account: Some(sign_in.account_id), ..Entry::new("refreshTokenReused", now) };
+        audit::record(conn, &entry.about(user.id.encode()).from(from)).await?;
         requesters::announce_in_txn(conn, user.id).await?;
         return Ok(Outcome::Replayed(user.id));
     }

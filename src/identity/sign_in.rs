@@ -85,24 +85,30 @@ impl SignIn {
         Ok(())
     }
 
-    pub async fn end(conn: &mut Conn, id: SignInId, at: DateTime<Utc>) -> QueryResult<()> {
-        let live = sign_ins::table.find(id).filter(sign_ins::ended_at.is_null());
-        diesel::update(live).set(sign_ins::ended_at.eq(at)).execute(conn).await?;
-        Ok(())
+    /// One of the person's own that has not ended. False: there is none.
+    pub async fn end_own(conn: &mut Conn, user: UserId, id: SignInId, at: DateTime<Utc>) -> QueryResult<bool> {
+        let own = sign_ins::table.find(id).filter(sign_ins::user_id.eq(user)).filter(sign_ins::ended_at.is_null());
+        Ok(diesel::update(own).set(sign_ins::ended_at.eq(at)).execute(conn).await? == 1)
     }
 
-    /// All of a person's devices, but for one that is spared.
-    pub async fn end_all(conn: &mut Conn, user: UserId, spared: Option<SignInId>, at: DateTime<Utc>) -> QueryResult<()> {
+    /// Whether there was anything to end.
+    pub async fn end(conn: &mut Conn, id: SignInId, at: DateTime<Utc>) -> QueryResult<bool> {
+        let live = sign_ins::table.find(id).filter(sign_ins::ended_at.is_null());
+        Ok(diesel::update(live).set(sign_ins::ended_at.eq(at)).execute(conn).await? > 0)
+    }
+
+    /// All of a person's devices, but for one that is spared. Whether there was anything to end.
+    pub async fn end_all(conn: &mut Conn, user: UserId, spared: Option<SignInId>, at: DateTime<Utc>) -> QueryResult<bool> {
         let live = sign_ins::table.filter(sign_ins::user_id.eq(user)).filter(sign_ins::ended_at.is_null());
-        match spared {
+        let ended = match spared {
             Some(spared) => diesel::update(live.filter(sign_ins::id.ne(spared))).set(sign_ins::ended_at.eq(at)).execute(conn).await?,
             None => diesel::update(live).set(sign_ins::ended_at.eq(at)).execute(conn).await?,
         };
-        Ok(())
+        Ok(ended > 0)
     }
 }
 
 /// Cut to what a list of devices needs. Headers cannot hold a NUL.
-fn user_agent(from: &Requester) -> Option<String> {
+pub fn user_agent(from: &Requester) -> Option<String> {
     from.user_agent.as_ref().map(|text| text.chars().take(USER_AGENT_MAX).collect())
 }

@@ -3,6 +3,7 @@
 use secrecy::SecretString;
 
 use super::actor::Requester;
+use super::audit;
 use super::grant::Grant;
 use super::membership::Membership;
 use super::rules;
@@ -19,7 +20,11 @@ pub async fn sign_in_with_password(app: &App, from: &Requester, login: &str, pas
     let secret = Secret::by_login(&mut *app.db.conn().await?, &login).await?;
     let stored = secret.as_ref().and_then(|secret| secret.password_hash.as_deref());
     let fits = app.hasher.verify(password, stored).await?;
-    let Some(secret) = secret.filter(|_| fits) else { return Err(wrong_credentials()) };
+    let known = secret.as_ref().map(|secret| secret.id);
+    let Some(secret) = secret.filter(|_| fits) else {
+        audit::record_failed_sign_in(&mut *app.db.conn().await?, known, from, app.clock.now()).await?;
+        return Err(wrong_credentials());
+    };
 
     app.db
         .transaction(async |conn| {

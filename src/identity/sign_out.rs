@@ -3,13 +3,14 @@
 use secrecy::SecretString;
 
 use super::actor::Requester;
+use super::audit::{self, Entry};
 use super::refresh_token::RefreshToken;
 use super::requesters;
 use super::sign_in::SignIn;
 use crate::app::App;
 use crate::db::Conn;
 use crate::error::Error;
-use crate::id::{SignInId, UserId};
+use crate::id::{AccountId, SignInId, UserId};
 
 /// Ends the sign-in of the given refresh token, else of the access token, else of the cookie; `everywhere` ends all of that
 /// person's. Whoever is signed out already stays so, and is told the same.
@@ -21,15 +22,19 @@ pub async fn sign_out(app: &App, from: &Requester, token: Option<SecretString>, 
         .transaction(async |conn| {
             let found = match (&token, &from.actor, &cookie) {
                 (Some(token), _, _) => device_of(conn, app, token).await?,
-                (None, Some(actor), _) => Some(Device { user: actor.user, sign_in: actor.sign_in, live: true }),
+                (None, Some(actor), _) => Some(Device { user: actor.user, account: actor.account, sign_in: actor.sign_in, live: true }),
                 (None, None, Some(cookie)) => device_of(conn, app, cookie).await?,
                 (None, None, None) => None,
             };
             let Some(device) = found else { return Ok(None) };
-            if everywhere && device.live {
-                SignIn::end_all(conn, device.user, None, now).await?;
+            let (action, ended) = if everywhere && device.live {
+                ("signOutEverywhere", SignIn::end_all(conn, device.user, None, now).await?)
             } else {
-                SignIn::end(conn, device.sign_in, now).await?;
+                ("signOut", SignIn::end(conn, device.sign_in, now).await?)
+            };
+            if ended {
+                let entry = Entry { account: Some(device.account), actor: Some(device.user), ..Entry::new(action, now) };
+                audit::record(conn, &entry.from(from)).await?;
             }
             requesters::announce_in_txn(conn, device.user).await?;
             Ok(Some(device.user))
@@ -43,6 +48,7 @@ pub async fn sign_out(app: &App, from: &Requester, token: Option<SecretString>, 
 
 struct Device {
     user: UserId,
+    account: AccountId,
     sign_in: SignInId,
     /// An old token may end its own family, as using it would; it does not speak for its person any more.
     live: bool,
@@ -52,5 +58,5 @@ async fn device_of(conn: &mut Conn, app: &App, token: &SecretString) -> Result<O
     let Some(token) = RefreshToken::find(conn, token).await? else { return Ok(None) };
     let Some(sign_in) = SignIn::find(conn, token.sign_in_id).await? else { return Ok(None) };
     let live = token.is_usable(app.clock.now()) && sign_in.ended_at.is_none();
-    Ok(Some(Device { user: sign_in.user_id, sign_in: sign_in.id, live }))
+    Ok(Some(Device { user: sign_in.user_id, account: sign_in.account_id, sign_in: sign_in.id, live }))
 }

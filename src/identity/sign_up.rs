@@ -5,7 +5,9 @@ use diesel::prelude::*;
 use diesel_async::RunQueryDsl;
 use secrecy::SecretString;
 
-use super::actor::{Requester, Role};
+use super::account::{self, Account};
+use super::actor::Requester;
+use super::audit::{self, Entry};
 use super::grant::Grant;
 use super::membership::Membership;
 use super::rules;
@@ -13,9 +15,9 @@ use super::user::taken;
 use crate::app::App;
 use crate::billing::plan::{self, Plan};
 use crate::db::Conn;
-use crate::db::schema::{accounts, memberships, users};
+use crate::db::schema::users;
 use crate::error::Error;
-use crate::id::{AccountId, Id, UserId};
+use crate::id::{Id, UserId};
 
 #[derive(Clone, Debug)]
 pub struct SignUp {
@@ -33,7 +35,7 @@ pub async fn sign_up(app: &App, from: &Requester, input: SignUp) -> Result<Grant
     rules::new_password("password", &input.password, &email, &username)?;
     let account_name = match input.account_name.as_deref().filter(|name| !name.trim().is_empty()) {
         Some(name) => rules::name("accountName", name)?,
-        None => format!("{username}'s account"),
+        None => account::default_name(&username),
     };
     app.limits.check_login(from.address, &email)?;
     let password_hash = app.hasher.hash(&input.password).await?;
@@ -42,6 +44,8 @@ pub async fn sign_up(app: &App, from: &Requester, input: SignUp) -> Result<Grant
     app.db
         .transaction(async |conn| {
             let member = create_person(conn, now, &person).await?;
+            let entry = Entry { account: Some(member.account_id), actor: Some(member.user_id), ..Entry::new("signUp", now) };
+            audit::record(conn, &entry.from(from)).await?;
             Grant::start_in_txn(conn, app, from, &member, false).await
         })
         .await
@@ -59,7 +63,7 @@ pub struct NewPerson {
 
 /// A user, an account and the membership that makes the one the other's owner. To be called in a transaction.
 pub async fn create_person(conn: &mut Conn, now: DateTime<Utc>, person: &NewPerson) -> Result<Membership, Error> {
-    let (user, account) = (UserId::at(now), AccountId::at(now));
+    let user = UserId::at(now);
     diesel::insert_into(users::table)
         .values((
             users::id.eq(user),
@@ -72,24 +76,5 @@ pub async fn create_person(conn: &mut Conn, now: DateTime<Utc>, person: &NewPers
         .execute(conn)
         .await
         .map_err(taken)?;
-    diesel::insert_into(accounts::table)
-        .values((
-            accounts::id.eq(account),
-            accounts::name.eq(&person.account_name),
-            accounts::plan.eq(person.plan.key),
-            accounts::created_at.eq(now),
-        ))
-        .execute(conn)
-        .await?;
-    let member = diesel::insert_into(memberships::table)
-        .values((
-            memberships::account_id.eq(account),
-            memberships::user_id.eq(user),
-            memberships::role.eq(Role::Owner.as_str()),
-            memberships::created_at.eq(now),
-        ))
-        .returning(Membership::as_returning())
-        .get_result(conn)
-        .await?;
-    Ok(member)
+    Ok(Account::create(conn, &person.account_name, person.plan, user, now).await?)
 }

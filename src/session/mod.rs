@@ -13,6 +13,7 @@ pub mod act;
 pub mod commands;
 pub mod export;
 pub mod graphql;
+pub mod jobs;
 pub mod label;
 pub mod libraries;
 pub mod library;

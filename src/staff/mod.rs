@@ -6,12 +6,16 @@ use diesel_async::RunQueryDsl;
 use crate::app::App;
 use crate::db::schema::users;
 use crate::error::{Code, Error, Refusal};
-use crate::id::UserId;
+use crate::id::{Id, UserId};
+use crate::identity::audit::{self, Entry};
 use crate::identity::requesters;
 use crate::identity::user::lower;
 
+pub mod alerts;
 pub mod demo;
 pub mod grant;
+pub mod graphql;
+pub mod jobs;
 pub mod revoke;
 pub mod seed;
 
@@ -29,6 +33,8 @@ async fn set_staff(app: &App, email: &str, staff: bool) -> Result<(), Error> {
             let Some(user) = found else {
                 return Err(Refusal::at(Code::NotFound, "email", format!("there is no user with the e-mail address `{email}`")).into());
             };
+            let entry = Entry::new(if staff { "grantStaff" } else { "revokeStaff" }, now);
+            audit::record(conn, &entry.about(user.encode())).await?;
             requesters::announce_in_txn(conn, user).await?;
             Ok(user)
         })

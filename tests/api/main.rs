@@ -1,6 +1,9 @@
 //! All tests are one binary: every further one links the whole stack again.
 #![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic)]
 
+mod account_deletion;
+mod accounts;
+mod audit_log;
 mod authorization;
 mod embedded;
 mod endpoint;
@@ -8,6 +11,7 @@ mod graphiql;
 mod guard;
 mod health;
 mod identity_deactivate;
+mod identity_devices;
 mod identity_password;
 mod identity_profile;
 mod identity_refresh;
@@ -17,8 +21,12 @@ mod identity_sign_out;
 mod identity_sign_up;
 mod identity_switch;
 mod identity_tokens;
+mod invitations;
+mod jobs;
+mod jobs_processes;
 mod limits;
 mod live;
+mod members;
 mod sandbox;
 mod schema;
 mod session_report;

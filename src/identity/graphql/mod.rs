@@ -1,10 +1,17 @@
 //! People and accounts on the wire.
 
+mod account_mutation;
+mod account_payload;
+mod audit;
+mod invitation;
 mod mutation;
 mod payload;
 mod query;
 mod types;
 
+pub use account_mutation::AccountMutation;
+pub use audit::AuditStaff;
+pub use invitation::InvitationObject;
 pub use mutation::IdentityMutation;
 pub use query::IdentityQuery;
 pub use types::{AccountObject, MembershipObject, SignInMethod, SignInObject, UserObject, Viewer};

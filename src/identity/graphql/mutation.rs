@@ -14,7 +14,8 @@ use crate::identity::grant::Grant;
 use crate::identity::sign_up::SignUp;
 use crate::identity::update_profile::UpdateProfile;
 use crate::identity::{
-    change_password, cookie, deactivate_user, refresh_tokens, sign_in_with_password, sign_out, sign_up, switch_account, update_profile,
+    change_password, cookie, deactivate_user, refresh_tokens, revoke_sign_in, sign_in_with_password, sign_out, sign_up, switch_account,
+    update_profile,
 };
 
 /// A new person and their account.
@@ -54,6 +55,13 @@ struct SignOutInput {
     /// Every device of this person.
     #[graphql(default)]
     everywhere: bool,
+}
+
+/// Which device.
+#[derive(InputObject)]
+struct RevokeSignInInput {
+    /// One of the viewer's `signIns`.
+    id: ID,
 }
 
 /// Where to go.
@@ -127,6 +135,13 @@ impl IdentityMutation {
         answer(result.map(|()| AcknowledgedPayload::new()))
     }
 
+    /// Signs out one of the viewer's devices.
+    async fn revoke_sign_in(&self, ctx: &Context<'_>, input: RevokeSignInInput) -> Result<AcknowledgedPayload, Error> {
+        let id = Id::decode(&input.id)?;
+        let result = async { revoke_sign_in::revoke_sign_in(app(ctx)?, actor(ctx)?, requester(ctx)?, id).await };
+        answer(result.await.map(|()| AcknowledgedPayload::new()))
+    }
+
     /// New tokens that speak for another of the viewer's accounts.
     async fn switch_account(&self, ctx: &Context<'_>, input: SwitchAccountInput) -> Result<AuthPayload, Error> {
         let to = Id::decode(&input.account_id)?;
@@ -180,7 +195,7 @@ impl IdentityMutation {
     }
 }
 
-fn granted(ctx: &Context<'_>, result: Result<Grant, Error>) -> Result<AuthPayload, Error> {
+pub fn granted(ctx: &Context<'_>, result: Result<Grant, Error>) -> Result<AuthPayload, Error> {
     answer(result.and_then(|grant| AuthPayload::new(ctx, &grant)))
 }
 

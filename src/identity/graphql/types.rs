@@ -3,6 +3,8 @@
 use async_graphql::connection::{Connection, EmptyFields};
 use async_graphql::{Context, Enum, ID, Object};
 
+use super::audit::{self, AuditLog};
+use super::invitation::InvitationObject;
 use crate::billing::graphql::Limit;
 use crate::billing::usage;
 use crate::error::Error;
@@ -11,7 +13,7 @@ use crate::graphql::scalars::{DateTime, Url};
 use crate::graphql::{app, loaders, requester};
 use crate::id::{AccountId, Id, UserId};
 use crate::identity::actor::{Actor, Role};
-use crate::identity::{account, membership, sign_in, user};
+use crate::identity::{account, invitation, membership, sign_in, user};
 
 pub struct Viewer(pub Actor);
 
@@ -168,6 +170,10 @@ impl AccountObject {
         Ok(loaders::one(&loaders::people(ctx)?.accounts, id).await?.map(|row| Self { row, viewer: *viewer }))
     }
 
+    pub fn new(row: account::Account, viewer: &Actor) -> Self {
+        Self { row, viewer: *viewer }
+    }
+
     pub fn is_viewers(&self) -> bool {
         self.viewer.account == self.row.id
     }
@@ -208,6 +214,36 @@ impl AccountObject {
         Ok(Some(connection))
     }
 
+    /// Who was invited and has not joined yet. For admins; null unless the access token speaks for this account.
+    async fn invitations(&self, ctx: &Context<'_>) -> Result<Option<Vec<InvitationObject>>, Error> {
+        if !self.is_viewers() {
+            return Ok(None);
+        }
+        self.viewer.require(Role::Admin)?;
+        let app = app(ctx)?;
+        let open = invitation::Invitation::open_of(&mut *app.db.conn().await?, self.row.id, app.clock.now()).await?;
+        Ok(Some(open.into_iter().map(InvitationObject).collect()))
+    }
+
+    /// Who did what, the newest first. For owners; null unless the access token speaks for this account.
+    async fn audit_log(
+        &self,
+        ctx: &Context<'_>,
+        #[graphql(default = 20, desc = "How many, at most 100.")] first: Option<i32>,
+        #[graphql(desc = "Begin after this cursor.")] after: Option<String>,
+    ) -> Result<Option<AuditLog>, Error> {
+        if !self.is_viewers() {
+            return Ok(None);
+        }
+        self.viewer.require(Role::Owner)?;
+        audit::log(ctx, Some(self.row.id), first, after).await.map(Some)
+    }
+
+    /// When it and all it owns will be deleted, after `deleteAccount`. Null unless the access token speaks for this account.
+    async fn deletes_at(&self) -> Option<DateTime> {
+        self.row.deletes_at.filter(|_| self.is_viewers()).map(DateTime)
+    }
+
     /// What the plan allows, and how much of it is used. Null unless the access token speaks for this account.
     async fn limits(&self, ctx: &Context<'_>) -> Result<Option<Vec<Limit>>, Error> {
         if !self.is_viewers() {
@@ -233,6 +269,12 @@ impl MembersTotal {
 pub struct MembershipObject {
     row: membership::Membership,
     viewer: Actor,
+}
+
+impl MembershipObject {
+    pub fn new(row: membership::Membership, viewer: &Actor) -> Self {
+        Self { row, viewer: *viewer }
+    }
 }
 
 /// That a person belongs to an account: one of the viewer's own memberships, or one in the viewer's account.

@@ -15,6 +15,7 @@ pub mod actions; // what people and banks do
 mod api; // a request's way: faults, key, idempotency, answer
 mod calendar; // billing periods
 mod control; // the same for programs: /sandbox/…
+mod dashboard; // what there is, what has happened, buttons
 pub mod deliveries; // signed webhooks
 pub mod error; // Stripe's error shape
 pub mod events; // what has happened
@@ -24,8 +25,9 @@ pub mod history; // random lives of a subscription
 pub mod json; // reading and writing by paths
 mod keys; // idempotency
 mod list; // pages of lists
-mod pages; // payment page, portal, dashboard
+mod pages; // the payment page, and what all pages share
 mod params; // forms, checked
+mod portal_page; // what customers do by themselves
 mod resources; // one file each
 mod routes; // everything that the API answers
 mod server; // the socket

@@ -11,10 +11,13 @@ use serde::Deserialize;
 use serde_json::{Value, json};
 
 use super::actions::Action;
+use super::deliveries::Attempt;
 use super::error::ApiError;
 use super::json::Json;
+use super::resources::lifecycle;
 use super::resources::payments::CARDS;
-use super::shared::Shared;
+use super::shared::{Inner, Request, Shared};
+use super::state::World;
 
 /// How long the browser waits for the webhook to be taken before it goes back to the shop, as with Stripe.
 const WEBHOOK: Duration = Duration::from_secs(10);
@@ -26,11 +29,18 @@ static TEMPLATES: LazyLock<Environment<'static>> = LazyLock::new(|| {
         ("checkout.html", include_str!("pages/checkout.html")),
         ("confirm.html", include_str!("pages/confirm.html")),
         ("message.html", include_str!("pages/message.html")),
+        ("portal.html", include_str!("pages/portal.html")),
+        ("invoice.html", include_str!("pages/invoice.html")),
+        ("dashboard.html", include_str!("pages/dashboard.html")),
+        ("event.html", include_str!("pages/event.html")),
     ];
     for (name, source) in files {
         templates.add_template(name, source).ok();
     }
     templates.add_filter("money", |amount: i64, currency: &str| money(amount, currency));
+    templates.add_filter("time", |time: i64| {
+        chrono::DateTime::from_timestamp(time, 0).map(|time| time.format("%Y-%m-%d %H:%M:%S").to_string()).unwrap_or_default()
+    });
     templates
 });
 
@@ -69,21 +79,17 @@ pub async fn checkout(State(shared): State<Arc<Shared>>, Path(id): Path<String>)
         Ok(session) if session.text("status") != "open" => {
             page("message.html", json!({ "title": "This page has expired", "message": "Go back to the shop and begin again." }))
         }
-        Ok(session) => {
-            let cards: Vec<Value> =
-                CARDS.iter().map(|(word, number, line)| json!({ "word": word, "number": number, "line": line })).collect();
-            page(
-                "checkout.html",
-                json!({
-                    "session": session,
-                    "items": session.at("_line_items"),
-                    "error": session.at("_error"),
-                    "trial_end": session.at("_trial_end"),
-                    "cancel_url": back(&session, "cancel_url"),
-                    "cards": cards,
-                }),
-            )
-        }
+        Ok(session) => page(
+            "checkout.html",
+            json!({
+                "session": session,
+                "items": session.at("_line_items"),
+                "error": session.at("_error"),
+                "trial_end": session.at("_trial_end"),
+                "cancel_url": back(&session, "cancel_url"),
+                "cards": cards(),
+            }),
+        ),
     }
 }
 
@@ -110,7 +116,62 @@ pub async fn pay(State(shared): State<Arc<Shared>>, Path(id): Path<String>, Form
 }
 
 pub async fn confirmation(Path(id): Path<String>) -> Response {
-    page("confirm.html", json!({ "action": format!("/c/pay/{id}/confirm") }))
+    confirm_page(&format!("/c/pay/{id}/confirm"))
+}
+
+pub(super) fn confirm_page(action: &str) -> Response {
+    page("confirm.html", json!({ "action": action }))
+}
+
+/// The cards to choose from.
+pub(super) fn cards() -> Vec<Value> {
+    CARDS.iter().map(|(word, number, line)| json!({ "word": word, "number": number, "line": line })).collect()
+}
+
+/// A subscription in one line.
+pub(super) fn summary(world: &World, subscription: &Value) -> Value {
+    let price = subscription.at("items/data/0/price");
+    json!({
+        "id": subscription.at("id"),
+        "status": subscription.at("status"),
+        "name": world.object(price.text("product")).at("name"),
+        "price": price.at("id"),
+        "amount": price.at("unit_amount"),
+        "currency": price.at("currency"),
+        "interval": price.at("recurring/interval"),
+        "quantity": subscription.at("items/data/0/quantity"),
+        "cancel_at": subscription.at("cancel_at"),
+        "ends": lifecycle::period(subscription).1,
+        "alive": lifecycle::alive(subscription),
+    })
+}
+
+/// Attempts to deliver, oldest first.
+pub(super) fn attempts(inner: &Inner) -> Vec<Value> {
+    let row = |attempt: &Attempt| {
+        let outcome = match &attempt.outcome {
+            Ok(status) => status.to_string(),
+            Err(reason) => reason.clone(),
+        };
+        json!({ "event": attempt.event, "number": attempt.number, "outcome": outcome })
+    };
+    inner.deliveries.attempts.iter().map(row).collect()
+}
+
+/// API requests, oldest first.
+pub(super) fn requests(inner: &Inner) -> Vec<Value> {
+    let row = |request: &Request| {
+        json!({
+            "time": request.time,
+            "id": request.id,
+            "method": request.method,
+            "path": request.path,
+            "body": request.body,
+            "status": request.status,
+            "idempotency_key": request.idempotency_key,
+        })
+    };
+    inner.requests.iter().map(row).collect()
 }
 
 #[derive(Deserialize)]

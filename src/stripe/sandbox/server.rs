@@ -5,7 +5,7 @@ use std::sync::Arc;
 
 use axum::Router;
 use axum::body::Body;
-use axum::routing::{any, get};
+use axum::routing::{any, get, post};
 use hyper::server::conn::http1;
 use hyper::service::service_fn;
 use hyper_util::rt::{TokioIo, TokioTimer};
@@ -20,7 +20,7 @@ use super::Options;
 use super::api::{self, Cut};
 use super::shared::Shared;
 use super::state::{Settings, World};
-use super::{deliveries, pages};
+use super::{control, dashboard, deliveries, pages, portal_page};
 
 pub async fn start(clock: Clock, options: Options, stop: CancellationToken) -> Result<Arc<Shared>, Error> {
     let listener = TcpListener::bind(("127.0.0.1", 0)).await?;
@@ -40,12 +40,18 @@ fn router(shared: Arc<Shared>) -> Router {
         .route("/v1/{*path}", any(api::handle))
         .route("/c/pay/{session}", get(pages::checkout).post(pages::pay))
         .route("/c/pay/{session}/confirm", get(pages::confirmation).post(pages::confirm))
+        .route("/p/session/{id}", get(portal_page::portal).post(portal_page::change))
+        .route("/i/{id}", get(portal_page::invoice).post(portal_page::pay_invoice))
+        .route("/3ds/{id}", get(portal_page::question).post(portal_page::answered))
+        .route("/sandbox", get(dashboard::dashboard))
+        .route("/sandbox/events/{id}", get(dashboard::event))
+        .route("/sandbox/events/{id}/resend", post(control::resend))
+        .route("/sandbox/actions", post(control::act))
+        .route("/sandbox/faults", post(control::plan_fault))
+        .route("/sandbox/deliveries", post(control::deliver))
+        .route("/sandbox/version", post(control::version))
+        .route("/sandbox/state", get(control::state))
         .with_state(shared)
-        .fallback(api_missing)
-}
-
-async fn api_missing() -> axum::http::StatusCode {
-    axum::http::StatusCode::NOT_FOUND
 }
 
 async fn serve(listener: TcpListener, router: Router, stop: CancellationToken) {

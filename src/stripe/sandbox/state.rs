@@ -14,6 +14,7 @@ use super::error::ApiError;
 use super::events::{Cause, Event};
 use super::json::Json;
 use super::timers::{self, Timer};
+use super::versions::bare;
 
 /// What a renewal that cannot be paid leads to in the end.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -154,6 +155,11 @@ impl World {
         self.objects.values().filter(move |object| object.text("object") == kind)
     }
 
+    /// All there is, in the order of creation.
+    pub fn objects(&self) -> impl Iterator<Item = &Value> {
+        self.objects.values()
+    }
+
     /// Ids of that kind whose `field` is `value`.
     pub fn ids_where(&self, kind: &str, field: &str, value: &str) -> Vec<String> {
         self.all(kind).filter(|object| object.text(field) == value).map(|object| object.text("id").to_owned()).collect()
@@ -173,10 +179,10 @@ impl World {
         self.emit_change(event, before);
     }
 
-    /// The object was `before`; an event says so unless it still is.
+    /// The object was `before`; an event says so unless it still looks the same.
     pub fn emit_change(&mut self, event: &str, before: Value) {
         let id = before.text("id").to_owned();
-        if self.object(&id) != &before {
+        if bare(self.object(&id).clone()) != bare(before.clone()) {
             self.record(event, &id, Some(before));
         }
     }

@@ -2,8 +2,10 @@
 
 use std::sync::atomic::{AtomicU32, Ordering};
 
+use chrono::TimeDelta;
 use serde_json::{Value, json};
 
+use crate::support::members::invite;
 use crate::support::people::{colleague, ids};
 use crate::support::trees::{CREATE, START, UPDATE, answer, calling, create, looping, publish, published};
 use crate::support::{Actor, Answer, TestApp};
@@ -49,7 +51,7 @@ impl Fixture {
         people.push(owner.clone());
         let people: Vec<Actor> = people.into_iter().map(|person| person.header("user-agent", "walker")).collect();
         app.db_execute(
-            "UPDATE users SET first_name = 'Ada', last_name = 'L', avatar_url = 'https://example.com/a.png'; UPDATE sign_ins SET user_agent = 'walker'",
+            "UPDATE users SET first_name = 'Ada', last_name = 'L', avatar_url = 'https://example.com/a.png', email_verified_at = created_at; UPDATE sign_ins SET user_agent = 'walker'",
         )
         .await;
 
@@ -70,6 +72,11 @@ impl Fixture {
         let started = technician.ok(START, json!({ "input": { "tree": { "id": tree }, "subject": "Box 7" } })).await;
         let session = started.str("startSession.session.id");
         let (person, account) = ids(technician).await;
+        let invitation = invite(&app, &owner, "open@example.com", "TECHNICIAN").await.str("inviteMember.invitation.id");
+        app.advance(TimeDelta::milliseconds(1));
+        people[5].ok("mutation { updateAccount(input: { name: \"Walked\" }) { userErrors { code } } }", json!({})).await;
+        // An account is deleted and restored: the job finds nothing to do, a week from now.
+        app.leave_jobs();
         let names = vec![
             ("$tree", tree),
             ("$older", older),
@@ -79,6 +86,7 @@ impl Fixture {
             ("$person", person.encode()),
             ("$engineer", ids(&people[3]).await.0.encode()),
             ("$account", account.encode()),
+            ("$invitation", invitation),
         ];
         Self { app, people, foreign_owner, names, next: AtomicU32::new(1) }
     }
@@ -102,8 +110,9 @@ impl Fixture {
 
     /// Whoever changes their own sign-in is somebody new each time.
     async fn person(&self, field: &str, place: usize) -> Actor {
-        let itself =
-            ["changePassword", "deactivateUser", "signOut", "switchAccount"].iter().any(|name| field == format!("Mutation.{name}"));
+        let itself = ["changePassword", "deactivateUser", "signOut", "switchAccount", "transferOwnership"]
+            .iter()
+            .any(|name| field == format!("Mutation.{name}"));
         // Each from an address of their own, so that they do not share what sign-ins are allowed.
         let address = self.app.anon().address.to_string();
         if !itself || place == 0 {
@@ -136,6 +145,22 @@ impl Fixture {
             if query.contains(name) {
                 query = query.replace(name, &self.session(technician, name).await);
             }
+        }
+        for name in ["$leaver", "$inactive"] {
+            if query.contains(name) {
+                let username = format!("member{}", self.next.fetch_add(1, Ordering::Relaxed));
+                let (member, _) = ids(&colleague(&self.app, owner, &username, "technician").await).await;
+                if name == "$inactive" {
+                    let sql = format!("UPDATE users SET deactivated_at = created_at WHERE id = '{}'", uuid::Uuid::from(member));
+                    self.app.db_execute(&sql).await;
+                }
+                query = query.replace(name, &member.encode());
+            }
+        }
+        if query.contains("$open") {
+            let email = format!("guest{}@example.com", self.next.fetch_add(1, Ordering::Relaxed));
+            let id = invite(&self.app, owner, &email, "TECHNICIAN").await.str("inviteMember.invitation.id");
+            query = query.replace("$open", &id);
         }
         if query.contains("$signer") {
             let name = format!("signer{}", self.next.fetch_add(1, Ordering::Relaxed));

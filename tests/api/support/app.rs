@@ -2,7 +2,7 @@
 
 use std::collections::HashMap;
 use std::net::{Ipv4Addr, SocketAddr};
-use std::sync::atomic::{AtomicU32, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicU32, Ordering};
 
 use axum::Router;
 use axum::body::Body;
@@ -15,9 +15,11 @@ use fixpath::config::Config;
 use fixpath::db::Db;
 use fixpath::db::tls::Target;
 use fixpath::http::{router, serve};
+use graphile_worker::Worker;
 use http_body_util::BodyExt;
 use serde_json::{Value, json};
 use tokio::net::TcpListener;
+use tokio::sync::OnceCell;
 use tokio::task::JoinHandle;
 use tower::ServiceExt;
 
@@ -38,6 +40,8 @@ pub struct TestApp {
     pub database: Database,
     /// Each actor has an address of its own, so that they do not share rate limits.
     next_address: AtomicU32,
+    pub(super) worker: OnceCell<Worker>,
+    pub(super) leaves_jobs: AtomicBool,
 }
 
 impl TestApp {
@@ -53,7 +57,7 @@ impl TestApp {
     pub async fn on(database: Database, variables: &[(&str, &str)]) -> Self {
         let app = build(&database, variables, Clock::manual(start()));
         let router = router::router(app.clone()).unwrap();
-        Self { app, router, database, next_address: AtomicU32::new(1) }
+        Self { app, router, database, next_address: AtomicU32::new(1), worker: OnceCell::new(), leaves_jobs: AtomicBool::new(false) }
     }
 
     /// Another process on the same database, with the same clock.
@@ -84,6 +88,7 @@ impl TestApp {
             )
             .await;
         assert_eq!(answer.data("signUp.userErrors"), json!([]), "{name} signs up");
+        self.run_jobs().await;
         anon.signed_in(answer.data("signUp.accessToken").as_str().expect("an access token"))
     }
 
@@ -117,6 +122,16 @@ impl TestApp {
         connection.await.unwrap().unwrap();
     }
 
+    /// The first column of what SQL finds, which must be text.
+    pub async fn database_text(&self, sql: &str) -> Vec<String> {
+        let (client, connection) = self.app.db.target().connect().await.unwrap();
+        let connection = tokio::spawn(connection);
+        let rows = client.query(sql, &[]).await.unwrap().iter().map(|row| row.get(0)).collect();
+        drop(client);
+        connection.await.unwrap().unwrap();
+        rows
+    }
+
     /// Listens on a port that the system chooses.
     pub async fn serve(&self) -> Server {
         let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
@@ -131,6 +146,10 @@ impl Drop for TestApp {
     fn drop(&mut self) {
         self.app.stop.cancel();
         self.app.db.close();
+        if !std::thread::panicking() && !self.leaves_jobs.load(Ordering::Relaxed) {
+            let left = super::jobs::left(&self.app);
+            assert!(left.is_empty(), "the queue is not empty: {left:#?}\n(run_jobs() runs it; leave_jobs() says that it is meant)");
+        }
     }
 }
 

@@ -9,6 +9,8 @@ use fixpath::db::tls::Target;
 use fixpath::db::{Db, embedded};
 use tokio::sync::{mpsc, oneshot};
 
+use super::jobs::HOLD;
+
 /// One test's database. Dropping it drops the database.
 pub struct Database {
     name: String,
@@ -86,6 +88,7 @@ async fn keep(ready: std::sync::mpsc::Sender<Keeper>) {
     client.batch_execute("CREATE DATABASE template").await.unwrap();
     let template = Db::new(Target::parse(&postgres.url("template")).unwrap(), None, 1).unwrap();
     migrate(&template, Direction::Up).await.unwrap_or_else(|error| panic!("{error:?}"));
+    diesel_async::SimpleAsyncConnection::batch_execute(&mut *template.conn().await.unwrap(), HOLD).await.unwrap();
     template.close();
 
     let version: i32 = client.query_one("SELECT current_setting('server_version_num')::int", &[]).await.unwrap().get(0);

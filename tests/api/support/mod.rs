@@ -4,6 +4,8 @@ pub mod actor;
 pub mod app;
 pub mod database;
 pub mod documents;
+pub mod jobs;
+pub mod members;
 pub mod people;
 pub mod sessions;
 pub mod trees;

@@ -1,0 +1,2 @@
+DROP INDEX refresh_tokens_expires_at_idx;
+DROP INDEX sign_ins_last_used_at_idx;

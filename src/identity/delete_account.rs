@@ -1,0 +1,38 @@
+//! `deleteAccount`: asks for it. `erase_account.rs` does it, unless `restoreAccount` comes before.
+
+use chrono::TimeDelta;
+use diesel::prelude::*;
+use diesel_async::RunQueryDsl;
+
+use super::account::Account;
+use super::actor::{Actor, Requester, Role};
+use super::audit::{self, Entry};
+use crate::app::App;
+use crate::db::schema::accounts;
+use crate::error::{Code, Error, Refusal};
+use crate::jobs::{self, Job};
+
+/// How long an owner can change their mind.
+pub const GRACE: TimeDelta = TimeDelta::days(7);
+
+/// Until the day comes, the account works as before, but nobody can join it.
+pub async fn delete_account(app: &App, actor: &Actor, from: &Requester, confirm_name: &str) -> Result<(), Error> {
+    actor.require(Role::Owner)?;
+    let now = app.clock.now();
+    app.db
+        .transaction(async |conn| {
+            let (account, actor) = Account::lock_for(conn, actor, Role::Owner).await?;
+            if confirm_name.trim() != account.name {
+                let message = format!("`confirmName` must be the account's name, `{}`", account.name);
+                return Err(Refusal::at(Code::Invalid, "confirmName", message).into());
+            }
+            if account.deletes_at.is_some() {
+                return Err(Refusal::new(Code::WrongState, "this account is about to be deleted already").into());
+            }
+            let deletes_at = now + GRACE;
+            diesel::update(accounts::table.find(account.id)).set(accounts::deletes_at.eq(deletes_at)).execute(conn).await?;
+            jobs::enqueue(conn, &Job::EraseAccount { account: account.id }, Some(deletes_at)).await?;
+            Ok(audit::record(conn, &Entry::by(&actor, "deleteAccount", now).from(from)).await?)
+        })
+        .await
+}

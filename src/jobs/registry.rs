@@ -1,0 +1,87 @@
+//! Every job: what it does, how often it is tried, and when it is due by itself.
+
+use std::time::Duration;
+
+use chrono::TimeDelta;
+
+use super::{Job, tend};
+use crate::app::App;
+use crate::error::Error;
+use crate::{identity, session, staff};
+
+/// How a job is tried.
+#[derive(Clone, Copy, Debug)]
+pub struct Policy {
+    /// After this many runs the job is dead. A run that takes its process with it counts as a third of them (at least one): three
+    /// such runs are enough.
+    pub attempts: i16,
+    /// How long to wait after the first failed run, the second, …; the last one counts for all that follow. Each is varied by a fifth
+    /// up or down, so that jobs that failed together do not come back together.
+    pub delays: &'static [TimeDelta],
+    /// A run that takes longer has failed.
+    pub limit: Duration,
+}
+
+/// Sweeps: the next one does what this one did not.
+const SWEEP: Policy =
+    Policy { attempts: 5, delays: &[TimeDelta::minutes(1), TimeDelta::minutes(10), TimeDelta::hours(1)], limit: Duration::from_secs(600) };
+
+impl Policy {
+    /// How long to wait after the run with this number failed. None when it was the last one.
+    pub fn delay(&self, attempt: i16) -> Option<TimeDelta> {
+        let place = usize::try_from(attempt.saturating_sub(1)).unwrap_or_default();
+        let delay = self.delays.get(place).or(self.delays.last()).copied().unwrap_or(TimeDelta::minutes(1));
+        let jitter: i64 = rand::random_range(800..=1200);
+        (attempt < self.attempts).then(|| TimeDelta::milliseconds(delay.num_milliseconds() / 1000 * jitter))
+    }
+}
+
+/// What somebody waits for: soon again at first, and for two days in all.
+const MESSAGE: Policy = Policy {
+    attempts: 12,
+    delays: &[TimeDelta::seconds(10), TimeDelta::minutes(1), TimeDelta::minutes(10), TimeDelta::hours(1), TimeDelta::hours(6)],
+    limit: Duration::from_secs(60),
+};
+
+pub fn policy(job: &Job) -> Policy {
+    match job {
+        Job::ForgetSignIns | Job::AbandonSessions | Job::TendQueue | Job::EraseAccount { .. } => SWEEP,
+        Job::TellStaff { .. } => MESSAGE,
+    }
+}
+
+/// The name in metrics, logs and alerts.
+pub fn name(job: &Job) -> &'static str {
+    match job {
+        Job::ForgetSignIns => "forget_sign_ins",
+        Job::AbandonSessions => "abandon_sessions",
+        Job::TendQueue => "tend_queue",
+        Job::TellStaff { .. } => "tell_staff",
+        Job::EraseAccount { .. } => "erase_account",
+    }
+}
+
+pub async fn run(app: &App, job: &Job) -> Result<(), Error> {
+    match job {
+        Job::ForgetSignIns => identity::jobs::forget_sign_ins(app).await,
+        Job::AbandonSessions => session::jobs::abandon_idle(app).await,
+        Job::TendQueue => tend::tend(app).await,
+        Job::TellStaff { alert } => staff::jobs::tell_staff(app, *alert).await,
+        Job::EraseAccount { account } => identity::erase_account::erase_account(app, *account).await,
+    }
+}
+
+/// A job that is enqueued again and again.
+pub struct Schedule {
+    /// Minute, hour, day of month, month, day of week: crontab fields, in UTC.
+    pub when: &'static str,
+    /// The time from one to the next: so far back a worker looks when it starts, and makes up for the one that was missed.
+    pub every: &'static str,
+    pub job: Job,
+}
+
+pub const SCHEDULES: &[Schedule] = &[
+    Schedule { when: "*/10 * * * *", every: "10m", job: Job::TendQueue },
+    Schedule { when: "7 * * * *", every: "1h", job: Job::AbandonSessions },
+    Schedule { when: "17 3 * * *", every: "1d", job: Job::ForgetSignIns },
+];
