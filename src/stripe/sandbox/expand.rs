@@ -12,7 +12,7 @@ pub fn finish(world: &World, answer: &Value, paths: &[String], version: &Version
     let mut shown = render(world, answer, version);
     for path in paths {
         let keys: Vec<&str> = path.split('.').collect();
-        if keys.len() > 4 + usize::from(keys.first() == Some(&"data")) {
+        if keys.iter().filter(|key| **key != "data").count() > 4 {
             return Err(ApiError::param("expand", None, "You cannot expand more than 4 levels of a property."));
         }
         if !expand(world, &mut shown, &keys, version) {

@@ -80,6 +80,13 @@ impl Inner {
         self.world.run_until(until);
     }
 
+    /// An event's id, type and body in the version of the webhooks.
+    pub fn body(&self, id: &str) -> Option<(String, String, String)> {
+        let event = super::events::find(&self.world, id)?;
+        let shown = event.render(&self.world, &self.faults.version);
+        Some((id.to_owned(), event.kind.clone(), shown.to_string()))
+    }
+
     pub fn log(&mut self, request: Request) {
         if self.requests.len() >= REQUESTS {
             self.requests.pop_front();
@@ -137,14 +144,5 @@ impl Shared {
                 return self.enter(|inner| inner.deliveries.idle());
             }
         }
-    }
-}
-
-impl Inner {
-    /// An event's id, type and body in the version of the webhooks.
-    pub fn body(&self, id: &str) -> Option<(String, String, String)> {
-        let event = super::events::find(&self.world, id)?;
-        let shown = event.render(&self.world, &self.faults.version);
-        Some((id.to_owned(), event.kind.clone(), shown.to_string()))
     }
 }

@@ -29,7 +29,7 @@ pub fn fire(world: &mut World, timer: Timer, id: &str, due: i64) {
         Timer::CancelAt if alive && object.maybe_int("cancel_at") == Some(due) => {
             lifecycle::end(world, id, Some("cancellation_requested"));
         }
-        Timer::TrialWillEnd if object.text("status") == "trialing" && object.int("trial_end") == due + lifecycle::TRIAL_WARNING => {
+        Timer::TrialWillEnd if object.text("status") == "trialing" && object.int("trial_end") - lifecycle::TRIAL_WARNING <= due => {
             world.emit("customer.subscription.trial_will_end", id);
         }
         Timer::PeriodEnd if alive && lifecycle::period(object).1 == due => lifecycle::period_ended(world, id, due),

@@ -182,6 +182,10 @@ fn line_items(world: &mut World, params: &Value) -> Result<Vec<Value>, ApiError>
             }
         };
         let recurring = price.text("type") == "recurring";
+        if subscribes && !recurring {
+            let message = "The sandbox sells only recurring prices in `subscription` mode.";
+            return Err(ApiError::param(name("price"), None, message));
+        }
         if recurring && !subscribes {
             let message = "You specified `payment` mode but passed a recurring price. Either switch to `subscription` mode or use only one-time prices.";
             return Err(ApiError::param("line_items", None, message));
@@ -207,10 +211,6 @@ fn line_items(world: &mut World, params: &Value) -> Result<Vec<Value>, ApiError>
                 "quantity": quantity,
             }),
         ));
-    }
-    if subscribes && !items.iter().any(|item| item.text("price/type") == "recurring") {
-        let message = "You must provide at least one recurring price in `subscription` mode when using prices.";
-        return Err(ApiError::param("line_items", None, message));
     }
     Ok(items)
 }

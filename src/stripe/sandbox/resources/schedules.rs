@@ -180,18 +180,13 @@ pub fn next_phase(world: &mut World, id: &str, due: i64) {
     };
     let subscription = schedule.text("subscription").to_owned();
     let before = world.object(&subscription).clone();
-    let items = next.list("items").iter().enumerate().map(|(place, wish)| {
-        let price = world.object(wish.text("price")).clone();
-        let mut item = before.at(&format!("items/data/{place}")).clone();
-        (price, wish.maybe_int("quantity").unwrap_or(1), item.is_object().then(|| std::mem::take(&mut item)))
-    });
-    let items: Vec<_> = items.collect();
     let mut made = Vec::new();
-    for (price, quantity, old) in items {
-        let mut item = match old {
-            Some(item) => item,
-            None => lifecycle::item(world, &subscription, &price, quantity, period(&before)),
-        };
+    for (place, wish) in next.list("items").iter().enumerate() {
+        let (price, quantity) = (world.object(wish.text("price")).clone(), wish.maybe_int("quantity").unwrap_or(1));
+        let mut item = before.at(&format!("items/data/{place}")).clone();
+        if item.is_null() {
+            item = lifecycle::item(world, &subscription, &price, quantity, period(&before));
+        }
         item.patch(json!({ "plan": super::prices::plan(&price), "price": price, "quantity": quantity }));
         made.push(item);
     }
