@@ -4,6 +4,7 @@ mod faults;
 mod history;
 mod lifecycle;
 mod money;
+mod pages;
 mod requests;
 mod shop;
 mod versions;
