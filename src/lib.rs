@@ -16,6 +16,7 @@ pub mod key_file; // secrets that a development server makes for itself
 pub mod session; // walks through trees
 pub mod signing; // what is handed out and taken back unchanged
 pub mod staff; // operations for the platform's own people, and the demo
+pub mod stripe; // speaking with Stripe, and a simulation of it
 pub mod telemetry; // logs, metrics, traces
 pub mod text; // what people type, checked
 pub mod tree; // decision trees

@@ -35,6 +35,7 @@ mod migrations;
 mod oauth;
 mod process;
 mod replica;
+mod sandbox;
 mod schema;
 mod session_limits;
 mod session_report;
