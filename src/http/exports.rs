@@ -17,7 +17,7 @@ const POLICY: &str = "default-src 'none'; style-src 'unsafe-inline'; base-uri 'n
 
 pub async fn open(State(app): State<App>, Path(token): Path<String>, Extension(arrival): Extension<Arrival>) -> Response {
     // Writing a session down costs more than most operations: a link that is passed around counts as they do.
-    if let Err(seconds) = app.limits.check_request(Sender::address(arrival.address)) {
+    if let Err(seconds) = app.limits.check_request(Sender::address(arrival.address)).await {
         return Refused::rate_limited(seconds).into_response();
     }
     match export::open(&app, &token).await {

@@ -7,8 +7,8 @@ use async_graphql::{Context, Enum, ID, Object, SimpleObject};
 
 use super::step::SessionStep;
 use crate::error::Error;
-use crate::graphql::page::{Cursor, Page, PageArgs};
 use crate::graphql::in_order::InOrder;
+use crate::graphql::page::{Cursor, Page, PageArgs};
 use crate::graphql::scalars::{DateTime, Json};
 use crate::graphql::{actor, app, loaders};
 use crate::id::{Id, VersionId};

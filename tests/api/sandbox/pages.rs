@@ -50,7 +50,8 @@ async fn what_people_type_is_escaped() {
 async fn the_portal_changes_the_plan_cancels_and_keeps() {
     let shop = Shop::open().await;
     let id = shop.subscribe("works", &[]).await;
-    let session = shop.post("billing_portal/sessions", &[("customer", &shop.customer), ("return_url", "http://localhost:3000/account")]).await;
+    let session =
+        shop.post("billing_portal/sessions", &[("customer", &shop.customer), ("return_url", "http://localhost:3000/account")]).await;
     let url = text(&session.body, "/url");
     assert!(read(&url).await.contains("http://localhost:3000/account"));
     submit(&url, &[("what", "change"), ("subscription", &id), ("price", &shop.enterprise), ("quantity", "4")]).await;
