@@ -101,7 +101,7 @@ pub async fn make(url: &str, folder: &Path) -> Content {
     let person = NewPerson {
         email: "bench@example.com".into(),
         username: "bench".into(),
-        password_hash: app.hasher.hash(&PASSWORD.into()).await.unwrap(),
+        password_hash: Some(app.hasher.hash(&PASSWORD.into()).await.unwrap()),
         account_name: "Bench".into(),
         plan: &plan::ENTERPRISE,
     };
