@@ -13,10 +13,11 @@ use crate::db::notices::Notices;
 use crate::error::Error;
 use crate::http::limits::RateLimits;
 use crate::identity::password::Hasher;
+use crate::identity::provider::Providers;
 use crate::identity::requesters::Requesters;
 use crate::identity::token;
-use crate::session::export::LinkKey;
 use crate::session::libraries::Libraries;
+use crate::signing::SigningKey;
 use crate::stripe;
 use crate::tree::version::Versions;
 
@@ -35,10 +36,11 @@ pub struct Parts {
     pub limits: RateLimits,
     pub versions: Versions,
     pub libraries: Libraries,
-    pub link_key: LinkKey,
     pub stripe: stripe::client::Client,
     /// Deliveries of one customer, one after the other.
     pub queues: Queues,
+    pub signing_key: SigningKey,
+    pub providers: Providers,
     /// Cancelled when the process begins to shut down: whatever runs for long listens to it.
     pub stop: CancellationToken,
     /// What runs beside the requests, and is waited for when the process stops.
@@ -57,13 +59,14 @@ impl App {
     /// Needs a running tokio runtime: background tasks start here.
     pub fn new(config: Config, clock: Clock, db: Db) -> Result<Self, Error> {
         let stop = CancellationToken::new();
-        let link_key = LinkKey::load(&config).map_err(|error| Error::internal(error.0))?;
+        let signing_key = SigningKey::load(&config).map_err(|error| Error::internal(error.0))?;
         let notices = Notices::start(db.target().clone(), stop.clone());
         let hasher = Hasher::new()?;
         let tokens = token::Keys::load(&config).map_err(|error| Error::internal(error.0))?;
         let requesters = Requesters::start(&notices, stop.clone());
         let stripe = stripe::client::Client::new(&config.stripe)?;
-        let limits = RateLimits::new(config.http.rate_limit_per_minute, &clock);
+        let providers = Providers::new(&config)?;
+        let limits = RateLimits::new(&config, &clock)?;
         Ok(Self(Arc::new(Parts {
             config,
             clock,
@@ -75,9 +78,10 @@ impl App {
             limits,
             versions: Versions::default(),
             libraries: Libraries::default(),
-            link_key,
             stripe,
             queues: Queues::default(),
+            signing_key,
+            providers,
             stop,
             background: TaskTracker::new(),
         })))

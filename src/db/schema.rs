@@ -143,6 +143,15 @@ diesel::table! {
 }
 
 diesel::table! {
+    identities (provider, subject) {
+        provider -> Text,
+        subject -> Text,
+        user_id -> Uuid,
+        created_at -> Timestamptz,
+    }
+}
+
+diesel::table! {
     invitations (id) {
         id -> Uuid,
         account_id -> Uuid,
@@ -540,6 +549,7 @@ diesel::joinable!(customers -> accounts (account_id));
 diesel::joinable!(disputes -> payments (payment_id));
 diesel::joinable!(invitations -> accounts (account_id));
 diesel::joinable!(listings -> accounts (account_id));
+diesel::joinable!(identities -> users (user_id));
 diesel::joinable!(memberships -> accounts (account_id));
 diesel::joinable!(memberships -> users (user_id));
 diesel::joinable!(payments -> accounts (account_id));
@@ -571,6 +581,7 @@ diesel::allow_tables_to_appear_in_same_query!(
     customers,
     disputes,
     invitations,
+    identities,
     listings,
     memberships,
     outbox,

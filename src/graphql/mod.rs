@@ -14,6 +14,7 @@ use crate::tree::graphql::{TreeMutation, TreeQuery};
 
 pub mod error;
 pub mod guard; // what an operation may ask for
+pub mod in_order; // a faster walk through objects whose fields are at hand
 pub mod list_sizes;
 pub mod loaders;
 pub mod node; // anything by its id

@@ -52,7 +52,7 @@ impl Actor {
             return Ok(());
         }
         let needed = role.as_str();
-        Err(Error::Forbidden(format!("this needs the role {needed} or a higher one; yours is {}", self.role.as_str())))
+        Err(Error::Forbidden(format!("This needs the role {needed} or a higher one; yours is {}.", self.role.as_str())))
     }
 }
 

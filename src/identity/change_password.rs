@@ -17,7 +17,7 @@ use crate::error::{Code, Error, Refusal};
 pub async fn change_password(app: &App, actor: &Actor, from: &Requester, current: &SecretString, new: &SecretString) -> Result<(), Error> {
     let secret = Secret::find(&mut *app.db.conn().await?, actor.user).await?.ok_or(Error::Unauthenticated)?;
     rules::new_password("newPassword", new, &secret.email, &secret.username)?;
-    app.limits.check_login(from.address, &secret.email)?;
+    app.limits.check_login(from.address, &secret.email).await?;
     if !app.hasher.verify(current, secret.password_hash.as_deref()).await? {
         return Err(wrong_password("currentPassword"));
     }
@@ -44,5 +44,5 @@ pub async fn change_password(app: &App, actor: &Actor, from: &Requester, current
 }
 
 pub fn wrong_password(field: &str) -> Error {
-    Refusal::at(Code::WrongCredentials, field, "this is not your password").into()
+    Refusal::at(Code::WrongCredentials, field, "This is not your password.").into()
 }

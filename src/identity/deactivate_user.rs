@@ -21,9 +21,9 @@ pub async fn deactivate_user(app: &App, actor: &Actor, from: &Requester, passwor
     let secret = Secret::find(&mut *app.db.conn().await?, actor.user).await?.ok_or(Error::Unauthenticated)?;
     if let Some(stored) = &secret.password_hash {
         let Some(password) = password else {
-            return Err(Refusal::at(Code::Required, "password", "`password` is required for users who have one").into());
+            return Err(Refusal::at(Code::Required, "password", "`password` is required for users who have one.").into());
         };
-        app.limits.check_login(from.address, &secret.email)?;
+        app.limits.check_login(from.address, &secret.email).await?;
         if !app.hasher.verify(password, Some(stored)).await? {
             return Err(wrong_password("password"));
         }
@@ -70,7 +70,7 @@ async fn keep_owners(conn: &mut Conn, user: UserId) -> Result<(), Error> {
         let (own, others): (Vec<_>, Vec<_>) = members.iter().partition(|(member, _)| *member == user);
         let owns = own.iter().any(|(_, role)| role == owner);
         if owns && !others.is_empty() && !others.iter().any(|(_, role)| role == owner) {
-            let message = format!("you are the last owner of `{name}`, which has other members");
+            let message = format!("You are the last owner of `{name}`, which has other members.");
             return Err(Refusal::new(Code::LastOwner, message).into());
         }
     }

@@ -15,7 +15,7 @@ use super::{audit, requesters};
 use crate::app::App;
 use crate::billing::plan;
 use crate::db::Conn;
-use crate::db::schema::{accounts, memberships, sign_ins, users};
+use crate::db::schema::{accounts, identities, memberships, sign_ins, users};
 use crate::error::Error;
 use crate::id::{AccountId, Id, UserId};
 
@@ -90,6 +90,7 @@ async fn erase_homeless(conn: &mut Conn, people: &[UserId], now: DateTime<Utc>) 
             .execute(conn)
             .await?;
         diesel::delete(sign_ins::table.filter(sign_ins::user_id.eq(person))).execute(conn).await?;
+        diesel::delete(identities::table.filter(identities::user_id.eq(person))).execute(conn).await?;
     }
     Ok(())
 }

@@ -150,7 +150,7 @@ impl Invitation {
 
 /// Forged, used, revoked, replaced or too old: all look the same.
 pub fn expired() -> Refusal {
-    Refusal::at(Code::TokenExpired, "token", "this invitation is unknown, used, revoked or older than 7 days; ask for a new one")
+    Refusal::at(Code::TokenExpired, "token", "This invitation is unknown, used, revoked or older than 7 days; ask for a new one.")
 }
 
 /// No salt and one pass are enough: nobody guesses 32 random bytes.

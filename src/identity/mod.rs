@@ -3,7 +3,8 @@
 //! A *user* is a person. An *account* is what people work for and what pays; a *membership* joins the two and holds the role. A
 //! *sign-in* is one device of one person: it speaks for one account at a time, and lives on through refresh tokens, each of which is
 //! used once. An *access token* is what a request shows: it names the sign-in, lasts 15 minutes, and counts only as long as the
-//! sign-in, the person and the membership do. An *invitation* is a membership to be, held by whoever reads a mailbox.
+//! sign-in, the person and the membership do. An *invitation* is a membership to be, held by whoever reads a mailbox. An
+//! *identity* is who somebody is elsewhere, at a *provider*.
 //!
 //! Everybody belongs to at least one account: whoever is removed from their last one gets one of their own. Who changes who belongs
 //! to an account locks its row first, then people, then sign-ins.
@@ -20,11 +21,13 @@ pub mod delete_account;
 pub mod erase_account;
 pub mod grant;
 pub mod graphql;
+pub mod identity;
 pub mod invitation;
 pub mod invite_member;
 pub mod jobs;
 pub mod membership;
 pub mod password;
+pub mod provider; // Google, GitHub
 pub mod reactivate_user;
 pub mod refresh_token;
 pub mod refresh_tokens;
@@ -36,6 +39,7 @@ pub mod revoke_sign_in;
 pub mod rules;
 pub mod sign_in;
 pub mod sign_in_with_password;
+pub mod sign_in_with_provider;
 pub mod sign_out;
 pub mod sign_up;
 pub mod switch_account;

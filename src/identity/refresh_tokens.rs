@@ -25,7 +25,7 @@ enum Outcome {
 /// Each token is good for one use; a second use ends the sign-in that it belongs to.
 pub async fn refresh_tokens(app: &App, from: &Requester, token: Option<SecretString>) -> Result<Grant, Error> {
     let Some(token) = token.or_else(|| from.refresh_cookie.clone().map(SecretString::from)) else {
-        return Err(Refusal::at(Code::Required, "refreshToken", "there is neither a `refreshToken` nor the cookie that holds one").into());
+        return Err(Refusal::at(Code::Required, "refreshToken", "There is neither a `refreshToken` nor the cookie that holds one.").into());
     };
     // A refusal would roll back: that a family has ended must be committed.
     match app.db.transaction(async |conn| renew(conn, app, from, &token).await).await? {
@@ -71,5 +71,5 @@ async fn renew(conn: &mut Conn, app: &App, from: &Requester, token: &SecretStrin
 }
 
 fn expired() -> Error {
-    Refusal::new(Code::TokenExpired, "this refresh token is unknown, used, ended or too old; sign in again").into()
+    Refusal::new(Code::TokenExpired, "This refresh token is unknown, used, ended or too old; sign in again.").into()
 }

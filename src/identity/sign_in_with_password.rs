@@ -16,7 +16,7 @@ use crate::text;
 /// they joined first.
 pub async fn sign_in_with_password(app: &App, from: &Requester, login: &str, password: &SecretString) -> Result<Grant, Error> {
     let login = text::required("login", login, rules::EMAIL_MAX)?;
-    app.limits.check_login(from.address, &login)?;
+    app.limits.check_login(from.address, &login).await?;
     let secret = Secret::by_login(&mut *app.db.conn().await?, &login).await?;
     let stored = secret.as_ref().and_then(|secret| secret.password_hash.as_deref());
     let fits = app.hasher.verify(password, stored).await?;
@@ -32,10 +32,10 @@ pub async fn sign_in_with_password(app: &App, from: &Requester, login: &str, pas
             let held = Secret::find_and_hold(conn, secret.id).await?.filter(|held| held.password_hash == secret.password_hash);
             let Some(held) = held else { return Err(wrong_credentials()) };
             if held.deactivated_at.is_some() {
-                return Err(Refusal::new(Code::Forbidden, "this user is deactivated").into());
+                return Err(Refusal::new(Code::Forbidden, "This user is deactivated.").into());
             }
             let Some(member) = Membership::of_user(conn, held.id).await?.into_iter().next() else {
-                return Err(Refusal::new(Code::Forbidden, "you belong to no account any more").into());
+                return Err(Refusal::new(Code::Forbidden, "You belong to no account any more.").into());
             };
             Grant::start_in_txn(conn, app, from, &member, held.staff).await
         })
@@ -43,5 +43,5 @@ pub async fn sign_in_with_password(app: &App, from: &Requester, login: &str, pas
 }
 
 fn wrong_credentials() -> Error {
-    Refusal::new(Code::WrongCredentials, "there is no user with this login and this password").into()
+    Refusal::new(Code::WrongCredentials, "There is no user with this login and this password.").into()
 }

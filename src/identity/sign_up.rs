@@ -37,8 +37,8 @@ pub async fn sign_up(app: &App, from: &Requester, input: SignUp) -> Result<Grant
         Some(name) => rules::name("accountName", name)?,
         None => account::default_name(&username),
     };
-    app.limits.check_login(from.address, &email)?;
-    let password_hash = app.hasher.hash(&input.password).await?;
+    app.limits.check_login(from.address, &email).await?;
+    let password_hash = Some(app.hasher.hash(&input.password).await?);
     let person = NewPerson { email, username, password_hash, account_name, plan: &plan::FREE };
     let now = app.clock.now();
     app.db
@@ -56,7 +56,8 @@ pub async fn sign_up(app: &App, from: &Requester, input: SignUp) -> Result<Grant
 pub struct NewPerson {
     pub email: String,
     pub username: String,
-    pub password_hash: String,
+    /// None: they sign in by other ways.
+    pub password_hash: Option<String>,
     pub account_name: String,
     pub plan: &'static Plan,
 }

@@ -51,6 +51,12 @@ impl User {
     pub async fn find_by_email(conn: &mut Conn, email: &str) -> QueryResult<Option<Self>> {
         users::table.filter(lower(users::email).eq(lower(email))).select(Self::as_select()).first(conn).await.optional()
     }
+
+    /// For a transaction that relies on what it finds: nobody changes it before it ends.
+    pub async fn find_by_email_and_hold(conn: &mut Conn, email: &str) -> QueryResult<Option<Self>> {
+        let found = users::table.filter(lower(users::email).eq(lower(email)));
+        found.select(Self::as_select()).for_share().first(conn).await.optional()
+    }
 }
 
 /// What a password is checked against. Without Debug: hashes belong in no log.
@@ -97,8 +103,8 @@ pub fn taken(error: diesel::result::Error) -> Error {
         _ => None,
     };
     match constraint {
-        Some("users_email_key") => Refusal::at(Code::Taken, "email", "somebody else has this e-mail address already").into(),
-        Some("users_username_key") => Refusal::at(Code::Taken, "username", "somebody else has this username already").into(),
+        Some("users_email_key") => Refusal::at(Code::Taken, "email", "Somebody else has this e-mail address already.").into(),
+        Some("users_username_key") => Refusal::at(Code::Taken, "username", "Somebody else has this username already.").into(),
         _ => error.into(),
     }
 }

@@ -32,7 +32,7 @@ async fn set_staff(app: &App, email: &str, staff: bool) -> Result<(), Error> {
                 .await
                 .optional()?;
             let Some(user) = found else {
-                return Err(Refusal::at(Code::NotFound, "email", format!("there is no user with the e-mail address `{email}`")).into());
+                return Err(Refusal::at(Code::NotFound, "email", format!("There is no user with the e-mail address `{email}`.")).into());
             };
             let entry = Entry::new(if staff { "grantStaff" } else { "revokeStaff" }, now);
             audit::record(conn, &entry.about(user.encode())).await?;

@@ -2,7 +2,7 @@
 
 use crate::app::App;
 use crate::billing::plan;
-use crate::error::Error;
+use crate::error::{Code, Error, Refusal};
 use crate::id::{Id, SignInId};
 use crate::identity::actor::{Actor, Role};
 use crate::identity::sign_up::{NewPerson, create_person};
@@ -17,6 +17,10 @@ pub const PASSWORD: &str = "try-fixpath-now";
 
 /// Whether there was anything to do. If it was interrupted, the next run makes what is missing.
 pub async fn seed(app: &App) -> Result<bool, Error> {
+    if !app.config.development() {
+        let sentence = "The demo account is for development: everybody knows its password.";
+        return Err(Refusal::new(Code::WrongState, sentence).into());
+    }
     let existing = User::find_by_email(&mut *app.db.conn().await?, EMAIL).await?;
     let now = app.clock.now();
     let (user, account) = match existing {
@@ -29,7 +33,7 @@ pub async fn seed(app: &App) -> Result<bool, Error> {
             let person = NewPerson {
                 email: EMAIL.to_owned(),
                 username: "demo".to_owned(),
-                password_hash: app.hasher.hash(&PASSWORD.into()).await?,
+                password_hash: Some(app.hasher.hash(&PASSWORD.into()).await?),
                 account_name: "Demo".to_owned(),
                 plan: &plan::ENTERPRISE,
             };

@@ -2,4 +2,5 @@
 
 pub mod client; // calls of its API
 pub mod object; // what it tells, in the shapes of every API version
+pub mod sandbox; // a simulation of Stripe, for development and tests
 pub mod signature; // was it Stripe who sent this?

@@ -17,6 +17,7 @@ use fixpath::db::tls::Target;
 use fixpath::http::{router, serve};
 use graphile_worker::Worker;
 use http_body_util::BodyExt;
+use secrecy::ExposeSecret;
 use serde_json::{Value, json};
 use tokio::net::TcpListener;
 use tokio::sync::OnceCell;
@@ -180,8 +181,11 @@ fn build(database: &Database, variables: &[(&str, &str)], clock: Clock) -> App {
         ("RATE_LIMIT_PER_MINUTE", "1000000"),
     ]);
     values.extend(variables.iter().copied());
+    // As `main` does; the second time it is there already.
+    rustls::crypto::ring::default_provider().install_default().ok();
     let config = Config::read(&|name| values.get(name).map(|value| (*value).to_owned())).unwrap();
-    let db = Db::new(Target::parse(&database.url).unwrap(), None, config.database.pool_size).unwrap();
+    let replica = config.database.replica_url.as_ref().map(|url| Target::parse(url.expose_secret()).unwrap());
+    let db = Db::new(Target::parse(&database.url).unwrap(), replica, config.database.pool_size).unwrap();
     App::new(config, clock, db).unwrap()
 }
 

@@ -38,7 +38,7 @@ pub async fn invited(app: &TestApp, by: &Actor, email: &str, role: &str) -> Stri
 /// What the mail of an invitation carries.
 pub async fn token_of(app: &TestApp, answer: &Answer) -> String {
     let id: InvitationId = Id::decode(&answer.str("inviteMember.invitation.id")).unwrap();
-    let token = Invitation::issue_token(&mut *app.app.db.conn().await.unwrap(), id).await.unwrap();
+    let token = Invitation::issue_token(&mut app.app.db.conn().await.unwrap(), id).await.unwrap();
     token.expose_secret().to_owned()
 }
 

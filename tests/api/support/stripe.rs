@@ -51,13 +51,13 @@ pub async fn sell(app: &TestApp) {
 }
 
 pub fn fixture(path: &str) -> Value {
-    let file = Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/api/fixtures/stripe").join(path);
+    let file = Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/fixtures/stripe").join(path);
     serde_json::from_str(&std::fs::read_to_string(&file).unwrap_or_else(|error| panic!("{}: {error}", file.display()))).unwrap()
 }
 
 /// Every file of a folder, by name.
 pub fn fixtures(folder: &str) -> Vec<(String, Value)> {
-    let path = Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/api/fixtures/stripe").join(folder);
+    let path = Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/fixtures/stripe").join(folder);
     let mut names: Vec<_> = std::fs::read_dir(path).unwrap().map(|entry| entry.unwrap().file_name().into_string().unwrap()).collect();
     names.sort();
     names.into_iter().map(|name| (name.clone(), fixture(&format!("{folder}/{name}")))).collect()
