@@ -12,6 +12,7 @@ pub mod customer; // who an account is at Stripe
 pub mod delivery; // the ledger and the log of what Stripe has sent
 pub mod derive; // a subscription's row from all that was told (pure)
 pub mod end_lapsed; // the hourly sweep
+pub mod entitlement; // what an account may do now, and why (pure)
 pub mod graphql;
 pub mod jobs; // retries, refetches, the sweep, mails
 pub mod locked; // one customer's changes, one after the other
@@ -21,11 +22,12 @@ pub mod ordering; // which of two states is the later one (pure)
 pub mod payment; // money for invoices and checkouts
 pub mod payment_link; // which intent and charge paid which invoice
 pub mod place; // whose is this?
-pub mod plan;
+pub mod plan; // what can be bought
 pub mod purchase; // trees that were bought
 pub mod queue; // who waits for whom, within a process
 pub mod receive; // a delivery arrives
 pub mod refetch; // a subscription is read again
 pub mod retry_webhooks;
+pub mod start_trial; // what a new account begins with
 pub mod subscription; // what an account pays for
-pub mod usage;
+pub mod usage; // how much of its limits an account uses

@@ -63,7 +63,10 @@ fn subscriptions_of_all_versions_say_the_same_things() {
         ("2020", "incomplete", false, false),
         ("clover", "active", false, false),
     ];
-    assert_eq!(seen.iter().map(|(shape, status, cancels, ended)| (*shape, status.as_str(), *cancels, *ended)).collect::<Vec<_>>(), expected);
+    assert_eq!(
+        seen.iter().map(|(shape, status, cancels, ended)| (*shape, status.as_str(), *cancels, *ended)).collect::<Vec<_>>(),
+        expected
+    );
 }
 
 #[test]
