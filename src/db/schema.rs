@@ -422,6 +422,7 @@ diesel::table! {
         version_event_id -> Nullable<Text>,
         version_previous -> Nullable<Json>,
         version_first -> Bool,
+        version_contested -> Bool,
         raw -> Nullable<Json>,
         source -> Nullable<Text>,
         needs_refetch -> Bool,
