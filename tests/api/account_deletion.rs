@@ -9,7 +9,7 @@ use crate::support::app::PASSWORD;
 use crate::support::members::{accept_as, invite, invited, members, roomy};
 use crate::support::people::{colleague, device, ids, refresh, sign_in, who};
 use crate::support::trees::{looping, published, start};
-use crate::support::{Actor, Answer, TestApp};
+use crate::support::{Actor, Answer};
 
 const NONE: Vec<String> = Vec::new();
 

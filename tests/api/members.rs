@@ -82,7 +82,7 @@ async fn people_of_other_accounts_look_as_if_they_were_not_there() {
 
 #[tokio::test]
 async fn a_removed_member_is_out_at_once_and_their_work_stays() {
-    let (app, team) = team().await;
+    let (_app, team) = team().await;
     let [technician, engineer, admin, owner] = &team[..] else { panic!("four") };
     let (tree, _) = published(owner, "Light", looping()).await;
     let session = start(technician, &tree).await;
