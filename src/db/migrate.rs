@@ -31,7 +31,7 @@ pub async fn migrate(db: &Db, direction: Direction) -> Result<Vec<String>, Error
     // A connection of its own: the lock belongs to it, and goes with it if this process dies.
     let mut conn = db.target().connect_diesel().await?;
     diesel::sql_query(LOCK).execute(&mut conn).await?;
-    let queue = if direction == Direction::Up { queue::migrate(db.target()).await } else { Ok(()) };
+    let queue = queue_first(db, direction).await;
     let (mut conn, result) = tokio::task::spawn_blocking(move || {
         let mut harness = AsyncMigrationHarness::new(conn);
         let result = run(&mut harness, direction);
@@ -39,8 +39,20 @@ pub async fn migrate(db: &Db, direction: Direction) -> Result<Vec<String>, Error
     })
     .await?;
     diesel::sql_query(UNLOCK).execute(&mut conn).await?;
-    queue?;
-    result.map_err(|error| Error::internal(format!("migration: {error}")))
+    let mut names = queue?;
+    names.extend(result.map_err(|error| Error::internal(format!("migration: {error}")))?);
+    Ok(names)
+}
+
+/// The queue's tables are not ours, and are never reverted: going forward, they come first.
+async fn queue_first(db: &Db, direction: Direction) -> Result<Vec<String>, Error> {
+    if matches!(direction, Direction::Down(_)) || queue::is_current(db).await? {
+        return Ok(Vec::new());
+    }
+    if direction == Direction::Up {
+        queue::migrate(db.target()).await?;
+    }
+    Ok(vec!["graphile_worker".to_owned()])
 }
 
 fn run(harness: &mut impl MigrationHarness<Pg>, direction: Direction) -> diesel::migration::Result<Vec<String>> {

@@ -14,7 +14,7 @@ use crate::db::{Conn, Db};
 use crate::error::Error;
 
 /// graphile_worker's newest migration.
-const VERSION: i32 = 22;
+pub const VERSION: i32 = 22;
 /// Of an error's text: enough to find the cause in the log.
 const ERROR_MAX: usize = 500;
 
@@ -25,12 +25,13 @@ pub async fn migrate(target: &Target) -> Result<(), Error> {
     Ok(())
 }
 
+#[derive(QueryableByName)]
+struct Exists {
+    #[diesel(sql_type = Bool)]
+    there: bool,
+}
+
 pub async fn is_current(db: &Db) -> Result<bool, Error> {
-    #[derive(QueryableByName)]
-    struct Exists {
-        #[diesel(sql_type = Bool)]
-        there: bool,
-    }
     let mut conn = db.conn().await?;
     let table: Exists =
         diesel::sql_query("SELECT to_regclass('graphile_worker.migrations') IS NOT NULL AS there").get_result(&mut conn).await?;
@@ -154,6 +155,12 @@ pub async fn revive(conn: &mut Conn, name: &str) -> QueryResult<usize> {
 pub async fn drop_dead(conn: &mut Conn, name: &str) -> QueryResult<usize> {
     let query = format!("DELETE FROM graphile_worker._private_jobs AS job WHERE payload->>'job' = $1 AND {DEAD}");
     diesel::sql_query(query).bind::<Text, _>(name).execute(conn).await
+}
+
+/// Whether a newer job with the same key has taken this one's place.
+pub async fn is_replaced(conn: &mut Conn, id: i64) -> QueryResult<bool> {
+    let query = diesel::sql_query("SELECT EXISTS (SELECT FROM graphile_worker._private_job_retirements WHERE id = $1) AS there");
+    Ok(query.bind::<BigInt, _>(id).get_result::<Exists>(conn).await?.there)
 }
 
 /// Deletes what nobody will run: jobs that were replaced by newer ones, and those that died before `before`.

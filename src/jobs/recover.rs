@@ -3,7 +3,7 @@
 use graphile_worker::{FailureReason, Job as Row, JobRecoveryContext, JobRecoveryResult};
 use serde_json::Value;
 
-use super::{Job, registry, tend};
+use super::{Job, queue, registry, tend};
 use crate::app::App;
 use crate::error::Error;
 use crate::http::metrics;
@@ -29,7 +29,7 @@ async fn crashed(app: &App, row: &Row) -> JobRecoveryResult {
         tracing::warn!(job = name, attempts, "a worker died, and its job is handed out again");
     } else {
         tracing::error!(job = name, "a worker died with a job for the last time");
-        if let Err(cause) = tell(app, name).await {
+        if let Err(cause) = tell(app, *row.id(), name).await {
             // The next look at the queue finds the dead job again.
             tracing::warn!(?cause, job = name, "the alert about a dead job could not be opened");
         }
@@ -46,7 +46,12 @@ fn name(payload: &Value) -> &'static str {
     serde_json::from_value::<Job>(payload.clone()).map_or("unknown", |job| registry::name(&job))
 }
 
-async fn tell(app: &App, name: &'static str) -> Result<(), Error> {
+async fn tell(app: &App, id: i64, name: &'static str) -> Result<(), Error> {
     let now = app.clock.now();
-    app.db.transaction(async |conn| tend::report_dead(conn, name, now).await).await
+    app.db
+        .transaction(async |conn| match queue::is_replaced(conn, id).await? {
+            true => Ok(()),
+            false => tend::report_dead(conn, name, now).await,
+        })
+        .await
 }

@@ -71,15 +71,17 @@ pub async fn run(app: &App, job: &Job) -> Result<(), Error> {
     }
 }
 
-/// A job that is enqueued again and again. Runs that were missed while no worker ran are made up for by one.
+/// A job that is enqueued again and again.
 pub struct Schedule {
     /// Minute, hour, day of month, month, day of week: crontab fields, in UTC.
     pub when: &'static str,
+    /// The time from one to the next: so far back a worker looks when it starts, and makes up for the one that was missed.
+    pub every: &'static str,
     pub job: Job,
 }
 
 pub const SCHEDULES: &[Schedule] = &[
-    Schedule { when: "*/10 * * * *", job: Job::TendQueue },
-    Schedule { when: "7 * * * *", job: Job::AbandonSessions },
-    Schedule { when: "17 3 * * *", job: Job::ForgetSignIns },
+    Schedule { when: "*/10 * * * *", every: "10m", job: Job::TendQueue },
+    Schedule { when: "7 * * * *", every: "1h", job: Job::AbandonSessions },
+    Schedule { when: "17 3 * * *", every: "1d", job: Job::ForgetSignIns },
 ];

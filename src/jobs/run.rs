@@ -20,6 +20,9 @@ use crate::http::metrics;
 /// How long a job waits that this version does not know, before it is offered again: to a worker of a newer version, it is hoped.
 const UNKNOWN: TimeDelta = TimeDelta::seconds(30);
 
+/// The longest that another service may ask us to wait.
+const LONGEST: Duration = Duration::from_secs(24 * 60 * 60);
+
 /// What the queue holds: a `Job`, or what a newer version calls one.
 #[derive(Serialize, Deserialize)]
 #[serde(transparent)]
@@ -102,7 +105,7 @@ async fn failed(app: &App, row: &Row, job: &Job, policy: Policy, error: &Error) 
     let (name, attempt) = (registry::name(job), *row.attempts());
     let delay = match error {
         Error::Internal(_) => policy.delay(attempt),
-        Error::RateLimited(seconds) => Some(TimeDelta::seconds(i64::try_from(*seconds).unwrap_or(i64::MAX / 1000))),
+        Error::RateLimited(seconds) => Some(Duration::from_secs(*seconds).min(LONGEST)).and_then(|delay| TimeDelta::from_std(delay).ok()),
         // It will say the same next time.
         Error::Refused(_) | Error::BadInput(_) | Error::Unauthenticated | Error::Forbidden(_) => None,
     };

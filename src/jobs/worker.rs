@@ -72,8 +72,8 @@ pub async fn build(app: &App, concurrency: usize) -> Result<Worker, Error> {
         let name = registry::name(&schedule.job);
         let attempts = registry::policy(&schedule.job).attempts;
         let payload = serde_json::to_string(&schedule.job)?;
-        // The key makes one of several that were missed.
-        let line = format!("{} {TASK} ?id={name}&job_key={name}&fill=1d&max={attempts} {payload}", schedule.when);
+        // By its key a new one takes the place of one that nobody has taken yet.
+        let line = format!("{} {TASK} ?id={name}&job_key={name}&fill={}&max={attempts} {payload}", schedule.when, schedule.every);
         options = options.with_cron(line.as_str()).map_err(|error| Error::internal(format!("{line}: {error}")))?;
     }
     Ok(options.init().await?)

@@ -4,6 +4,9 @@ use chrono::TimeDelta;
 use diesel::QueryableByName;
 use diesel::sql_types::{BigInt, SmallInt, Text};
 use diesel_async::RunQueryDsl;
+use fixpath::db::Db;
+use fixpath::db::migrate::{Direction, migrate};
+use fixpath::db::tls::Target;
 use fixpath::error::Error;
 use fixpath::jobs::{self, Job, queue};
 use fixpath::staff::alerts::{self, Kind};
@@ -11,6 +14,7 @@ use serde_json::json;
 
 use crate::support::TestApp;
 use crate::support::app::PASSWORD;
+use crate::support::database::Database;
 use crate::support::people::{self, device};
 use crate::support::trees::{answer, looping, published, start};
 
@@ -270,4 +274,64 @@ async fn a_queue_that_does_not_move_opens_an_alert() {
     app.db_execute("DELETE FROM graphile_worker._private_jobs").await;
     app.run_job(&Job::TendQueue).await;
     assert_eq!(count(&app, "alerts WHERE closed_at IS NULL").await, 0);
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn the_queue_is_migrated_with_the_rest_and_told_beforehand() {
+    let database = Database::empty().await;
+    let db = Db::new(Target::parse(&database.url).unwrap(), None, 2).unwrap();
+    let pending = migrate(&db, Direction::DryRun).await.unwrap();
+    assert_eq!(pending[0], "graphile_worker");
+    assert_eq!(migrate(&db, Direction::Up).await.unwrap(), pending);
+    assert_eq!(migrate(&db, Direction::Up).await.unwrap(), Vec::<String>::new());
+    #[derive(QueryableByName)]
+    struct Newest {
+        #[diesel(sql_type = diesel::sql_types::Integer)]
+        id: i32,
+    }
+    let newest: Newest =
+        diesel::sql_query("SELECT max(id) AS id FROM graphile_worker.migrations").get_result(&mut *db.conn().await.unwrap()).await.unwrap();
+    assert_eq!(newest.id, queue::VERSION, "the library has new migrations");
+    let down = migrate(&db, Direction::Down(pending.len() - 1)).await.unwrap();
+    assert_eq!(down.len(), pending.len() - 1, "each of ours can be reverted");
+    assert_eq!(migrate(&db, Direction::Up).await.unwrap().len(), down.len());
+    db.close();
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_job_that_was_replaced_while_it_ran_is_not_tried_again() {
+    let app = TestApp::new().await;
+    let keyed = r#"SELECT graphile_worker.add_job('fixpath', '{"job":"forget_sign_ins"}', max_attempts => 5, job_key => 'one')"#;
+    app.db_execute(keyed).await;
+    let (blocker, connection) = app.app.db.target().connect().await.unwrap();
+    tokio::spawn(connection);
+    blocker.batch_execute("BEGIN; LOCK TABLE refresh_tokens; ALTER TABLE sign_ins RENAME TO hidden").await.unwrap();
+    let replace = async {
+        while count(&app, "graphile_worker._private_jobs WHERE locked_at IS NOT NULL").await == 0 {
+            tokio::time::sleep(std::time::Duration::from_millis(5)).await;
+        }
+        app.db_execute(keyed).await;
+        blocker.batch_execute("COMMIT").await.unwrap();
+    };
+    tokio::join!(app.run_jobs(), replace);
+    assert_eq!(waiting(&app).await.attempts, 1, "only the newer one is left, and has failed too");
+    app.db_execute("ALTER TABLE hidden RENAME TO sign_ins").await;
+    app.advance(TimeDelta::minutes(2));
+    app.run_jobs().await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn dead_jobs_are_dropped_by_hand_or_after_ninety_days() {
+    let app = TestApp::new().await;
+    let dead = "INSERT INTO graphile_worker._private_jobs (task_id, payload, attempts, max_attempts, updated_at)
+        SELECT id, json_build_object('job', 'abandon_sessions'), 5, 5, now() FROM graphile_worker._private_tasks WHERE identifier = 'fixpath'";
+    app.db_execute(dead).await;
+    let conn = &mut *app.app.db.conn().await.unwrap();
+    assert_eq!(queue::drop_dead(conn, "forget_sign_ins").await.unwrap(), 0, "another name");
+    assert_eq!(queue::drop_dead(conn, "abandon_sessions").await.unwrap(), 1);
+    app.db_execute(dead).await;
+    app.db_execute(&format!("UPDATE {JOBS} SET updated_at = '2025-09-09'")).await;
+    app.run_job(&Job::TendQueue).await;
+    assert_eq!(count(&app, JOBS).await, 0);
+    assert_eq!(count(&app, "alerts").await, 0);
 }

@@ -6,6 +6,7 @@ use std::process::{Child, Command, ExitStatus, Stdio};
 use std::time::{Duration, Instant};
 
 use fixpath::jobs::{self, Job};
+use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio_postgres::Client;
 
 use crate::support::TestApp;
@@ -22,12 +23,17 @@ struct Process {
 
 impl Process {
     fn start(app: &TestApp, arguments: &[&str]) -> Self {
+        Self::start_with(app, arguments, &[])
+    }
+
+    fn start_with(app: &TestApp, arguments: &[&str], variables: &[(&str, &str)]) -> Self {
         let folder = std::env::temp_dir().join(format!("fixpath-worker-{}-{:x}", std::process::id(), rand::random::<u64>()));
         std::fs::create_dir_all(&folder).unwrap();
         let mut command = Command::new(env!("CARGO_BIN_EXE_fixpath"));
         command.args(arguments).current_dir(&folder).env_clear().stdout(Stdio::piped()).stderr(Stdio::null());
         command.env("DATABASE_URL", &app.database.url).env("DATABASE_POOL_SIZE", "3").env("BIND", "127.0.0.1:0");
         command.env("WORKER_CONCURRENCY", SLOTS.to_string()).env("WORKER_DEAD_AFTER", "2");
+        command.envs(variables.iter().copied());
         Self { child: command.spawn().unwrap(), folder }
     }
 
@@ -193,4 +199,49 @@ async fn a_server_without_a_worker_runs_no_jobs() {
     assert_eq!(watcher.count(QUEUE).await, 1);
     let _worker = Process::start(&app, &["worker"]);
     watcher.until("a worker does", QUEUE, 0).await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_schedule_that_was_missed_is_made_up_for_once() {
+    let app = TestApp::new().await;
+    app.leave_jobs();
+    let watcher = Watcher::new(&app).await;
+    // The queue is tended every ten minutes, and each time looks for alerts to close.
+    let missed = "CREATE TRIGGER count_run BEFORE UPDATE ON alerts EXECUTE FUNCTION count_run();
+        INSERT INTO graphile_worker._private_known_crontabs (identifier, known_since, last_execution)
+        VALUES ('tend_queue', now() - interval '9 days', now() - interval '5 hours')";
+    watcher.0.batch_execute(missed).await.unwrap();
+    let address = std::net::TcpListener::bind("127.0.0.1:0").unwrap().local_addr().unwrap().to_string();
+    let _worker = Process::start_with(&app, &["worker"], &[("METRICS_BIND", &address)]);
+    let deadline = Instant::now() + Duration::from_secs(30);
+    while watcher.count("runs").await == 0 {
+        assert!(Instant::now() < deadline, "what was missed is made up for");
+        tokio::time::sleep(Duration::from_millis(20)).await;
+    }
+    tokio::time::sleep(Duration::from_millis(500)).await;
+    // One more if the test ran into a tenth minute.
+    assert!(watcher.count("runs").await <= 2, "thirty missed runs are one job");
+    assert_eq!(watcher.count("graphile_worker._private_known_crontabs").await, 3, "every schedule is known");
+
+    let mut connection = tokio::net::TcpStream::connect(&address).await.unwrap();
+    connection.write_all(b"GET /metrics HTTP/1.0\r\n\r\n").await.unwrap();
+    let mut metrics = String::new();
+    connection.read_to_string(&mut metrics).await.unwrap();
+    assert!(metrics.contains("jobs_runs_total{job=\"tend_queue\",outcome=\"done\"}"), "{metrics}");
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_worker_goes_on_when_the_database_comes_back() {
+    let app = TestApp::new().await;
+    app.leave_jobs();
+    let watcher = Watcher::new(&app).await;
+    enqueue(&app, 1).await;
+    let _worker = Process::start(&app, &["worker"]);
+    watcher.until("it works", QUEUE, 0).await;
+    drop(watcher);
+    app.database.disconnect_all().await;
+    let watcher = Watcher(connect(&app).await);
+    let mut conn = app.app.db.target().connect_diesel().await.unwrap();
+    jobs::enqueue(&mut conn, &Job::ForgetSignIns, None).await.unwrap();
+    watcher.until("it works again", QUEUE, 0).await;
 }
