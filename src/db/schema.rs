@@ -17,6 +17,25 @@ diesel::table! {
 }
 
 diesel::table! {
+    email_changes (id) {
+        id -> Uuid,
+        user_id -> Uuid,
+        old_email -> Text,
+        changed_at -> Timestamptz,
+    }
+}
+
+diesel::table! {
+    email_tokens (hash) {
+        hash -> Bytea,
+        user_id -> Uuid,
+        purpose -> Text,
+        email -> Text,
+        expires_at -> Timestamptz,
+    }
+}
+
+diesel::table! {
     memberships (account_id, user_id) {
         account_id -> Uuid,
         user_id -> Uuid,
@@ -80,6 +99,18 @@ diesel::table! {
         started_at -> Timestamptz,
         ended_at -> Nullable<Timestamptz>,
         updated_at -> Timestamptz,
+    }
+}
+
+diesel::table! {
+    sign_in_codes (user_id) {
+        user_id -> Uuid,
+        email -> Text,
+        hash -> Text,
+        tries -> Int2,
+        expires_at -> Timestamptz,
+        made -> Int2,
+        made_since -> Timestamptz,
     }
 }
 
@@ -172,20 +203,26 @@ diesel::table! {
     }
 }
 
+diesel::joinable!(email_changes -> users (user_id));
+diesel::joinable!(email_tokens -> users (user_id));
 diesel::joinable!(memberships -> accounts (account_id));
 diesel::joinable!(memberships -> users (user_id));
 diesel::joinable!(refresh_tokens -> sign_ins (sign_in_id));
+diesel::joinable!(sign_in_codes -> users (user_id));
 diesel::joinable!(sign_ins -> accounts (account_id));
 diesel::joinable!(sign_ins -> users (user_id));
 
 diesel::allow_tables_to_appear_in_same_query!(
     accounts,
     categories,
+    email_changes,
+    email_tokens,
     memberships,
     refresh_tokens,
     session_steps,
     session_usage,
     sessions,
+    sign_in_codes,
     sign_ins,
     tree_texts,
     tree_versions,
