@@ -14,6 +14,7 @@ use crate::http::limits::RateLimits;
 use crate::identity::password::Hasher;
 use crate::identity::requesters::Requesters;
 use crate::identity::token;
+use crate::mail::mailer::Mailer;
 use crate::session::export::LinkKey;
 use crate::session::libraries::Libraries;
 use crate::tree::version::Versions;
@@ -31,6 +32,7 @@ pub struct Parts {
     pub tokens: token::Keys,
     pub requesters: Requesters,
     pub limits: RateLimits,
+    pub mailer: Mailer,
     pub versions: Versions,
     pub libraries: Libraries,
     pub link_key: LinkKey,
@@ -58,6 +60,7 @@ impl App {
         let tokens = token::Keys::load(&config).map_err(|error| Error::internal(error.0))?;
         let requesters = Requesters::start(&notices, stop.clone());
         let limits = RateLimits::new(config.http.rate_limit_per_minute, &clock);
+        let mailer = Mailer::new(&config.mail, &clock)?;
         Ok(Self(Arc::new(Parts {
             config,
             clock,
@@ -67,6 +70,7 @@ impl App {
             tokens,
             requesters,
             limits,
+            mailer,
             versions: Versions::default(),
             libraries: Libraries::default(),
             link_key,

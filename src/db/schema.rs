@@ -43,6 +43,25 @@ diesel::table! {
 }
 
 diesel::table! {
+    email_changes (id) {
+        id -> Uuid,
+        user_id -> Uuid,
+        old_email -> Text,
+        changed_at -> Timestamptz,
+    }
+}
+
+diesel::table! {
+    email_tokens (hash) {
+        hash -> Bytea,
+        user_id -> Uuid,
+        purpose -> Text,
+        email -> Text,
+        expires_at -> Timestamptz,
+    }
+}
+
+diesel::table! {
     invitations (id) {
         id -> Uuid,
         account_id -> Uuid,
@@ -131,6 +150,18 @@ diesel::table! {
         started_at -> Timestamptz,
         ended_at -> Nullable<Timestamptz>,
         updated_at -> Timestamptz,
+    }
+}
+
+diesel::table! {
+    sign_in_codes (user_id) {
+        user_id -> Uuid,
+        email -> Text,
+        hash -> Text,
+        tries -> Int2,
+        expires_at -> Timestamptz,
+        made -> Int2,
+        made_since -> Timestamptz,
     }
 }
 
@@ -226,10 +257,13 @@ diesel::table! {
 
 diesel::joinable!(audit_entries -> accounts (account_id));
 diesel::joinable!(audit_entries -> users (actor_id));
+diesel::joinable!(email_changes -> users (user_id));
+diesel::joinable!(email_tokens -> users (user_id));
 diesel::joinable!(invitations -> accounts (account_id));
 diesel::joinable!(memberships -> accounts (account_id));
 diesel::joinable!(memberships -> users (user_id));
 diesel::joinable!(refresh_tokens -> sign_ins (sign_in_id));
+diesel::joinable!(sign_in_codes -> users (user_id));
 diesel::joinable!(sign_ins -> accounts (account_id));
 diesel::joinable!(sign_ins -> users (user_id));
 
@@ -237,12 +271,15 @@ diesel::allow_tables_to_appear_in_same_query!(
     accounts,
     audit_entries,
     categories,
+    email_changes,
+    email_tokens,
     invitations,
     memberships,
     refresh_tokens,
     session_steps,
     session_usage,
     sessions,
+    sign_in_codes,
     sign_ins,
     tree_texts,
     tree_versions,

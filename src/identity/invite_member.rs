@@ -17,6 +17,7 @@ use crate::db::Conn;
 use crate::db::schema::{memberships, users};
 use crate::error::{Code, Error, Refusal};
 use crate::id::AccountId;
+use crate::jobs::{self, Job};
 use crate::text;
 
 const MAX_KEY: usize = 200;
@@ -61,6 +62,7 @@ pub async fn invite_member(app: &App, actor: &Actor, from: &Requester, input: In
             let invitation = Invitation::create(conn, &actor, &email, input.role, key.as_deref(), now).await?;
             let entry = Entry::by(&actor, "inviteMember", now).about(format!("{email} as {}", input.role.as_str()));
             audit::record(conn, &entry.from(from)).await?;
+            jobs::enqueue(conn, &Job::MailInvitation { invitation: invitation.id }, None).await?;
             Ok(invitation)
         })
         .await

@@ -19,7 +19,7 @@ use serde::{Deserialize, Serialize};
 use crate::db::Conn;
 use crate::db::cached::Cached;
 use crate::error::Error;
-use crate::id::{AccountId, AlertId};
+use crate::id::{AccountId, AlertId, InvitationId};
 
 mod driver; // graphile_worker on our connections
 pub mod outbox; // jobs of hot paths, on their way into the queue
@@ -42,6 +42,8 @@ pub enum Job {
     TendQueue,
     /// Says that an alert has opened.
     TellStaff { alert: AlertId },
+    /// Sends an invitation to whoever was invited.
+    MailInvitation { invitation: InvitationId },
     /// Ends an account whose week has passed.
     EraseAccount { account: AccountId },
 }

@@ -46,7 +46,7 @@ const MESSAGE: Policy = Policy {
 pub fn policy(job: &Job) -> Policy {
     match job {
         Job::ForgetSignIns | Job::AbandonSessions | Job::TendQueue | Job::EraseAccount { .. } => SWEEP,
-        Job::TellStaff { .. } => MESSAGE,
+        Job::TellStaff { .. } | Job::MailInvitation { .. } => MESSAGE,
     }
 }
 
@@ -57,6 +57,7 @@ pub fn name(job: &Job) -> &'static str {
         Job::AbandonSessions => "abandon_sessions",
         Job::TendQueue => "tend_queue",
         Job::TellStaff { .. } => "tell_staff",
+        Job::MailInvitation { .. } => "mail_invitation",
         Job::EraseAccount { .. } => "erase_account",
     }
 }
@@ -67,6 +68,7 @@ pub async fn run(app: &App, job: &Job) -> Result<(), Error> {
         Job::AbandonSessions => session::jobs::abandon_idle(app).await,
         Job::TendQueue => tend::tend(app).await,
         Job::TellStaff { alert } => staff::jobs::tell_staff(app, *alert).await,
+        Job::MailInvitation { invitation } => identity::jobs::mail_invitation(app, *invitation).await,
         Job::EraseAccount { account } => identity::erase_account::erase_account(app, *account).await,
     }
 }

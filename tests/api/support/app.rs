@@ -11,10 +11,11 @@ use axum::http::{Request, Response};
 use chrono::{DateTime, TimeDelta, Utc};
 use fixpath::app::App;
 use fixpath::clock::Clock;
-use fixpath::config::Config;
+use fixpath::config::{Config, MailTransport};
 use fixpath::db::Db;
 use fixpath::db::tls::Target;
 use fixpath::http::{router, serve};
+use fixpath::mail::Message;
 use graphile_worker::Worker;
 use http_body_util::BodyExt;
 use serde_json::{Value, json};
@@ -132,6 +133,11 @@ impl TestApp {
         rows
     }
 
+    /// The mails that were sent so far.
+    pub fn mails(&self) -> Vec<Message> {
+        self.app.mailer.sent()
+    }
+
     /// Listens on a port that the system chooses.
     pub async fn serve(&self) -> Server {
         let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
@@ -180,7 +186,8 @@ fn build(database: &Database, variables: &[(&str, &str)], clock: Clock) -> App {
         ("RATE_LIMIT_PER_MINUTE", "1000000"),
     ]);
     values.extend(variables.iter().copied());
-    let config = Config::read(&|name| values.get(name).map(|value| (*value).to_owned())).unwrap();
+    let mut config = Config::read(&|name| values.get(name).map(|value| (*value).to_owned())).unwrap();
+    config.mail.transport = MailTransport::Memory;
     let db = Db::new(Target::parse(&database.url).unwrap(), None, config.database.pool_size).unwrap();
     App::new(config, clock, db).unwrap()
 }
