@@ -31,15 +31,5 @@ else
   exit 1
 fi
 
-if [ "$(id -u)" = 0 ]; then
-  echo "Installing PostgreSQL's server programs." >&2
-  bash -c "$install" >&2
-elif command -v sudo >/dev/null && sudo -n true 2>/dev/null; then
-  echo "Installing PostgreSQL's server programs." >&2
-  sudo bash -c "$install" >&2
-else
-  echo "PostgreSQL's server programs are not here, and I may not install them. Run this once:" >&2
-  echo "  sudo bash -c '$install'" >&2
-  exit 1
-fi
+"$(dirname "$0")/as-root.sh" "PostgreSQL's server programs" "$install"
 found || { echo "PostgreSQL was installed, but its server programs are not in a place that I know: set PG_BIN." >&2; exit 1; }

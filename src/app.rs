@@ -12,11 +12,12 @@ use crate::db::notices::Notices;
 use crate::error::Error;
 use crate::http::limits::RateLimits;
 use crate::identity::password::Hasher;
+use crate::identity::provider::Providers;
 use crate::identity::requesters::Requesters;
 use crate::identity::token;
 use crate::mail::mailer::Mailer;
-use crate::session::export::LinkKey;
 use crate::session::libraries::Libraries;
+use crate::signing::SigningKey;
 use crate::tree::version::Versions;
 
 /// Cheap to clone: shared by every request.
@@ -35,7 +36,8 @@ pub struct Parts {
     pub mailer: Mailer,
     pub versions: Versions,
     pub libraries: Libraries,
-    pub link_key: LinkKey,
+    pub signing_key: SigningKey,
+    pub providers: Providers,
     /// Cancelled when the process begins to shut down: whatever runs for long listens to it.
     pub stop: CancellationToken,
     /// What runs beside the requests, and is waited for when the process stops.
@@ -54,13 +56,14 @@ impl App {
     /// Needs a running tokio runtime: background tasks start here.
     pub fn new(config: Config, clock: Clock, db: Db) -> Result<Self, Error> {
         let stop = CancellationToken::new();
-        let link_key = LinkKey::load(&config).map_err(|error| Error::internal(error.0))?;
+        let signing_key = SigningKey::load(&config).map_err(|error| Error::internal(error.0))?;
         let notices = Notices::start(db.target().clone(), stop.clone());
         let hasher = Hasher::new()?;
         let tokens = token::Keys::load(&config).map_err(|error| Error::internal(error.0))?;
         let requesters = Requesters::start(&notices, stop.clone());
-        let limits = RateLimits::new(config.http.rate_limit_per_minute, &clock);
         let mailer = Mailer::new(&config.mail, &clock)?;
+        let providers = Providers::new(&config)?;
+        let limits = RateLimits::new(&config, &clock)?;
         Ok(Self(Arc::new(Parts {
             config,
             clock,
@@ -73,7 +76,8 @@ impl App {
             mailer,
             versions: Versions::default(),
             libraries: Libraries::default(),
-            link_key,
+            signing_key,
+            providers,
             stop,
             background: TaskTracker::new(),
         })))

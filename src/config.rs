@@ -21,6 +21,7 @@ pub struct Config {
     pub keys: Keys,
     pub worker: Worker,
     pub mail: Mail,
+    pub providers: Providers,
     pub log: Log,
     /// Counts only for verified addresses; lower case.
     pub staff_emails: Vec<String>,
@@ -53,8 +54,26 @@ pub struct Http {
     /// Whose `X-Forwarded-For` counts.
     pub trusted_proxies: Vec<IpNet>,
     pub graphiql: bool,
+    /// What shows numbers for Prometheus. None: everybody sees them in development, nobody in production.
+    pub metrics_token: Option<SecretString>,
     /// For signed-in people; anonymous ones get a fifth.
     pub rate_limit_per_minute: u32,
+    /// Where limits are shared with other processes. None: each process has its own.
+    pub redis_url: Option<SecretString>,
+    pub times: Times,
+}
+
+/// How long things may take. Who is slower is cut off.
+#[derive(Clone, Copy, Debug)]
+pub struct Times {
+    /// An operation.
+    pub operation: Duration,
+    /// A request's headers, waited for from the end of the request before.
+    pub header: Duration,
+    /// A request's body.
+    pub body: Duration,
+    /// Between two pings over a WebSocket. A client that lets two pass without a word is gone.
+    pub ping: Duration,
 }
 
 #[derive(Debug)]
@@ -64,6 +83,35 @@ pub struct Keys {
     /// PEM blocks one after another; tokens signed by them are still accepted.
     pub jwt_previous: Option<SecretString>,
     pub export_signing: Option<SecretString>,
+}
+
+/// Where else people may prove who they are. None: not offered.
+#[derive(Debug)]
+pub struct Providers {
+    pub google: Option<Google>,
+    pub github: Option<GitHub>,
+}
+
+/// Any OpenID provider that speaks like Google.
+#[derive(Debug)]
+pub struct Google {
+    pub client: OAuthClient,
+    /// As the provider writes it: compared letter by letter.
+    pub issuer: String,
+}
+
+#[derive(Debug)]
+pub struct GitHub {
+    pub client: OAuthClient,
+    /// github.com, or an enterprise server.
+    pub base_url: Url,
+}
+
+/// How we are registered there.
+#[derive(Debug)]
+pub struct OAuthClient {
+    pub id: String,
+    pub secret: SecretString,
 }
 
 #[derive(Debug)]
@@ -156,6 +204,7 @@ impl Config {
                 metrics_bind: env.parsed("METRICS_BIND", "an address and port such as 127.0.0.1:9090")?,
             },
             mail: env.mail()?,
+            providers: env.providers(development)?,
             log: Log {
                 format: env.one_of("LOG_FORMAT", LogFormat::Pretty, &[("pretty", LogFormat::Pretty), ("json", LogFormat::Json)])?,
                 dir: env.parsed("LOG_DIR", "a folder")?,
@@ -172,6 +221,14 @@ impl Config {
             && secrecy::ExposeSecret::expose_secret(key).len() < 32
         {
             return fail("EXPORT_SIGNING_KEY must have at least 32 characters");
+        }
+        if let Some(token) = &self.http.metrics_token
+            && secrecy::ExposeSecret::expose_secret(token).len() < 16
+        {
+            return fail("METRICS_TOKEN must have at least 16 characters");
+        }
+        if self.http.public_url.path() != "/" {
+            return fail("PUBLIC_URL must have no path: the server answers at the root of its host");
         }
         if self.database.replica_url.is_some() && self.database.url.is_none() {
             return fail("DATABASE_REPLICA_URL needs DATABASE_URL: the private database has no replica");
@@ -249,6 +306,10 @@ impl Variables<'_> {
         }
     }
 
+    fn seconds(&self, name: &str, default: u64) -> Result<Duration> {
+        Ok(Duration::from_secs(self.number(name, default, 1, 600)?))
+    }
+
     fn url(&self, name: &str) -> Result<Option<Url>> {
         match self.parsed::<Url>(name, "an absolute http(s) URL")? {
             Some(url) if !matches!(url.scheme(), "http" | "https") || url.host_str().is_none() => {
@@ -289,6 +350,41 @@ impl Variables<'_> {
         Ok(Mail { transport: MailTransport::Smtp(smtp), from })
     }
 
+    /// Its value is never repeated in the message: it may hold a password.
+    fn redis_url(&self, name: &str) -> Result<Option<SecretString>> {
+        let Some(value) = self.get(name) else { return Ok(None) };
+        match redis::Client::open(value.as_str()) {
+            Ok(_) => Ok(Some(SecretString::from(value))),
+            Err(_) => fail(format!("{name} must be a Redis URL such as redis://host:6379 or unix:///path/to/socket")),
+        }
+    }
+
+    fn providers(&self, development: bool) -> Result<Providers> {
+        let url = |name: &str, default: &str| {
+            let text = self.get(name).unwrap_or_else(|| default.to_owned());
+            match self.url(name)? {
+                Some(url) if !development && url.scheme() != "https" => fail(format!("{name} must begin with https:// in production")),
+                _ => Ok(text),
+            }
+        };
+        let issuer = url("GOOGLE_ISSUER", "https://accounts.google.com")?;
+        let base_url = url("GITHUB_BASE_URL", "https://github.com")?;
+        let base_url = Url::parse(&base_url).map_err(|error| ConfigError(format!("GITHUB_BASE_URL: {error}")))?;
+        Ok(Providers {
+            google: self.oauth_client("GOOGLE_CLIENT_ID", "GOOGLE_CLIENT_SECRET")?.map(|client| Google { client, issuer }),
+            github: self.oauth_client("GITHUB_CLIENT_ID", "GITHUB_CLIENT_SECRET")?.map(|client| GitHub { client, base_url }),
+        })
+    }
+
+    fn oauth_client(&self, id: &str, secret: &str) -> Result<Option<OAuthClient>> {
+        match (self.get(id), self.secret(secret)) {
+            (None, None) => Ok(None),
+            (Some(id), Some(secret)) => Ok(Some(OAuthClient { id, secret })),
+            (Some(_), None) => fail(format!("{id} needs {secret}")),
+            (None, Some(_)) => fail(format!("{secret} needs {id}")),
+        }
+    }
+
     fn http(&self, development: bool) -> Result<Http> {
         let bind: SocketAddr =
             self.parsed("BIND", "an address and port such as 127.0.0.1:8080")?.unwrap_or_else(|| SocketAddr::from(([127, 0, 0, 1], 8080)));
@@ -321,7 +417,15 @@ impl Variables<'_> {
             allowed_origins,
             trusted_proxies,
             graphiql: self.one_of("GRAPHIQL", development, &[("on", true), ("off", false)])?,
+            metrics_token: self.secret("METRICS_TOKEN"),
             rate_limit_per_minute: self.number("RATE_LIMIT_PER_MINUTE", 300, 5, 100_000_000)?,
+            redis_url: self.redis_url("REDIS_URL")?,
+            times: Times {
+                operation: self.seconds("OPERATION_SECONDS", 10)?,
+                header: self.seconds("HEADER_SECONDS", 10)?,
+                body: self.seconds("BODY_SECONDS", 15)?,
+                ping: self.seconds("PING_SECONDS", 20)?,
+            },
         })
     }
 }

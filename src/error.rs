@@ -141,7 +141,7 @@ impl Refusal {
         Self {
             path: vec!["revision".to_owned()],
             detail: Detail::Revision(current),
-            ..Self::new(Code::RevisionConflict, format!("somebody wrote in between: the revision is now {current}"))
+            ..Self::new(Code::RevisionConflict, format!("Somebody wrote in between: the revision is now {current}."))
         }
     }
 }

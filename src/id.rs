@@ -14,6 +14,7 @@ use uuid::Uuid;
 
 use crate::clock::Clock;
 use crate::error::Error;
+use crate::text::shortened;
 
 pub trait Id: Copy + From<Uuid> + Into<Uuid> {
     const PREFIX: &'static str;
@@ -70,10 +71,6 @@ pub fn decode(text: &str) -> Option<(&str, Uuid)> {
     Some((prefix, Uuid::from_u128(value)))
 }
 
-fn shortened(text: &str) -> String {
-    text.chars().filter(|c| !c.is_control()).take(60).collect()
-}
-
 macro_rules! ids {
     ($($(#[$doc:meta])* $name:ident $prefix:literal)*) => {$(
         $(#[$doc])*
@@ -125,4 +122,5 @@ ids! {
     DraftId "draft"
     SessionId "session"
     AlertId "alert"
+    EmailChangeId "emailchange"
 }

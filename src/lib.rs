@@ -5,6 +5,7 @@ pub mod billing; // what an account may use
 pub mod clock; // the only place that knows the time
 pub mod config; // the environment, read and checked once
 pub mod db; // pool, transactions, migrations, live notices, the private PostgreSQL
+pub mod doctor; // what stands between a configuration and a server that works
 pub mod error; // refusals and errors
 pub mod graphql; // the schema's roots and what all types share
 pub mod http; // the endpoint: what arrives, and what is answered
@@ -14,7 +15,9 @@ pub mod jobs; // work that is done later, and work that is due by itself
 pub mod key_file; // secrets that a development server makes for itself
 pub mod mail; // what people are told by mail
 pub mod session; // walks through trees
+pub mod signing; // what is handed out and taken back unchanged
 pub mod staff; // operations for the platform's own people, and the demo
+pub mod stripe; // speaking with Stripe, and a simulation of it
 pub mod telemetry; // logs, metrics, traces
 pub mod text; // what people type, checked
 pub mod tree; // decision trees

@@ -14,7 +14,7 @@ use fixpath::http::router;
 use fixpath::http::serve::serve;
 use fixpath::jobs::{queue, worker};
 use fixpath::staff::{self, seed};
-use fixpath::{graphql, telemetry};
+use fixpath::{doctor, graphql, telemetry};
 use secrecy::ExposeSecret;
 use tokio::net::TcpListener;
 use tokio::signal::unix::{SignalKind, signal};
@@ -58,6 +58,8 @@ enum Command {
         #[command(subcommand)]
         what: Jobs,
     },
+    /// Say what stands between this configuration and a server that works
+    Doctor,
     /// Say who belongs to the platform's own people
     Staff {
         #[command(subcommand)]
@@ -89,8 +91,10 @@ fn main() -> ExitCode {
         print!("{}", graphql::sdl());
         return ExitCode::SUCCESS;
     }
-    match start(command) {
-        Ok(()) => ExitCode::SUCCESS,
+    let done = if let Command::Doctor = command { examine() } else { start(command).map(|()| true) };
+    match done {
+        Ok(true) => ExitCode::SUCCESS,
+        Ok(false) => ExitCode::FAILURE,
         Err(sentence) => {
             eprintln!("fixpath: {sentence}");
             ExitCode::FAILURE
@@ -100,25 +104,82 @@ fn main() -> ExitCode {
 
 /// What prevents a start is one sentence for the person who tried.
 fn start(command: Command) -> Result<(), String> {
-    dotenvy::dotenv().map(|_| ()).or_else(|error| if error.not_found() { Ok(()) } else { Err(format!(".env: {error}")) })?;
+    read_env_file()?;
     let config = Config::from_env().map_err(|error| error.0)?;
-    rustls::crypto::ring::default_provider().install_default().map_err(|_| "a second cryptography provider is installed")?;
-    let runtime = tokio::runtime::Builder::new_multi_thread().enable_all().build().map_err(|error| error.to_string())?;
+    let runtime = runtime()?;
     // Telemetry may send over the network, hence needs the runtime.
     let telemetry = runtime.block_on(async { telemetry::start(&config) }).map_err(told)?;
-    let private = match &config.database.url {
-        Some(_) => None,
-        None => {
-            let options = embedded::Options { data_dir: config.data_dir.clone(), pg_bin: config.database.pg_bin.clone(), durable: true };
-            Some(embedded::start(&options).map_err(|error| error.to_string())?)
-        }
-    };
+    let private = private_database(&config)?;
     let result = runtime.block_on(run(config, private.as_ref(), command));
     // Connections first, then the database they lead to.
     runtime.shutdown_timeout(std::time::Duration::from_secs(2));
     drop(private);
     drop(telemetry);
     result.map_err(told)
+}
+
+/// Without repeating a line that cannot be read: it may hold a secret.
+fn read_env_file() -> Result<(), String> {
+    match dotenvy::dotenv() {
+        Ok(_) => Ok(()),
+        Err(error) if error.not_found() => Ok(()),
+        Err(dotenvy::Error::LineParse(line, at)) => {
+            let name: String = line.chars().take_while(|c| c.is_ascii_alphanumeric() || *c == '_').take(40).collect();
+            Err(format!(".env cannot be read at character {at} of the line that begins with `{name}`: a value with spaces needs quotes"))
+        }
+        Err(error) => Err(format!(".env: {error}")),
+    }
+}
+
+fn runtime() -> Result<tokio::runtime::Runtime, String> {
+    rustls::crypto::ring::default_provider().install_default().map_err(|_| "a second cryptography provider is installed")?;
+    tokio::runtime::Builder::new_multi_thread().enable_all().build().map_err(|error| error.to_string())
+}
+
+/// None where `DATABASE_URL` names another. Blocks: to be called outside the runtime.
+fn private_database(config: &Config) -> Result<Option<embedded::Embedded>, String> {
+    if config.database.url.is_some() {
+        return Ok(None);
+    }
+    let options = embedded::Options { data_dir: config.data_dir.clone(), pg_bin: config.database.pg_bin.clone(), durable: true };
+    embedded::start(&options).map(Some).map_err(|error| error.to_string())
+}
+
+fn connect(config: &Config, private: Option<&embedded::Embedded>) -> Result<Db, Error> {
+    let target = |url: &str| Target::parse(url).map_err(Error::internal);
+    let primary = match (&config.database.url, private) {
+        (Some(url), _) => target(url.expose_secret())?,
+        (None, Some(private)) => target(&private.url("postgres"))?,
+        (None, None) => return Err(Error::internal("there is no database")),
+    };
+    let replica = config.database.replica_url.as_ref().map(|url| target(url.expose_secret())).transpose()?;
+    Db::new(primary, replica, config.database.pool_size)
+}
+
+/// Prints a line for each finding, and says whether a server would work.
+fn examine() -> Result<bool, String> {
+    read_env_file()?;
+    let config = match Config::from_env() {
+        Ok(config) => config,
+        Err(error) => return Ok(tell(&[doctor::unreadable(&error.0)])),
+    };
+    let runtime = runtime()?;
+    let healthy = tell(&runtime.block_on(doctor::examine(&config)));
+    let private = match private_database(&config) {
+        Ok(private) => private,
+        Err(sentence) => return Ok(tell(&[doctor::no_database(&sentence)])),
+    };
+    let db = connect(&config, private.as_ref()).map_err(told)?;
+    let database_healthy = tell(&runtime.block_on(doctor::examine_database(&config, &db, &Clock::System)));
+    // Connections first, then the database they lead to.
+    runtime.shutdown_timeout(std::time::Duration::from_secs(2));
+    drop(private);
+    Ok(healthy && database_healthy)
+}
+
+fn tell(findings: &[doctor::Finding]) -> bool {
+    findings.iter().for_each(|finding| println!("{finding}"));
+    doctor::is_healthy(findings)
 }
 
 fn told(error: Error) -> String {
@@ -130,14 +191,7 @@ fn told(error: Error) -> String {
 }
 
 async fn run(config: Config, private: Option<&embedded::Embedded>, command: Command) -> Result<(), Error> {
-    let target = |url: &str| Target::parse(url).map_err(Error::internal);
-    let primary = match (&config.database.url, private) {
-        (Some(url), _) => target(url.expose_secret())?,
-        (None, Some(private)) => target(&private.url("postgres"))?,
-        (None, None) => return Err(Error::internal("there is no database")),
-    };
-    let replica = config.database.replica_url.as_ref().map(|url| target(url.expose_secret())).transpose()?;
-    let db = Db::new(primary, replica, config.database.pool_size)?;
+    let db = connect(&config, private)?;
     match command {
         Command::Serve { no_worker } => serve_api(config, db, !no_worker).await,
         Command::Worker => work(config, db).await,
@@ -167,7 +221,7 @@ async fn run(config: Config, private: Option<&embedded::Embedded>, command: Comm
             }
         }
         // Answered before anything was started.
-        Command::Schema => Ok(()),
+        Command::Schema | Command::Doctor => Ok(()),
     }
 }
 
@@ -195,13 +249,17 @@ async fn serve_api(config: Config, db: Db, worker: bool) -> Result<(), Error> {
     }
     let bind = config.http.bind;
     let listener = TcpListener::bind(bind).await.map_err(|error| Error::internal(format!("BIND {bind}: {error}")))?;
-    let port = listener.local_addr()?.port();
+    let address = listener.local_addr()?;
+    let port = address.port();
     let app = App::new(config, Clock::System, db)?;
     if development {
         seed::seed(&app).await?;
         println!("GraphQL   http://localhost:{port}/graphql");
         if app.config.http.graphiql {
             println!("GraphiQL  http://localhost:{port}/graphiql");
+        }
+        if !address.ip().is_loopback() {
+            tracing::warn!(%bind, "this is a development server on an address that others reach, and everybody knows the demo password");
         }
         println!("Sign in as {} with the password {}, or sign up.", seed::EMAIL, seed::PASSWORD);
     } else {

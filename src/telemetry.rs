@@ -44,7 +44,8 @@ pub fn start(config: &Config) -> Result<Telemetry, Error> {
 
 /// Where everything goes, not yet in use.
 pub fn build(log: &Log, filter: &str) -> Result<(Dispatch, Telemetry), Error> {
-    let filter = EnvFilter::builder().with_default_directive(tracing::Level::INFO.into()).parse_lossy(filter);
+    let filter = EnvFilter::builder().with_default_directive(tracing::Level::INFO.into()).parse(filter);
+    let filter = filter.map_err(|error| Error::internal(format!("RUST_LOG cannot be read: {error}")))?;
     let (lines, file) = lines(log)?;
     let traces = log.otlp_endpoint.as_deref().map(exporter).transpose()?;
     let spans = traces.as_ref().map(|traces| tracing_opentelemetry::layer().with_tracer(traces.tracer("fixpath")));
@@ -78,11 +79,6 @@ fn lines<S: Subscriber + for<'a> LookupSpan<'a>>(log: &Log) -> Result<(Lines<S>,
 
 /// `endpoint` as OpenTelemetry defines it: the collector's base address, to which the path of traces is added.
 fn exporter(endpoint: &str) -> Result<SdkTracerProvider, Error> {
-    if !endpoint.starts_with("http://") {
-        return Err(Error::internal(
-            "OTEL_EXPORTER_OTLP_ENDPOINT must begin with http://: a collector beside the server takes it from there",
-        ));
-    }
     let endpoint = format!("{}/v1/traces", endpoint.trim_end_matches('/'));
     let exporter = SpanExporter::builder().with_http().with_protocol(Protocol::HttpBinary).with_endpoint(endpoint).build()?;
     let resource = Resource::builder().with_service_name("fixpath").build();

@@ -6,14 +6,14 @@ use crate::error::{Code, Error, Refusal};
 pub fn required(field: &str, value: &str, max: usize) -> Result<String, Refusal> {
     let text = value.trim();
     if text.is_empty() {
-        return Err(Refusal::at(Code::Required, field, format!("`{field}` must not be empty")));
+        return Err(Refusal::at(Code::Required, field, format!("`{field}` must not be empty.")));
     }
     if text.chars().count() > max {
-        return Err(Refusal::at(Code::TooLong, field, format!("`{field}` may have at most {max} characters")));
+        return Err(Refusal::at(Code::TooLong, field, format!("`{field}` may have at most {max} characters.")));
     }
     if let Some(character) = text.chars().find(|c| c.is_control() && !matches!(c, '\n' | '\r' | '\t')) {
         let code = u32::from(character);
-        return Err(Refusal::at(Code::Invalid, field, format!("`{field}` contains the control character U+{code:04X}")));
+        return Err(Refusal::at(Code::Invalid, field, format!("`{field}` contains the control character U+{code:04X}.")));
     }
     Ok(text.to_owned())
 }
@@ -29,4 +29,10 @@ pub fn optional(field: &str, value: Option<&str>, max: usize) -> Result<Option<S
 /// For what a query compares with a column: the database would fail on a NUL.
 pub fn comparable(field: &str, value: String) -> Result<String, Error> {
     if value.contains('\0') { Err(Error::BadInput(format!("`{field}` contains a NUL character"))) } else { Ok(value) }
+}
+
+/// As much of what was typed as a message can bear.
+pub fn shortened(text: &str) -> String {
+    const LONGEST: usize = 64;
+    text.chars().filter(|c| !c.is_control()).take(LONGEST).collect()
 }

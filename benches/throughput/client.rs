@@ -9,8 +9,8 @@ use tokio::net::TcpStream;
 pub enum Load {
     /// The same body again and again.
     Query { token: Option<String>, body: String },
-    /// One of many trees, in turn.
-    Trees { token: String, bodies: Vec<String> },
+    /// One of many queries, in turn.
+    Many { token: String, bodies: Vec<String> },
     /// Each connection answers its own sessions, which walk round a loop.
     Answers { token: String, sessions: Vec<Vec<String>> },
 }
@@ -101,7 +101,7 @@ async fn one(port: u16, load: Load, number: usize, until: Instant, measured: boo
                 send(&request).await;
             }
         }
-        Load::Trees { token, bodies } => {
+        Load::Many { token, bodies } => {
             let requests: Vec<_> = bodies.iter().map(|body| request(Some(&token), body)).collect();
             for place in (number * 61).. {
                 if Instant::now() >= until {

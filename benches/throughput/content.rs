@@ -41,6 +41,15 @@ pub fn body(query: &str, variables: &str) -> String {
     format!("{{\"query\":{},\"variables\":{variables}}}", json!(query))
 }
 
+/// What people type: words of all trees, the beginning of a word of one, a misspelling, a word of no tree.
+pub fn search_bodies() -> Vec<String> {
+    let query =
+        "query Search($query: String!) { searchTrees(query: $query, first: 20) { edges { score nodeKey snippet node { id title } } } }";
+    ["lights green", "copy 1234", "switch 7", "swich", "pictur", "printer"]
+        .map(|typed| body(query, &json!({ "query": typed }).to_string()))
+        .to_vec()
+}
+
 /// The answer that follows the `revision`-th step: no, go on, no, go on…
 pub fn answer(session: &str, revision: i32) -> String {
     let (node, answer) = if revision % 2 == 1 { ("n0", "{\"option\":\"no\"}") } else { ("n1", "{\"continue\":true}") };
@@ -92,13 +101,20 @@ pub async fn make(url: &str, folder: &Path) -> Content {
     let person = NewPerson {
         email: "bench@example.com".into(),
         username: "bench".into(),
-        password_hash: app.hasher.hash(&PASSWORD.into()).await.unwrap(),
+        password_hash: Some(app.hasher.hash(&PASSWORD.into()).await.unwrap()),
         account_name: "Bench".into(),
         plan: &plan::ENTERPRISE,
     };
     let now = app.clock.now();
     let member = app.db.transaction(async |conn| create_person(conn, now, &person).await).await.unwrap();
-    let actor = Actor { user: member.user_id, account: member.account_id, role: Role::Owner, sign_in: SignInId::at(now), staff: false };
+    let actor = Actor {
+        user: member.user_id,
+        account: member.account_id,
+        role: Role::Owner,
+        sign_in: SignInId::at(now),
+        verified: true,
+        staff: false,
+    };
     let input = CreateTree { title: "Original".into(), source: Some(Source::Document(document())), ..CreateTree::default() };
     let (tree, _) = create(&app, &actor, input).await.unwrap_or_else(|error| panic!("{error:?}"));
     publish(&app, &actor, tree.id, 1, None).await.unwrap_or_else(|error| panic!("{error:?}"));
@@ -111,6 +127,9 @@ pub async fn make(url: &str, folder: &Path) -> Content {
          FROM trees, generate_series(1, {TREES}) n WHERE slug = 'original';
          INSERT INTO tree_versions SELECT t.account_id, ('00000000-0000-7000-9000-' || right(t.id::text, 12))::uuid, t.id, 1, v.digest, v.document, NULL,
              v.published_by, v.published_at FROM trees t, tree_versions v WHERE t.slug LIKE 'copy-%';
+         INSERT INTO tree_texts (account_id, tree_id, edition, node_key, heading, body)
+             SELECT t.account_id, t.id, x.edition, x.node_key, CASE WHEN x.node_key = '' THEN t.title || ' ' || md5(t.id::text) ELSE x.heading END, x.body
+             FROM trees t, trees o JOIN tree_texts x ON x.account_id = o.account_id AND x.tree_id = o.id WHERE t.slug LIKE 'copy-%' AND o.slug = 'original';
          UPDATE trees SET published_version_id = ('00000000-0000-7000-9000-' || right(id::text, 12))::uuid WHERE slug LIKE 'copy-%';
          ANALYZE"
     );

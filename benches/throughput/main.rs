@@ -47,7 +47,8 @@ async fn run(url: &str, folder: &std::path::Path, postgres: &embedded::Embedded)
 
     let token = content.sign_in(&server).await;
     let typename = Load::Query { token: None, body: content::body("{ __typename }", "{}") };
-    let tree = Load::Trees { token: token.clone(), bodies: content.tree_bodies() };
+    let tree = Load::Many { token: token.clone(), bodies: content.tree_bodies() };
+    let search = Load::Many { token: token.clone(), bodies: content::search_bodies() };
     let list = Load::Query { token: Some(token.clone()), body: content::body(content::LIST, "{}") };
     let sessions = content.start_sessions(&server, &token, CONNECTIONS).await;
     let answers = Load::Answers { token, sessions };
@@ -55,6 +56,7 @@ async fn run(url: &str, folder: &std::path::Path, postgres: &embedded::Embedded)
     let typename = measure(&server, &typename).await;
     let tree = measure(&server, &tree).await;
     let list = measure(&server, &list).await;
+    let search = measure(&server, &search).await;
     let answers = measure(&server, &answers).await;
     let loaded = server.resident_mb();
     drop(server);
@@ -76,6 +78,7 @@ async fn run(url: &str, folder: &std::path::Path, postgres: &embedded::Embedded)
     row("{ __typename }", &typename, None);
     row("tree, all nodes", &tree, Some(select_tree));
     row("trees(first: 20), all nodes", &list, Some(select_list));
+    row("searchTrees, 20 hits", &search, None);
     row("answerSession", &answers, Some(writes));
     println!("\npgbench: {select_tree:.0}/s one tree by primary key, {select_list:.0}/s twenty, {writes:.0}/s an answer's statements");
     println!("resident memory: {idle} MB idle, {loaded} MB after load");

@@ -1,15 +1,16 @@
 -- What people are mailed to prove that an address is theirs. Small tables; expired rows are deleted every night.
 
 CREATE TABLE email_tokens (
-    -- SHA-256 of the token: who reads this table cannot use it.
-    hash bytea CONSTRAINT email_tokens_pkey PRIMARY KEY,
     user_id uuid NOT NULL CONSTRAINT email_tokens_user_fkey REFERENCES users ON DELETE CASCADE,
     purpose text NOT NULL CONSTRAINT email_tokens_purpose_known CHECK (purpose IN ('verify_email', 'reset_password')),
+    -- SHA-256 of the token: who reads this table cannot use it.
+    hash bytea NOT NULL CONSTRAINT email_tokens_hash_key UNIQUE,
     -- Where it was sent: it counts only while this is the person's address.
     email text NOT NULL,
-    expires_at timestamptz NOT NULL
+    expires_at timestamptz NOT NULL,
+    -- One a person and purpose: only the latest counts.
+    CONSTRAINT email_tokens_pkey PRIMARY KEY (user_id, purpose)
 );
-CREATE INDEX email_tokens_user_idx ON email_tokens (user_id);
 CREATE INDEX email_tokens_expiry_idx ON email_tokens (expires_at);
 
 CREATE TABLE sign_in_codes (
@@ -33,4 +34,5 @@ CREATE TABLE email_changes (
     old_email text NOT NULL,
     changed_at timestamptz NOT NULL
 );
+CREATE INDEX email_changes_user_idx ON email_changes (user_id);
 CREATE INDEX email_changes_changed_idx ON email_changes (changed_at);

@@ -80,7 +80,7 @@ fn reached(plan: &Plan, limit: Limit) -> Error {
         LimitKey::SessionsPerMonth => "sessions a month",
     };
     let max = limit.max.unwrap_or_default();
-    let message = format!("the {} plan allows {max} {what}, and all are used", plan.key);
+    let message = format!("The {} plan allows {max} {what}, and all are used.", plan.key);
     Refusal { detail: Detail::Limit(limit), ..Refusal::new(Code::PlanLimit, message) }.into()
 }
 

@@ -1,26 +1,30 @@
-//! The database: a pool of connections, reads that may lag, transactions, and who tells whom of a change.
+//! The database: pools of connections, reads that may lag, transactions, and who tells whom of a change.
 
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
-use std::time::Duration;
 
-use deadpool::managed::{Object, Timeouts};
+use chrono::{DateTime, Datelike, Utc};
 use diesel_async::AsyncPgConnection;
-use diesel_async::pooled_connection::{AsyncDieselConnectionManager, ManagerConfig, RecyclingMethod};
-use futures_util::FutureExt;
+use diesel_async::pooled_connection::AsyncDieselConnectionManager;
 
 use crate::error::Error;
 
 pub mod cached;
 pub mod embedded;
+mod lent;
 pub mod migrate;
 pub mod notices;
+mod pool;
+mod replica;
 pub mod schema;
 pub mod tls;
 mod transaction;
 
+use lent::Lent;
+use pool::Pool;
+use replica::Replica;
+
 type Manager = AsyncDieselConnectionManager<AsyncPgConnection>;
-type Pool = deadpool::managed::Pool<Manager>;
 
 /// A connection lent by the pool. Queries take it as `&mut Conn`.
 pub type Conn = AsyncPgConnection;
@@ -28,31 +32,33 @@ pub type Conn = AsyncPgConnection;
 #[derive(Clone)]
 pub struct Db {
     pool: Pool,
-    replica: Option<Pool>,
+    replica: Option<Replica>,
     target: tls::Target,
     statements: Arc<AtomicU64>,
 }
-
-/// How long a request waits for a connection before it is refused: longer than a burst, shorter than its own time limit.
-const WAIT: Duration = Duration::from_secs(5);
-const CONNECT: Duration = Duration::from_secs(5);
 
 impl Db {
     /// Opens no connection yet: the first query does.
     pub fn new(target: tls::Target, replica: Option<tls::Target>, pool_size: usize) -> Result<Self, Error> {
         let statements = Arc::new(AtomicU64::new(0));
-        let replica = replica.map(|target| pool(&target, pool_size, &statements)).transpose()?;
-        Ok(Self { pool: pool(&target, pool_size, &statements)?, replica, target, statements })
+        let pool = |target: &tls::Target| Pool::new(target, pool_size, &statements);
+        let replica = replica.as_ref().map(pool).transpose()?.map(Replica::new);
+        Ok(Self { pool: pool(&target)?, replica, target, statements })
     }
 
     /// For everything that writes, and for reads that must see what was just written.
-    pub async fn conn(&self) -> Result<Object<Manager>, Error> {
-        Ok(self.pool.get().await?)
+    pub async fn conn(&self) -> Result<Lent, Error> {
+        self.pool.lend().await
     }
 
-    /// For reads that may lag behind: lists, searches, published trees.
-    pub async fn read(&self) -> Result<Object<Manager>, Error> {
-        Ok(self.replica.as_ref().unwrap_or(&self.pool).get().await?)
+    /// For reads that may lag behind: lists, searches, published trees. While the replica does not answer, the primary does.
+    pub async fn read(&self) -> Result<Lent, Error> {
+        if let Some(replica) = &self.replica
+            && let Some(conn) = replica.lend().await
+        {
+            return Ok(conn);
+        }
+        self.conn().await
     }
 
     /// Where this database is, for connections that live outside the pool.
@@ -78,39 +84,7 @@ impl Db {
     }
 }
 
-fn pool(target: &tls::Target, size: usize, statements: &Arc<AtomicU64>) -> Result<Pool, Error> {
-    let mut config = ManagerConfig::default();
-    // No query to test a connection: one that the server has closed is known as such, and thrown away.
-    config.recycling_method = RecyclingMethod::Fast;
-    let (connect_to, statements) = (target.clone(), statements.clone());
-    config.custom_setup = Box::new(move |_| {
-        let (target, statements) = (connect_to.clone(), statements.clone());
-        async move {
-            let mut conn = target.connect_diesel().await?;
-            diesel_async::AsyncConnection::set_instrumentation(&mut conn, StatementLog { statements });
-            Ok(conn)
-        }
-        .boxed()
-    });
-    let manager = AsyncDieselConnectionManager::new_with_config("", config);
-    let timeouts = Timeouts { wait: Some(WAIT), create: Some(CONNECT), recycle: Some(CONNECT) };
-    Ok(Pool::builder(manager).max_size(size).timeouts(timeouts).runtime(deadpool::Runtime::Tokio1).build()?)
-}
-
-/// Counts statements, and shows them under `RUST_LOG=fixpath::sql=debug` (their text, never their values).
-struct StatementLog {
-    statements: Arc<AtomicU64>,
-}
-
-impl diesel::connection::Instrumentation for StatementLog {
-    fn on_connection_event(&mut self, event: diesel::connection::InstrumentationEvent<'_>) {
-        if let diesel::connection::InstrumentationEvent::StartQuery { query, .. } = event {
-            self.statements.fetch_add(1, Ordering::Relaxed);
-            if tracing::enabled!(target: "fixpath::sql", tracing::Level::DEBUG) {
-                let text = query.to_string();
-                let sql = text.split("-- binds:").next().unwrap_or_default().trim();
-                tracing::debug!(target: "fixpath::sql", "{sql}");
-            }
-        }
-    }
+/// Whether PostgreSQL can hold it: chrono knows later years. Cursors bring times that anybody can make up.
+pub fn is_storable(time: DateTime<Utc>) -> bool {
+    (0..=9999).contains(&time.year())
 }

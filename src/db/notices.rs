@@ -42,6 +42,8 @@ pub struct Notices {
 pub struct Epoch(u64);
 
 const CHANNEL: &str = "fixpath";
+/// After a batch, the next one waits this long: under load one statement then carries many notices, and nobody sees the difference.
+const PAUSE: Duration = Duration::from_millis(5);
 /// PostgreSQL refuses a payload of 8,000 bytes; a notice has about 100.
 const BATCH: usize = 50;
 /// How often the connection is tried, and how long an answer may take: a peer that has vanished is noticed within seconds.
@@ -171,6 +173,7 @@ async fn connected(
                 return ended;
             }
             batch.clear();
+            tokio::time::sleep(PAUSE).await;
         }
     };
     tokio::select! {

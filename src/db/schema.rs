@@ -52,10 +52,10 @@ diesel::table! {
 }
 
 diesel::table! {
-    email_tokens (hash) {
-        hash -> Bytea,
+    email_tokens (user_id, purpose) {
         user_id -> Uuid,
         purpose -> Text,
+        hash -> Bytea,
         email -> Text,
         expires_at -> Timestamptz,
     }
@@ -74,6 +74,15 @@ diesel::table! {
         expires_at -> Timestamptz,
         ended_at -> Nullable<Timestamptz>,
         accepted_by -> Nullable<Uuid>,
+    }
+}
+
+diesel::table! {
+    identities (provider, subject) {
+        provider -> Text,
+        subject -> Text,
+        user_id -> Uuid,
+        created_at -> Timestamptz,
     }
 }
 
@@ -260,6 +269,7 @@ diesel::joinable!(audit_entries -> users (actor_id));
 diesel::joinable!(email_changes -> users (user_id));
 diesel::joinable!(email_tokens -> users (user_id));
 diesel::joinable!(invitations -> accounts (account_id));
+diesel::joinable!(identities -> users (user_id));
 diesel::joinable!(memberships -> accounts (account_id));
 diesel::joinable!(memberships -> users (user_id));
 diesel::joinable!(refresh_tokens -> sign_ins (sign_in_id));
@@ -274,6 +284,7 @@ diesel::allow_tables_to_appear_in_same_query!(
     email_changes,
     email_tokens,
     invitations,
+    identities,
     memberships,
     refresh_tokens,
     session_steps,

@@ -1,8 +1,8 @@
 //! What an operation may ask for. One walk over the parsed document, before any validation: async-graphql's own expands fragments
 //! again at every spread, so that a document of 1 KB can keep it busy for minutes. Here each fragment is measured once.
 //!
-//! **Cost**: an object costs 1, a scalar nothing, a list its size times what one item costs. A connection's size is its `first` or
-//! `last`; a bounded list's is declared in `list_sizes.rs`. Introspection is a class of its own: it may nest deeper, reads nothing
+//! **Cost**: an object costs 1, a list its size times what one item costs, a scalar nothing, unless it is asked for under another name or may
+//! be as long as a document (`list_sizes.rs`). A connection's size is its `first` or `last`; a bounded list's is declared there, too. Introspection is a class of its own: it may nest deeper, reads nothing
 //! but memory and is limited by how many lists of types or fields it nests.
 
 use std::collections::HashMap;
@@ -226,9 +226,12 @@ impl<'a> Walk<'a> {
         }
         size.depth = child.depth.saturating_add(1);
         size.reads |= name != "__typename";
-        if let Some(known) = known.filter(|_| !field.selection_set.node.items.is_empty()) {
-            size.cost = self.cost(known, field, child.cost);
-        }
+        size.cost = match known {
+            None => child.cost,
+            Some(known) if !field.selection_set.node.items.is_empty() => self.cost(known, field, child.cost),
+            // Asked for again under another name, a scalar makes the answer longer and nothing else dearer.
+            Some(known) => known.weight.max(u64::from(field.alias.is_some())),
+        };
         Ok(size)
     }
 
@@ -253,7 +256,8 @@ impl<'a> Walk<'a> {
 
     /// How many items a connection is asked for.
     fn page(&self, known: &FieldShape, field: &Field) -> u64 {
-        let asked = ["first", "last"].into_iter().find_map(|name| match self.argument(field, name) {
+        // In the order in which `PageArgs` looks at them.
+        let asked = ["last", "first"].into_iter().find_map(|name| match self.argument(field, name) {
             Some(Value::Number(number)) => Some(number.as_u64().unwrap_or(0)),
             _ => None,
         });

@@ -6,13 +6,14 @@ use self::node::NodeQuery;
 use crate::app::App;
 use crate::error::Error;
 use crate::identity::actor::{Actor, Requester};
-use crate::identity::graphql::{AccountMutation, IdentityMutation, IdentityQuery};
+use crate::identity::graphql::{AccountMutation, EmailMutation, IdentityMutation, IdentityQuery};
 use crate::session::graphql::{SessionMutation, SessionQuery, SessionSubscription};
 use crate::staff::graphql::StaffQuery;
 use crate::tree::graphql::{TreeMutation, TreeQuery};
 
 pub mod error;
 pub mod guard; // what an operation may ask for
+pub mod in_order; // a faster walk through objects whose fields are at hand
 pub mod list_sizes;
 pub mod loaders;
 pub mod node; // anything by its id
@@ -28,7 +29,7 @@ pub struct Query(NodeQuery, IdentityQuery, TreeQuery, SessionQuery, StaffQuery);
 
 /// What can be done. Refusals are `userErrors`.
 #[derive(MergedObject, Default)]
-pub struct Mutation(IdentityMutation, AccountMutation, TreeMutation, SessionMutation);
+pub struct Mutation(IdentityMutation, EmailMutation, AccountMutation, TreeMutation, SessionMutation);
 
 /// What can be watched, over SSE or graphql-transport-ws.
 #[derive(MergedSubscription, Default)]

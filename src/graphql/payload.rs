@@ -109,11 +109,11 @@ pub fn answer<P: Payload>(result: Result<P, Error>) -> Result<P, Error> {
     let refusals = match result {
         Ok(payload) => return Ok(payload),
         Err(Error::Refused(refusals)) => refusals,
-        Err(Error::Unauthenticated) => vec![Refusal::new(Code::Unauthenticated, "sign in first")],
+        Err(Error::Unauthenticated) => vec![Refusal::new(Code::Unauthenticated, "Sign in first.")],
         Err(Error::Forbidden(message)) => vec![Refusal::new(Code::Forbidden, message)],
         Err(Error::RateLimited(seconds)) => vec![Refusal {
             detail: Detail::RetryAfter(seconds),
-            ..Refusal::new(Code::RateLimited, format!("too many requests; try again in {seconds} s"))
+            ..Refusal::new(Code::RateLimited, format!("Too many requests: try again in {seconds} s."))
         }],
         Err(error @ (Error::BadInput(_) | Error::Internal(_))) => return Err(error),
     };

@@ -28,6 +28,8 @@ pub struct FieldShape {
     /// Nothing is read for it (`pageInfo`).
     pub free: bool,
     pub size: u64,
+    /// What it costs if it is a scalar.
+    pub weight: u64,
     pub default_page: Option<u64>,
 }
 
@@ -88,6 +90,7 @@ fn field_shape(parent: &str, field: &FieldDefinition) -> FieldShape {
         // The lists of a connection are counted where the connection is asked for.
         size: if is_connection(parent) { 1 } else { list_sizes::of(parent, &field.name.node).unwrap_or(list_sizes::UNDECLARED) },
         default_page,
+        weight: list_sizes::weight(parent, &field.name.node),
         ty,
     }
 }

@@ -8,6 +8,7 @@ use axum::response::{IntoResponse, Response};
 
 use super::answer::{BAD_REQUEST, Refused};
 use super::arrival::Arrival;
+use super::limits::Sender;
 use crate::app::App;
 use crate::session::export;
 
@@ -15,6 +16,10 @@ use crate::session::export;
 const POLICY: &str = "default-src 'none'; style-src 'unsafe-inline'; base-uri 'none'; form-action 'none'; frame-ancestors 'none'; sandbox";
 
 pub async fn open(State(app): State<App>, Path(token): Path<String>, Extension(arrival): Extension<Arrival>) -> Response {
+    // Writing a session down costs more than most operations: a link that is passed around counts as they do.
+    if let Err(seconds) = app.limits.check_request(Sender::address(arrival.address)).await {
+        return Refused::rate_limited(seconds).into_response();
+    }
     match export::open(&app, &token).await {
         Ok(Some(export)) => {
             let disposition = format!("inline; filename=\"{}\"", export.filename);

@@ -1,7 +1,5 @@
 //! GraphQL over POST and GET: origins, content types, sizes, statuses. The pipeline itself is `operation.rs`.
 
-use std::time::Duration;
-
 use async_graphql::Response as Executed;
 use async_graphql::parser::types::OperationType;
 use axum::Extension;
@@ -24,8 +22,6 @@ use super::{origin, sse};
 const BODY_LIMIT: usize = 128 * 1024;
 /// For signed-in people, who send trees.
 const SIGNED_IN_BODY_LIMIT: usize = 2 * 1024 * 1024;
-/// A body that arrives more slowly is given up.
-const BODY_TIME: Duration = Duration::from_secs(15);
 
 pub async fn post(State(endpoint): State<Endpoint>, Extension(arrival): Extension<Arrival>, request: Request) -> Response {
     let (parts, body) = request.into_parts();
@@ -34,7 +30,7 @@ pub async fn post(State(endpoint): State<Endpoint>, Extension(arrival): Extensio
         origin::check(&headers, &endpoint.app.config.http.allowed_origins)?;
         check_content_type(&headers)?;
         let claim = Claim::read(&headers, arrival.address, true);
-        let body = tokio::time::timeout(BODY_TIME, read_body(&endpoint, &arrival, &headers, &claim, body))
+        let body = tokio::time::timeout(endpoint.app.config.http.times.body, read_body(&endpoint, &arrival, &headers, &claim, body))
             .await
             .map_err(|_| Refused::new(StatusCode::REQUEST_TIMEOUT, BAD_REQUEST, "the body arrived too slowly"))??;
         let params = Params::from_json(&body).map_err(bad_request)?;
@@ -42,13 +38,13 @@ pub async fn post(State(endpoint): State<Endpoint>, Extension(arrival): Extensio
     };
     match read.await {
         Ok((params, claim)) => run(&endpoint, &arrival, &headers, params, &claim, false).await,
-        Err(refused) => count(&endpoint, &arrival).err().unwrap_or(refused).into_response(),
+        Err(refused) => count(&endpoint, &arrival).await.err().unwrap_or(refused).into_response(),
     }
 }
 
 /// What never becomes an operation counts, too, by address.
-fn count(endpoint: &Endpoint, arrival: &Arrival) -> Result<(), Refused> {
-    endpoint.app.limits.check_request(Sender::address(arrival.address)).map_err(Refused::rate_limited)
+async fn count(endpoint: &Endpoint, arrival: &Arrival) -> Result<(), Refused> {
+    endpoint.app.limits.check_request(Sender::address(arrival.address)).await.map_err(Refused::rate_limited)
 }
 
 /// Queries only, identified by `Authorization` only: a foreign page can make a browser send a GET with its cookies.
@@ -59,7 +55,7 @@ pub async fn get(State(endpoint): State<Endpoint>, Extension(arrival): Extension
     };
     match read() {
         Ok(params) => run(&endpoint, &arrival, &headers, params, &Claim::read(&headers, arrival.address, false), true).await,
-        Err(refused) => count(&endpoint, &arrival).err().unwrap_or(refused).into_response(),
+        Err(refused) => count(&endpoint, &arrival).await.err().unwrap_or(refused).into_response(),
     }
 }
 
@@ -72,7 +68,7 @@ async fn run(endpoint: &Endpoint, arrival: &Arrival, headers: &HeaderMap, params
     let events = Form::accepts_events(headers);
     let mut operation = match Operation::prepare(params, &endpoint.shape) {
         Ok(operation) => operation,
-        Err(error) => return count(endpoint, arrival).map_or_else(Refused::into_response, |()| refuse_operation(error, form)),
+        Err(error) => return count(endpoint, arrival).await.map_or_else(Refused::into_response, |()| refuse_operation(error, form)),
     };
     if get && operation.kind == OperationType::Mutation {
         return allow("mutations need POST", "POST");

@@ -33,8 +33,6 @@ use crate::identity::actor::Actor;
 const PROTOCOL: &str = "graphql-transport-ws";
 const MAX_OPERATIONS: usize = 20;
 const INIT_TIME: Duration = Duration::from_secs(5);
-/// The server's pings. A client that lets two pass without a word is gone.
-const PING_EVERY: Duration = Duration::from_secs(20);
 /// A client that takes longer to accept a message is given up.
 const SEND_TIME: Duration = Duration::from_secs(10);
 const MESSAGE_LIMIT: usize = 128 * 1024;
@@ -63,7 +61,7 @@ pub async fn upgrade(
     if let Err(refused) = origin::check(&headers, &endpoint.app.config.http.allowed_origins) {
         return refused.into_response();
     }
-    if let Err(seconds) = endpoint.app.limits.check_request(Sender::address(arrival.address)) {
+    if let Err(seconds) = endpoint.app.limits.check_request(Sender::address(arrival.address)).await {
         return answer::Refused::rate_limited(seconds).into_response();
     }
     let mut claim = Claim::read(&headers, arrival.address, false);
@@ -128,14 +126,15 @@ async fn converse(socket: &mut WebSocket, endpoint: &Endpoint, arrival: &Arrival
     };
     let lost = access::lost(app, &claim, actor, &arrival.id);
     tokio::pin!(lost);
-    let mut pings = interval(PING_EVERY);
+    let ping = app.config.http.times.ping;
+    let mut pings = interval(ping);
     let mut heard = Instant::now();
     loop {
         let reply = tokio::select! {
             () = app.stop.cancelled() => return SHUTTING_DOWN,
             () = &mut lost => return FORBIDDEN,
             _ = pings.tick() => {
-                if heard.elapsed() > PING_EVERY * 2 {
+                if heard.elapsed() > ping * 2 {
                     return GONE;
                 }
                 Some(json!({ "type": "ping" }).to_string())
@@ -143,7 +142,7 @@ async fn converse(socket: &mut WebSocket, endpoint: &Endpoint, arrival: &Arrival
             Some(report) = reported.recv() => conversation.relay(report),
             message = socket.recv() => {
                 heard = Instant::now();
-                match conversation.hear(message) {
+                match conversation.hear(message).await {
                     Ok(reply) => reply,
                     Err(close) => return close,
                 }
@@ -230,7 +229,7 @@ struct Conversation<'a> {
 
 impl Conversation<'_> {
     /// What to answer at once, if anything.
-    fn hear(&mut self, message: Option<Result<Message, axum::Error>>) -> Result<Option<String>, Close> {
+    async fn hear(&mut self, message: Option<Result<Message, axum::Error>>) -> Result<Option<String>, Close> {
         let Some(incoming) = read(message, self.limit)? else { return Ok(None) };
         match (incoming.kind.as_str(), incoming.id, incoming.payload) {
             ("ping", _, _) => Ok(Some(json!({ "type": "pong" }).to_string())),
@@ -242,12 +241,12 @@ impl Conversation<'_> {
                 }
                 Ok(None)
             }
-            ("subscribe", Some(id), Some(payload)) if !id.is_empty() && id.len() <= 200 => self.start(id, &payload),
+            ("subscribe", Some(id), Some(payload)) if !id.is_empty() && id.len() <= 200 => self.start(id, &payload).await,
             _ => Err(BAD_MESSAGE),
         }
     }
 
-    fn start(&mut self, id: String, payload: &RawValue) -> Result<Option<String>, Close> {
+    async fn start(&mut self, id: String, payload: &RawValue) -> Result<Option<String>, Close> {
         if self.running.contains_key(&id) {
             return Err(DUPLICATE_ID);
         }
@@ -259,7 +258,7 @@ impl Conversation<'_> {
         let operation = match operation {
             Ok(operation) => operation,
             Err(error) => {
-                let counted = self.endpoint.app.limits.check_request(Sender::address(self.arrival.address));
+                let counted = self.endpoint.app.limits.check_request(Sender::address(self.arrival.address)).await;
                 let error = counted.map_err(answer::Refused::rate_limited).map_or_else(|refused| refused.error, |()| error);
                 return Ok(Some(error_message(&id, &[error])));
             }

@@ -37,6 +37,8 @@ pub fn recorder() -> &'static PrometheusHandle {
         describe_gauge!("jobs_queue", "Jobs by state: due, later, running, dead, outbox");
         describe_gauge!("jobs_oldest_seconds", Unit::Seconds, "For how long the longest waiting job has been due");
         describe_gauge!("alerts_open", "Open alerts by kind");
+        describe_counter!("sign_ins_elsewhere_total", "Attempts to sign in at a provider, by provider and outcome");
+        describe_counter!("rate_limits_not_checked_total", "Requests that were let in because Redis did not answer");
         describe_gauge!("live_connections", "Open WebSocket connections and event streams");
         describe_gauge!("database_connections", "Connections of the pool: open, idle, and requests that wait for one");
         handle
@@ -78,6 +80,16 @@ pub fn operation(name: &str, kind: &'static str, outcome: &str, took: Duration) 
     let name = NAMES.get_or_init(|| Names::new(MAX_NAMES)).label(name);
     counter!("graphql_operations_total", "operation" => name.clone(), "type" => kind, "outcome" => outcome.to_owned()).increment(1);
     histogram!("graphql_operation_seconds", "operation" => name, "type" => kind).record(took.as_secs_f64());
+}
+
+/// A request that was let in because Redis did not answer.
+pub fn limits_not_checked() {
+    counter!("rate_limits_not_checked_total").increment(1);
+}
+
+/// An attempt to sign in at a provider, and how it ended.
+pub fn signed_in_elsewhere(provider: &'static str, outcome: &'static str) {
+    counter!("sign_ins_elsewhere_total", "provider" => provider, "outcome" => outcome).increment(1);
 }
 
 pub fn guard_refused(code: &str) {

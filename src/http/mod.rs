@@ -11,6 +11,7 @@ pub mod limits; // how much one sender may ask for
 mod live; // GraphQL over WebSocket
 pub mod metrics;
 mod nulls; // null where a field failed
+mod oauth; // to providers and back
 mod operation; // the pipeline that every operation goes through
 mod origin; // which pages may call
 mod params; // what a client sends to have an operation run

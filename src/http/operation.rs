@@ -2,7 +2,6 @@
 //! who asks, count it, execute within a time limit.
 
 use std::sync::Arc;
-use std::time::Duration;
 
 use async_graphql::parser::parse_query;
 use async_graphql::parser::types::{DocumentOperations, ExecutableDocument, OperationDefinition, OperationType};
@@ -22,8 +21,6 @@ use crate::graphql::loaders::{self, Batches};
 use crate::graphql::shape::Shape;
 use crate::graphql::{FixpathSchema, query_text};
 use crate::identity::actor::Actor;
-
-pub const TIME_LIMIT: Duration = Duration::from_secs(10);
 
 /// What executing needs beside the request.
 #[derive(Clone)]
@@ -92,9 +89,8 @@ impl Operation {
         let introspection_for_all = app.config.http.graphiql;
         let anybody = !self.measure.reads && (!self.measure.introspects || introspection_for_all);
         let actor = if anybody { None } else { claim.resolve(app, self.kind == OperationType::Mutation, &arrival.id).await? };
-        let sender = actor.map_or_else(|| Sender::address(arrival.address), |actor| Sender::User(actor.user));
-        app.limits.check_request(sender).map_err(Refused::rate_limited)?;
-        app.limits.check_points(sender, self.measure.cost).map_err(Refused::rate_limited)?;
+        let sender = Sender::of(actor.as_ref(), arrival.address);
+        app.limits.check_operation(sender, self.measure.cost).await.map_err(Refused::rate_limited)?;
         if self.measure.introspects && actor.is_none() && !introspection_for_all {
             return Err(Refused::new(axum::http::StatusCode::UNAUTHORIZED, UNAUTHENTICATED, "introspection is for signed-in people here"));
         }
@@ -110,8 +106,8 @@ impl Operation {
         let finish = Finish::of(&self, endpoint, arrival);
         let span = tracing::info_span!("operation", operation = self.name, kind = %self.kind);
         let schema = endpoint.schema.clone();
-        let execute =
-            async move { tokio::time::timeout(TIME_LIMIT, self.batches.run(schema.execute(self.request))).await }.instrument(span);
+        let limit = endpoint.app.config.http.times.operation;
+        let execute = async move { tokio::time::timeout(limit, self.batches.run(schema.execute(self.request))).await }.instrument(span);
         let executed = if self.kind == OperationType::Mutation {
             // In a task of its own: a client that goes away must not stop a mutation between its commit and what follows from it.
             match tokio::spawn(execute).await {
@@ -125,7 +121,7 @@ impl Operation {
             execute.await
         };
         let executed = executed.unwrap_or_else(|_| {
-            let seconds = TIME_LIMIT.as_secs();
+            let seconds = limit.as_secs();
             Executed::from_errors(vec![error(TIMEOUT, format!("the operation took longer than {seconds} s and was stopped"))])
         });
         finish.finish(executed)

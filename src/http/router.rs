@@ -1,6 +1,6 @@
 //! The complete list of what can arrive.
 
-use std::sync::Arc;
+use std::sync::{Arc, LazyLock};
 use std::time::Duration;
 
 use axum::extract::{DefaultBodyLimit, State};
@@ -16,7 +16,7 @@ use super::answer::{BAD_REQUEST, Refused};
 use super::arrival::{Arrival, REQUEST_ID, observe};
 use super::operation::Endpoint;
 use super::requester::Claim;
-use super::{exports, graphiql, graphql, health, live};
+use super::{exports, graphiql, graphql, health, live, oauth};
 use crate::app::App;
 use crate::error::Error;
 use crate::graphql::schema;
@@ -51,6 +51,8 @@ pub fn with_sockets(app: App, sockets: TaskTracker) -> Result<Router, Error> {
         .with_state(endpoint.clone());
     let live = Router::new().route("/graphql/ws", get(live::upgrade)).with_state((endpoint, sockets));
     let rest = Router::new()
+        .route("/auth/{provider}/start", get(oauth::start))
+        .route("/auth/{provider}/callback", get(oauth::callback))
         .route("/exports/{token}", get(exports::open))
         .route("/.well-known/jwks.json", get(async |State(app): State<App>| Json(app.tokens.jwks().clone())))
         .route("/schema.graphql", get(sdl))
@@ -67,11 +69,13 @@ pub fn with_sockets(app: App, sockets: TaskTracker) -> Result<Router, Error> {
         .layer(middleware::from_fn_with_state(app, observe)))
 }
 
+static SDL: LazyLock<String> = LazyLock::new(crate::graphql::sdl);
+
 /// The API as text: open wherever introspection is.
 async fn sdl(State(app): State<App>, Extension(arrival): Extension<Arrival>, headers: HeaderMap) -> Response {
     let signed_in = Claim::read(&headers, arrival.address, false).resolve(&app, false, &arrival.id).await;
     match signed_in {
-        Ok(actor) if actor.is_some() || app.config.http.graphiql => crate::graphql::sdl().into_response(),
+        Ok(actor) if actor.is_some() || app.config.http.graphiql => SDL.as_str().into_response(),
         Ok(_) => Refused::new(StatusCode::UNAUTHORIZED, "UNAUTHENTICATED", "sign in first").into_response(),
         Err(refused) => refused.into_response(),
     }

@@ -19,10 +19,8 @@ use super::{metrics, router};
 use crate::app::App;
 use crate::error::Error;
 
-/// A client that sends its headers more slowly is cut off.
-const HEADER_TIME: Duration = Duration::from_secs(10);
-/// How long a stop waits for what runs: longer than an operation may take.
-const PATIENCE: Duration = Duration::from_secs(12);
+/// How long a stop waits for what runs, beyond the time that an operation may take.
+const PATIENCE: Duration = Duration::from_secs(2);
 const HOUSEKEEPING: Duration = Duration::from_secs(30);
 
 /// Serves until SIGTERM, SIGINT or `app.stop`.
@@ -31,6 +29,7 @@ pub async fn serve(app: App, listener: TcpListener) -> Result<(), Error> {
     let sockets = TaskTracker::new();
     let router = router::with_sockets(app.clone(), sockets.clone())?;
     let connections = TaskTracker::new();
+    let times = app.config.http.times;
     let mut housekeeping = interval(HOUSEKEEPING);
     housekeeping.set_missed_tick_behavior(MissedTickBehavior::Delay);
     loop {
@@ -44,7 +43,7 @@ pub async fn serve(app: App, listener: TcpListener) -> Result<(), Error> {
             }
             accepted = listener.accept() => match accepted {
                 Ok((stream, peer)) => {
-                    connections.spawn(connection(stream, peer, router.clone(), app.stop.clone()));
+                    connections.spawn(connection(stream, peer, router.clone(), times.header, app.stop.clone()));
                 }
                 Err(error) => {
                     // Usually too many open files: without a pause this would spin.
@@ -61,7 +60,7 @@ pub async fn serve(app: App, listener: TcpListener) -> Result<(), Error> {
     sockets.close();
     app.background.close();
     let finished = async { tokio::join!(connections.wait(), sockets.wait(), app.background.wait()) };
-    if timeout(PATIENCE, finished).await.is_err() {
+    if timeout(times.operation + PATIENCE, finished).await.is_err() {
         tracing::warn!(
             connections = connections.len() + sockets.len(),
             tasks = app.background.len(),
@@ -72,7 +71,7 @@ pub async fn serve(app: App, listener: TcpListener) -> Result<(), Error> {
     Ok(())
 }
 
-async fn connection(stream: TcpStream, peer: SocketAddr, router: Router, stop: CancellationToken) {
+async fn connection(stream: TcpStream, peer: SocketAddr, router: Router, header_time: Duration, stop: CancellationToken) {
     // Answers are written in one piece: waiting for more to send would only delay them.
     stream.set_nodelay(true).ok();
     let service = router.map_request(move |mut request: hyper::Request<hyper::body::Incoming>| {
@@ -81,7 +80,7 @@ async fn connection(stream: TcpStream, peer: SocketAddr, router: Router, stop: C
     });
     let connection = http1::Builder::new()
         .timer(TokioTimer::new())
-        .header_read_timeout(HEADER_TIME)
+        .header_read_timeout(header_time)
         .serve_connection(TokioIo::new(stream), TowerToHyperService::new(service))
         .with_upgrades();
     tokio::pin!(connection);

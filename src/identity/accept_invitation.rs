@@ -8,7 +8,7 @@ use diesel_async::RunQueryDsl;
 use secrecy::SecretString;
 
 use super::account::Account;
-use super::actor::{Actor, Requester};
+use super::actor::{Actor, Requester, Standing};
 use super::audit::{self, Entry};
 use super::grant::Grant;
 use super::invitation::{Invitation, expired};
@@ -48,11 +48,11 @@ async fn join(app: &App, actor: &Actor, from: &Requester, token: &SecretString) 
             let (account, invitation) = take(conn, token, now).await?;
             let person = Secret::find_and_lock(conn, actor.user).await?.ok_or(Error::Unauthenticated)?;
             if person.email.to_lowercase() != invitation.email.to_lowercase() {
-                let message = "this invitation was sent to another address than yours: sign in as the person who has it";
+                let message = "This invitation was sent to another address than yours: sign in as the person who has it.";
                 return Err(Refusal::at(Code::Forbidden, "token", message).into());
             }
             if Membership::find(conn, account.id, actor.user).await?.is_some() {
-                return Err(Refusal::new(Code::WrongState, "you belong to this account already").into());
+                return Err(Refusal::new(Code::WrongState, "You belong to this account already.").into());
             }
             let member = admit(conn, &account, &invitation, actor.user, from, now).await?;
             let unverified = users::table.find(actor.user).filter(users::email_verified_at.is_null());
@@ -63,7 +63,9 @@ async fn join(app: &App, actor: &Actor, from: &Requester, token: &SecretString) 
             SignIn::used(conn, actor.sign_in, account.id, from, now).await?;
             let refresh_token = RefreshToken::replace(conn, actor.sign_in, now).await?;
             requesters::announce_in_txn(conn, actor.user).await?;
-            Ok(Grant { actor: Actor { account: account.id, role: member.role, ..*actor }, refresh_token })
+            // The token has proved the address, if nothing else had.
+            let Standing { verified, staff } = Standing::of(&app.config, &person.email, Some(now), person.staff);
+            Ok(Grant { actor: Actor { account: account.id, role: member.role, verified, staff, ..*actor }, refresh_token })
         })
         .await?;
     app.requesters.forget(actor.user);
@@ -76,13 +78,13 @@ async fn join_as_somebody_new(app: &App, from: &Requester, input: AcceptInvitati
     let mut conn = app.db.conn().await?;
     let invitation = Invitation::find_by_token(&mut conn, &token, now).await?.ok_or_else(expired)?;
     if User::find_by_email(&mut conn, &invitation.email).await?.is_some() {
-        return Err(Refusal::new(Code::Unauthenticated, "there is a user with the invited address: sign in first, then accept").into());
+        return Err(Refusal::new(Code::Unauthenticated, "There is a user with the invited address: sign in first, then accept.").into());
     }
     drop(conn);
     let username = rules::username(&username.ok_or_else(|| missing("username"))?)?;
     let password = password.ok_or_else(|| missing("password"))?;
     rules::new_password("password", &password, &invitation.email, &username)?;
-    app.limits.check_login(from.address, &invitation.email)?;
+    app.limits.check_login(from.address, &invitation.email).await?;
     let password_hash = app.hasher.hash(&password).await?;
     app.db
         .transaction(async |conn| {
@@ -102,7 +104,8 @@ async fn join_as_somebody_new(app: &App, from: &Requester, input: AcceptInvitati
                 .await
                 .map_err(taken)?;
             let member = admit(conn, &account, &invitation, user, from, now).await?;
-            Grant::start_in_txn(conn, app, from, &member, false).await
+            let standing = Standing::of(&app.config, &invitation.email, Some(now), false);
+            Grant::start_in_txn(conn, app, from, &member, standing).await
         })
         .await
 }
@@ -133,5 +136,5 @@ async fn admit(
 }
 
 fn missing(field: &str) -> Refusal {
-    Refusal::at(Code::Required, field, format!("`{field}` is required for people who have no user yet"))
+    Refusal::at(Code::Required, field, format!("`{field}` is required for people who have no user yet."))
 }

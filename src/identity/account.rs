@@ -58,7 +58,7 @@ impl Account {
     pub fn require_staying(&self) -> Result<(), Refusal> {
         match self.deletes_at {
             None => Ok(()),
-            Some(_) => Err(Refusal::new(Code::WrongState, "this account is about to be deleted; an owner can restore it")),
+            Some(_) => Err(Refusal::new(Code::WrongState, "This account is about to be deleted; an owner can restore it.")),
         }
     }
 }

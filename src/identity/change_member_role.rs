@@ -22,7 +22,7 @@ pub async fn change_member_role(app: &App, actor: &Actor, from: &Requester, user
                 return Ok(member);
             }
             if member.role > actor.role || role > actor.role {
-                return Err(Refusal::new(Code::Forbidden, "only an owner makes somebody an owner, or changes the role of one").into());
+                return Err(Refusal::new(Code::Forbidden, "Only an owner makes somebody an owner, or changes the role of one.").into());
             }
             if member.role == Role::Owner {
                 member.require_other_owner(conn).await?;

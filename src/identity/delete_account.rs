@@ -23,11 +23,11 @@ pub async fn delete_account(app: &App, actor: &Actor, from: &Requester, confirm_
         .transaction(async |conn| {
             let (account, actor) = Account::lock_for(conn, actor, Role::Owner).await?;
             if confirm_name.trim() != account.name {
-                let message = format!("`confirmName` must be the account's name, `{}`", account.name);
+                let message = format!("`confirmName` must be the account's name, `{}`.", account.name);
                 return Err(Refusal::at(Code::Invalid, "confirmName", message).into());
             }
             if account.deletes_at.is_some() {
-                return Err(Refusal::new(Code::WrongState, "this account is about to be deleted already").into());
+                return Err(Refusal::new(Code::WrongState, "This account is about to be deleted already.").into());
             }
             let deletes_at = now + GRACE;
             diesel::update(accounts::table.find(account.id)).set(accounts::deletes_at.eq(deletes_at)).execute(conn).await?;

@@ -11,7 +11,7 @@ use diesel::sql_types;
 use diesel_async::RunQueryDsl;
 
 use super::account::Account;
-use super::{audit, requesters};
+use super::{audit, identity, requesters};
 use crate::app::App;
 use crate::billing::plan;
 use crate::db::Conn;
@@ -93,6 +93,7 @@ async fn erase_homeless(conn: &mut Conn, people: &[UserId], now: DateTime<Utc>) 
         diesel::delete(email_tokens::table.filter(email_tokens::user_id.eq(person))).execute(conn).await?;
         diesel::delete(email_changes::table.filter(email_changes::user_id.eq(person))).execute(conn).await?;
         diesel::delete(sign_in_codes::table.filter(sign_in_codes::user_id.eq(person))).execute(conn).await?;
+        identity::unlink_all(conn, person).await?;
     }
     Ok(())
 }

@@ -33,19 +33,19 @@ pub struct InviteMember {
 /// same invitation, and no second mail.
 pub async fn invite_member(app: &App, actor: &Actor, from: &Requester, input: InviteMember) -> Result<Invitation, Error> {
     actor.require(Role::Admin)?;
+    actor.require_verified()?;
     if input.role == Role::Owner {
         return Err(
-            Refusal::at(Code::Invalid, "role", "nobody becomes an owner by mail: invite them as ADMIN, then change their role").into()
+            Refusal::at(Code::Invalid, "role", "Nobody becomes an owner by mail: invite them as ADMIN, then change their role.").into()
         );
     }
     let email = rules::email(&input.email)?;
     let key = text::optional("idempotencyKey", input.idempotency_key.as_deref(), MAX_KEY)?;
-    app.limits.check_login(from.address, &email)?;
+    app.limits.check_login(from.address, &email).await?;
     let now = app.clock.now();
     app.db
         .transaction(async |conn| {
             let (account, actor) = Account::lock_for(conn, actor, Role::Admin).await?;
-            require_verified(conn, &actor).await?;
             if let Some(key) = &key
                 && let Some(found) = Invitation::find_by_key(conn, &actor, key).await?
             {
@@ -55,7 +55,7 @@ pub async fn invite_member(app: &App, actor: &Actor, from: &Requester, input: In
             refuse_member(conn, account.id, &email).await?;
             Invitation::end_earlier(conn, account.id, &email, now).await?;
             if Invitation::count_open(conn, account.id, now).await? >= i64::try_from(MAX_OPEN)? {
-                let message = format!("at most {MAX_OPEN} invitations may be open at once; revoke some that are not needed");
+                let message = format!("At most {MAX_OPEN} invitations may be open at once; revoke some that are not needed.");
                 return Err(Refusal::new(Code::TooMany, message).into());
             }
             usage::lock_and_check(conn, account.id, LimitKey::Seats, now).await?;
@@ -72,7 +72,7 @@ fn same(found: Invitation, email: &str, role: Role) -> Result<Invitation, Error>
     if found.email.to_lowercase() == email.to_lowercase() && found.role == role {
         return Ok(found);
     }
-    Err(Refusal::at(Code::Invalid, "idempotencyKey", "this key was used for an invitation of somebody else, or in another role").into())
+    Err(Refusal::at(Code::Invalid, "idempotencyKey", "This key was used for an invitation of somebody else, or in another role.").into())
 }
 
 async fn refuse_member(conn: &mut Conn, account: AccountId, email: &str) -> Result<(), Error> {
@@ -81,15 +81,7 @@ async fn refuse_member(conn: &mut Conn, account: AccountId, email: &str) -> Resu
         .filter(memberships::account_id.eq(account))
         .filter(lower(users::email).eq(lower(email)));
     if select(exists(member)).get_result(conn).await? {
-        return Err(Refusal::at(Code::Taken, "email", "somebody with this address is a member already").into());
+        return Err(Refusal::at(Code::Taken, "email", "Somebody with this address is a member already.").into());
     }
     Ok(())
-}
-
-async fn require_verified(conn: &mut Conn, actor: &Actor) -> Result<(), Error> {
-    let verified = users::table.find(actor.user).filter(users::email_verified_at.is_not_null());
-    if select(exists(verified)).get_result(conn).await? {
-        return Ok(());
-    }
-    Err(Refusal::new(Code::EmailNotVerified, "verify your e-mail address first").into())
 }

@@ -69,7 +69,7 @@ impl Membership {
     /// Somebody whom the actor names by `field`; not there and not a member look the same.
     pub async fn require(conn: &mut Conn, account: AccountId, user: UserId, field: &str) -> Result<Self, Error> {
         let member = Self::find(conn, account, user).await?;
-        Ok(member.ok_or_else(|| Refusal::at(Code::NotFound, field, "this person is no member of the account"))?)
+        Ok(member.ok_or_else(|| Refusal::at(Code::NotFound, field, "This person is no member of the account."))?)
     }
 
     pub async fn set_role(&self, conn: &mut Conn, role: Role) -> QueryResult<Self> {
@@ -100,6 +100,6 @@ impl Membership {
         if others > 0 {
             return Ok(());
         }
-        Err(Refusal::at(Code::LastOwner, "userId", "this is the account's last owner: make somebody else an owner first").into())
+        Err(Refusal::at(Code::LastOwner, "userId", "This is the account's last owner: make somebody else an owner first.").into())
     }
 }

@@ -33,7 +33,7 @@ pub async fn reactivate_user(app: &App, actor: &Actor, from: &Requester, user: U
                 .optional()?;
             let Some(reactivated) = reactivated else {
                 let known = users::table.find(user).filter(users::erased_at.is_null()).count().get_result::<i64>(conn).await? > 0;
-                let active = Refusal::at(Code::WrongState, "userId", "this person is active");
+                let active = Refusal::at(Code::WrongState, "userId", "This person is active.");
                 return Err(if known { active.into() } else { not_found() });
             };
             let account = member.map(|member| member.account_id);
@@ -45,5 +45,5 @@ pub async fn reactivate_user(app: &App, actor: &Actor, from: &Requester, user: U
 }
 
 fn not_found() -> Error {
-    Refusal::at(Code::NotFound, "userId", "this person is no member of the account").into()
+    Refusal::at(Code::NotFound, "userId", "This person is no member of the account.").into()
 }

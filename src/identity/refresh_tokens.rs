@@ -2,7 +2,7 @@
 
 use secrecy::SecretString;
 
-use super::actor::{Actor, Requester};
+use super::actor::{Actor, Requester, Standing};
 use super::audit::{self, Entry};
 use super::grant::Grant;
 use super::membership::Membership;
@@ -25,7 +25,7 @@ enum Outcome {
 /// Each token is good for one use; a second use ends the sign-in that it belongs to.
 pub async fn refresh_tokens(app: &App, from: &Requester, token: Option<SecretString>) -> Result<Grant, Error> {
     let Some(token) = token.or_else(|| from.refresh_cookie.clone().map(SecretString::from)) else {
-        return Err(Refusal::at(Code::Required, "refreshToken", "there is neither a `refreshToken` nor the cookie that holds one").into());
+        return Err(Refusal::at(Code::Required, "refreshToken", "There is neither a `refreshToken` nor the cookie that holds one.").into());
     };
     // A refusal would roll back: that a family has ended must be committed.
     match app.db.transaction(async |conn| renew(conn, app, from, &token).await).await? {
@@ -66,10 +66,11 @@ async fn renew(conn: &mut Conn, app: &App, from: &Requester, token: &SecretStrin
     let Some(member) = same.or(memberships.first()) else { return Ok(Outcome::Refused) };
     SignIn::used(conn, sign_in.id, member.account_id, from, now).await?;
     let refresh_token = RefreshToken::create(conn, sign_in.id, now).await?;
-    let actor = Actor { user: user.id, account: member.account_id, role: member.role, sign_in: sign_in.id, staff: user.staff };
+    let Standing { verified, staff } = user.standing(&app.config);
+    let actor = Actor { user: user.id, account: member.account_id, role: member.role, sign_in: sign_in.id, verified, staff };
     Ok(Outcome::Renewed(Grant { actor, refresh_token }))
 }
 
 fn expired() -> Error {
-    Refusal::new(Code::TokenExpired, "this refresh token is unknown, used, ended or too old; sign in again").into()
+    Refusal::new(Code::TokenExpired, "This refresh token is unknown, used, ended or too old; sign in again.").into()
 }

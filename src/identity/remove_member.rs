@@ -23,7 +23,7 @@ pub async fn remove_member(app: &App, actor: &Actor, from: &Requester, user: Use
             let (account, actor) = Account::lock_for(conn, actor, needed).await?;
             let member = Membership::require(conn, account.id, user, "userId").await?;
             if member.role > actor.role {
-                return Err(Refusal::new(Code::Forbidden, "only an owner removes an owner").into());
+                return Err(Refusal::new(Code::Forbidden, "Only an owner removes an owner.").into());
             }
             if member.role == Role::Owner {
                 member.require_other_owner(conn).await?;

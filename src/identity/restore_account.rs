@@ -19,7 +19,7 @@ pub async fn restore_account(app: &App, actor: &Actor, from: &Requester) -> Resu
         .transaction(async |conn| {
             let (account, actor) = Account::lock_for(conn, actor, Role::Owner).await?;
             if account.deletes_at.is_none() {
-                return Err(Refusal::new(Code::WrongState, "this account is not about to be deleted").into());
+                return Err(Refusal::new(Code::WrongState, "This account is not about to be deleted.").into());
             }
             diesel::update(accounts::table.find(account.id)).set(accounts::deletes_at.eq(None::<DateTime<Utc>>)).execute(conn).await?;
             audit::record(conn, &Entry::by(&actor, "restoreAccount", now).from(from)).await?;

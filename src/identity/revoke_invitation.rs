@@ -16,7 +16,7 @@ pub async fn revoke_invitation(app: &App, actor: &Actor, from: &Requester, id: I
         .transaction(async |conn| {
             let (account, actor) = Account::lock_for(conn, actor, Role::Admin).await?;
             let Some(revoked) = Invitation::revoke(conn, account.id, id, now).await? else {
-                return Err(Refusal::at(Code::NotFound, "id", "the account has no such invitation that is open").into());
+                return Err(Refusal::at(Code::NotFound, "id", "The account has no such invitation that is open.").into());
             };
             Ok(audit::record(conn, &Entry::by(&actor, "revokeInvitation", now).about(revoked.email).from(from)).await?)
         })

@@ -14,7 +14,7 @@ pub async fn revoke_sign_in(app: &App, actor: &Actor, from: &Requester, id: Sign
     app.db
         .transaction(async |conn| {
             if !SignIn::end_own(conn, actor.user, id, now).await? {
-                return Err(Refusal::at(Code::NotFound, "id", "you are signed in on no such device").into());
+                return Err(Refusal::at(Code::NotFound, "id", "You are signed in on no such device.").into());
             }
             audit::record(conn, &Entry::by(actor, "revokeSignIn", now).about(id.encode()).from(from)).await?;
             requesters::announce_in_txn(conn, actor.user).await

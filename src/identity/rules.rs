@@ -25,7 +25,7 @@ pub fn email(value: &str) -> Result<String, Refusal> {
             && domain.split('.').all(|label| !label.is_empty())
             && !email.contains(|c: char| c.is_whitespace() || c.is_control())
     });
-    if well_formed { Ok(email) } else { Err(Refusal::at(Code::Invalid, "email", format!("`{email}` is no e-mail address"))) }
+    if well_formed { Ok(email) } else { Err(Refusal::at(Code::Invalid, "email", format!("`{email}` is no e-mail address."))) }
 }
 
 /// Never with an `@`: that is how a login is known to be an e-mail address.
@@ -33,7 +33,7 @@ pub fn username(value: &str) -> Result<String, Refusal> {
     let username = text::required("username", value, USERNAME_MAX)?;
     let allowed = |c: char| c.is_ascii_alphanumeric() || matches!(c, '.' | '_' | '-');
     if username.len() < USERNAME_MIN || !username.chars().all(allowed) {
-        let message = format!("`username` must have {USERNAME_MIN} to {USERNAME_MAX} of the characters A-Z, a-z, 0-9, `.`, `_` and `-`");
+        let message = format!("`username` must have {USERNAME_MIN} to {USERNAME_MAX} of the characters A-Z, a-z, 0-9, `.`, `_` and `-`.");
         return Err(Refusal::at(Code::Invalid, "username", message));
     }
     Ok(username)
@@ -43,7 +43,7 @@ pub fn username(value: &str) -> Result<String, Refusal> {
 pub fn name(field: &str, value: &str) -> Result<String, Refusal> {
     let name = text::required(field, value, NAME_MAX)?;
     if name.contains(char::is_control) {
-        return Err(Refusal::at(Code::Invalid, field, format!("`{field}` must be one line of text")));
+        return Err(Refusal::at(Code::Invalid, field, format!("`{field}` must be one line of text.")));
     }
     Ok(name)
 }
@@ -51,7 +51,7 @@ pub fn name(field: &str, value: &str) -> Result<String, Refusal> {
 pub fn avatar_url(value: &str) -> Result<String, Refusal> {
     let url = text::required("avatarUrl", value, AVATAR_URL_MAX)?;
     if url.contains(char::is_control) {
-        return Err(Refusal::at(Code::Invalid, "avatarUrl", "`avatarUrl` contains a control character"));
+        return Err(Refusal::at(Code::Invalid, "avatarUrl", "`avatarUrl` contains a control character."));
     }
     Ok(url)
 }
@@ -61,17 +61,17 @@ pub fn new_password(field: &str, password: &SecretString, email: &str, username:
     let password = password.expose_secret();
     let length = password.chars().count();
     if length < PASSWORD_MIN {
-        return Err(Refusal::at(Code::Invalid, field, format!("`{field}` must have at least {PASSWORD_MIN} characters")));
+        return Err(Refusal::at(Code::Invalid, field, format!("`{field}` must have at least {PASSWORD_MIN} characters.")));
     }
     if length > PASSWORD_MAX {
-        return Err(Refusal::at(Code::TooLong, field, format!("`{field}` may have at most {PASSWORD_MAX} characters")));
+        return Err(Refusal::at(Code::TooLong, field, format!("`{field}` may have at most {PASSWORD_MAX} characters.")));
     }
     if password.contains('\0') {
-        return Err(Refusal::at(Code::Invalid, field, format!("`{field}` contains the control character U+0000")));
+        return Err(Refusal::at(Code::Invalid, field, format!("`{field}` contains the control character U+0000.")));
     }
     let lower = password.to_lowercase();
     if lower == email.to_lowercase() || lower == username.to_lowercase() {
-        return Err(Refusal::at(Code::Invalid, field, format!("`{field}` must not be the e-mail address or the username")));
+        return Err(Refusal::at(Code::Invalid, field, format!("`{field}` must not be the e-mail address or the username.")));
     }
     Ok(())
 }

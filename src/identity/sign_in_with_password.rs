@@ -16,13 +16,13 @@ use crate::text;
 /// they joined first.
 pub async fn sign_in_with_password(app: &App, from: &Requester, login: &str, password: &SecretString) -> Result<Grant, Error> {
     let login = text::required("login", login, rules::EMAIL_MAX)?;
-    app.limits.check_login(from.address, &login)?;
+    app.limits.check_login(from.address, &login).await?;
     let secret = Secret::by_login(&mut *app.db.conn().await?, &login).await?;
     let stored = secret.as_ref().and_then(|secret| secret.password_hash.as_deref());
     let fits = app.hasher.verify(password, stored).await?;
     let known = secret.as_ref().map(|secret| secret.id);
     let Some(secret) = secret.filter(|_| fits) else {
-        audit::record_failed_sign_in(&mut *app.db.conn().await?, known, from, app.clock.now()).await?;
+        audit::record_attempt(&mut *app.db.conn().await?, "signInFailed", known, from, app.clock.now()).await?;
         return Err(wrong_credentials());
     };
 
@@ -32,16 +32,16 @@ pub async fn sign_in_with_password(app: &App, from: &Requester, login: &str, pas
             let held = Secret::find_and_hold(conn, secret.id).await?.filter(|held| held.password_hash == secret.password_hash);
             let Some(held) = held else { return Err(wrong_credentials()) };
             if held.deactivated_at.is_some() {
-                return Err(Refusal::new(Code::Forbidden, "this user is deactivated").into());
+                return Err(Refusal::new(Code::Forbidden, "This user is deactivated.").into());
             }
             let Some(member) = Membership::of_user(conn, held.id).await?.into_iter().next() else {
-                return Err(Refusal::new(Code::Forbidden, "you belong to no account any more").into());
+                return Err(Refusal::new(Code::Forbidden, "You belong to no account any more.").into());
             };
-            Grant::start_in_txn(conn, app, from, &member, held.staff).await
+            Grant::start_in_txn(conn, app, from, &member, held.standing(&app.config)).await
         })
         .await
 }
 
 fn wrong_credentials() -> Error {
-    Refusal::new(Code::WrongCredentials, "there is no user with this login and this password").into()
+    Refusal::new(Code::WrongCredentials, "There is no user with this login and this password.").into()
 }

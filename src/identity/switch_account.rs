@@ -15,7 +15,7 @@ pub async fn switch_account(app: &App, actor: &Actor, from: &Requester, to: Acco
     app.db
         .transaction(async |conn| {
             let Some(member) = Membership::find(conn, to, actor.user).await? else {
-                return Err(Refusal::at(Code::NotFound, "accountId", "you belong to no such account").into());
+                return Err(Refusal::at(Code::NotFound, "accountId", "You belong to no such account.").into());
             };
             if SignIn::find_and_lock(conn, actor.sign_in).await?.is_none() {
                 return Err(Error::Unauthenticated);

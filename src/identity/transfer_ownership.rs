@@ -17,7 +17,7 @@ use crate::id::{Id, UserId};
 pub async fn transfer_ownership(app: &App, actor: &Actor, from: &Requester, to: UserId) -> Result<Account, Error> {
     actor.require(Role::Owner)?;
     if to == actor.user {
-        return Err(Refusal::at(Code::Invalid, "toUserId", "you own the account already").into());
+        return Err(Refusal::at(Code::Invalid, "toUserId", "You own the account already.").into());
     }
     let now = app.clock.now();
     let account = app
@@ -28,7 +28,7 @@ pub async fn transfer_ownership(app: &App, actor: &Actor, from: &Requester, to: 
             // Deactivating waits for the account's lock, too: there is always an owner who can sign in.
             let active = users::table.find(to).filter(users::deactivated_at.is_null()).select(users::id);
             if active.first::<UserId>(conn).await.optional()?.is_none() {
-                return Err(Refusal::at(Code::WrongState, "toUserId", "this person is deactivated").into());
+                return Err(Refusal::at(Code::WrongState, "toUserId", "This person is deactivated.").into());
             }
             let owner = Membership::require(conn, account.id, actor.user, "toUserId").await?;
             heir.set_role(conn, Role::Owner).await?;

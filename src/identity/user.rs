@@ -6,6 +6,8 @@ use diesel::prelude::*;
 use diesel::sql_types::Text;
 use diesel_async::RunQueryDsl;
 
+use super::actor::Standing;
+use crate::config::Config;
 use crate::db::Conn;
 use crate::db::schema::{memberships, users};
 use crate::error::{Code, Error, Refusal};
@@ -51,6 +53,12 @@ impl User {
     pub async fn find_by_email(conn: &mut Conn, email: &str) -> QueryResult<Option<Self>> {
         users::table.filter(lower(users::email).eq(lower(email))).select(Self::as_select()).first(conn).await.optional()
     }
+
+    /// For a transaction that relies on what it finds: nobody changes it before it ends.
+    pub async fn find_by_email_and_hold(conn: &mut Conn, email: &str) -> QueryResult<Option<Self>> {
+        let found = users::table.filter(lower(users::email).eq(lower(email)));
+        found.select(Self::as_select()).for_share().first(conn).await.optional()
+    }
 }
 
 /// What a password is checked against. Without Debug: hashes belong in no log.
@@ -61,6 +69,8 @@ pub struct Secret {
     pub email: String,
     pub username: String,
     pub password_hash: Option<String>,
+    pub email_verified_at: Option<DateTime<Utc>>,
+    /// Whether staff rights were granted; whether they count is in `standing`.
     pub staff: bool,
     pub deactivated_at: Option<DateTime<Utc>>,
 }
@@ -73,6 +83,10 @@ impl Secret {
         } else {
             users::table.filter(lower(users::username).eq(lower(login))).select(Self::as_select()).first(conn).await.optional()
         }
+    }
+
+    pub fn standing(&self, config: &Config) -> Standing {
+        Standing::of(config, &self.email, self.email_verified_at, self.staff)
     }
 
     pub async fn find(conn: &mut Conn, id: UserId) -> QueryResult<Option<Self>> {
@@ -97,8 +111,8 @@ pub fn taken(error: diesel::result::Error) -> Error {
         _ => None,
     };
     match constraint {
-        Some("users_email_key") => Refusal::at(Code::Taken, "email", "somebody else has this e-mail address already").into(),
-        Some("users_username_key") => Refusal::at(Code::Taken, "username", "somebody else has this username already").into(),
+        Some("users_email_key") => Refusal::at(Code::Taken, "email", "Somebody else has this e-mail address already.").into(),
+        Some("users_username_key") => Refusal::at(Code::Taken, "username", "Somebody else has this username already.").into(),
         _ => error.into(),
     }
 }

@@ -3,6 +3,7 @@
 
 use std::sync::LazyLock;
 
+use minijinja::value::Serde;
 use minijinja::{Environment, UndefinedBehavior, Value, context};
 use serde::Serialize;
 
@@ -12,6 +13,8 @@ use crate::error::Error;
 const SOURCES: &[(&str, &str)] = &[
     ("layout.html", include_str!("templates/layout.html")),
     ("parts.html", include_str!("templates/parts.html")),
+    ("alert.html", include_str!("templates/alert.html")),
+    ("alert.txt", include_str!("templates/alert.txt")),
     ("email_changed.html", include_str!("templates/email_changed.html")),
     ("email_changed.txt", include_str!("templates/email_changed.txt")),
     ("invitation.html", include_str!("templates/invitation.html")),
@@ -42,11 +45,11 @@ pub fn names() -> impl Iterator<Item = &'static str> {
 
 pub fn render<M: Serialize + ?Sized>(mail: &'static str, fields: &M, to: &str) -> Result<Message, Error> {
     let templates = TEMPLATES.as_ref().map_err(|error| Error::internal(format!("a mail's template: {error:#}")))?;
-    let fields = Value::from_serialize(fields);
+    let fields = Value::from(Serde(fields));
     let written = templates.get_template(&format!("{mail}.txt"))?.render(&fields)?;
     let (subject, text) = written.split_once('\n').unwrap_or((&written, ""));
-    let subject = one_line(subject.trim_start_matches("Subject:"));
-    let html = templates.get_template(&format!("{mail}.html"))?.render(context! { subject, ..fields })?;
+    let subject = one_line(subject.strip_prefix("Subject:").unwrap_or(subject));
+    let html = templates.get_template(&format!("{mail}.html"))?.render(context! { subject => subject.clone(), ..fields })?;
     Ok(Message { mail, to: to.to_owned(), subject, text: format!("{}\n", text.trim()), html })
 }
 

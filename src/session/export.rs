@@ -2,25 +2,18 @@
 
 use std::collections::HashMap;
 
-use base64::Engine;
-use base64::engine::general_purpose::URL_SAFE_NO_PAD;
 use chrono::{DateTime, TimeDelta, Utc};
-use hmac::{Hmac, Mac};
-use secrecy::{ExposeSecret, SecretString};
 use serde::{Deserialize, Serialize};
-use sha2::Sha256;
 use uuid::Uuid;
 
 use super::report::{Format, Header, build};
 use super::session::{Session, not_found};
 use super::step;
 use crate::app::App;
-use crate::config::{Config, ConfigError};
 use crate::db::schema::users;
 use crate::error::Error;
 use crate::id::{AccountId, Id, SessionId, UserId};
 use crate::identity::actor::Actor;
-use crate::key_file;
 use crate::tree::tree::Tree;
 
 /// Long enough to be opened from a chat, short enough to be forgotten.
@@ -39,41 +32,8 @@ pub struct Linked {
     pub expires_at: DateTime<Utc>,
 }
 
-/// Signs links.
-pub struct LinkKey(SecretString);
-
-impl LinkKey {
-    /// `EXPORT_SIGNING_KEY`; in development a file that is made when it is missing.
-    pub fn load(config: &Config) -> Result<Self, ConfigError> {
-        let made = || hex::encode(rand::random::<[u8; 32]>());
-        match &config.keys.export_signing {
-            Some(key) => Ok(Self(key.clone())),
-            None => key_file::read_or_make(&config.data_dir.join("export_key"), made).map(|key| Self(key.into())),
-        }
-    }
-
-    fn mac(&self, payload: &str) -> Option<Hmac<Sha256>> {
-        // HMAC takes keys of any length, so this is always Some.
-        let mut mac = Hmac::<Sha256>::new_from_slice(self.0.expose_secret().as_bytes()).ok()?;
-        mac.update(payload.as_bytes());
-        Some(mac)
-    }
-
-    fn sign(&self, link: &Link) -> Result<String, Error> {
-        let payload = URL_SAFE_NO_PAD.encode(serde_json::to_vec(link)?);
-        let mac = self.mac(&payload).ok_or_else(|| Error::internal("no key to sign a link with"))?;
-        let signature = URL_SAFE_NO_PAD.encode(mac.finalize().into_bytes());
-        Ok(format!("{payload}.{signature}"))
-    }
-
-    fn open(&self, token: &str) -> Option<Link> {
-        let (payload, signature) = token.split_once('.')?;
-        let signature = URL_SAFE_NO_PAD.decode(signature).ok()?;
-        // Compares in constant time.
-        self.mac(payload)?.verify_slice(&signature).ok()?;
-        serde_json::from_slice(&URL_SAFE_NO_PAD.decode(payload).ok()?).ok()
-    }
-}
+/// What links are signed for.
+const PURPOSE: &str = "export";
 
 #[derive(Serialize, Deserialize)]
 struct Link {
@@ -89,12 +49,13 @@ pub async fn export(app: &App, actor: &Actor, id: SessionId, format: Format, red
     let session = session.filter(|session| session.visible_to(actor)).ok_or_else(not_found)?;
     let expires_at = app.clock.now() + LINK_LIFETIME;
     let link = Link { account: session.account_id, session: id, format, redact, expires_at: expires_at.timestamp() };
-    Ok(Linked { token: app.link_key.sign(&link)?, export: render(app, &session, format, redact).await?, expires_at })
+    Ok(Linked { token: app.signing_key.sign(PURPOSE, &link)?, export: render(app, &session, format, redact).await?, expires_at })
 }
 
 /// What a link gives: nothing if it was forged, has expired, or its session is gone.
 pub async fn open(app: &App, token: &str) -> Result<Option<Export>, Error> {
-    let Some(link) = app.link_key.open(token).filter(|link| app.clock.now().timestamp() < link.expires_at) else { return Ok(None) };
+    let link = app.signing_key.open::<Link>(PURPOSE, token).filter(|link| app.clock.now().timestamp() < link.expires_at);
+    let Some(link) = link else { return Ok(None) };
     match Session::find(&mut *app.db.conn().await?, link.account, link.session).await? {
         Some(session) => render(app, &session, link.format, link.redact).await.map(Some),
         None => Ok(None),

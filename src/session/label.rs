@@ -2,7 +2,6 @@
 
 use crate::session::library::Library;
 use crate::session::record::{StepKind, StepRecord};
-use crate::session::run_on::outcome_name;
 use crate::tree::document::{Choice, Node};
 use serde_json::Value;
 
@@ -18,7 +17,7 @@ pub fn label(library: &Library, step: &StepRecord) -> Option<String> {
         StepKind::Decided => step.detail.to.as_ref().map(|to| title(library, step, to).to_owned()),
         StepKind::LeftSubtree => step.value.as_ref().map(value_text),
         StepKind::Undone => step.to_seq.map(|seq| format!("back to step {seq}")),
-        StepKind::Completed => step.detail.outcome.as_ref().map(|outcome| outcome_name(outcome.kind).to_owned()),
+        StepKind::Completed => step.detail.outcome.as_ref().map(|outcome| outcome.kind.as_str().to_owned()),
         StepKind::Started if step.detail.skipped => Some("in the middle".to_owned()),
         StepKind::Started
         | StepKind::Continued

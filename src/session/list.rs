@@ -7,11 +7,10 @@ use diesel::sql_types::{Bool, Timestamptz, Uuid};
 use diesel_async::RunQueryDsl;
 use serde::{Deserialize, Serialize};
 
-use super::run_on::outcome_name;
 use super::session::Session;
 use super::state::Status;
-use crate::db::Conn;
 use crate::db::schema::sessions;
+use crate::db::{Conn, is_storable};
 use crate::error::Error;
 use crate::graphql::page::{Page, PageArgs, Slice};
 use crate::id::{SessionId, TreeId, UserId};
@@ -40,6 +39,9 @@ pub fn position(session: &Session) -> Position {
 
 pub async fn list(conn: &mut Conn, actor: &Actor, filter: &Filter, args: PageArgs) -> Result<Slice<Session>, Error> {
     let page: Page<Position> = args.page(ORDER)?;
+    if !page.after.iter().chain(&page.before).all(|Position(time, _)| is_storable(*time)) {
+        return Err(Error::BadInput("the cursor is none of this list".into()));
+    }
     let mut query = filtered(actor, filter);
     if let Some(position) = &page.after {
         query = query.filter(beyond("<", position));
@@ -76,7 +78,7 @@ fn filtered(actor: &Actor, filter: &Filter) -> sessions::BoxedQuery<'static, die
         query = query.filter(sessions::assignee_id.eq(assignee));
     }
     if let Some(outcome) = &filter.outcome {
-        query = query.filter(sessions::outcome.eq_any(outcome.iter().map(|kind| outcome_name(*kind)).collect::<Vec<_>>()));
+        query = query.filter(sessions::outcome.eq_any(outcome.iter().map(|kind| kind.as_str()).collect::<Vec<_>>()));
     }
     if let Some(time) = filter.started_after {
         query = query.filter(sessions::started_at.gt(time));

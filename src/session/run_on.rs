@@ -1,4 +1,5 @@
-//! What the machine does by itself: it decides, calls subtrees and returns from them, until a person is needed.
+//! What the machine does by itself: it decides, calls subtrees and returns from them, until a person is needed. How far that goes without
+//! one is the validator's to limit.
 
 use crate::session::library::Library;
 use crate::session::record::StepKind;
@@ -6,12 +7,8 @@ use crate::session::refusal::Corrupt;
 use crate::session::walk::{Position, Walk};
 use crate::tree::document::{Key, Node, NodeKind, OutcomeKind};
 use crate::tree::expression;
+use crate::tree::validate::MAX_CALL_DEPTH;
 use crate::tree::value::Values;
-
-/// Calls within calls. Publishing refuses more.
-pub const MAX_DEPTH: usize = 8;
-/// Decisions in a row. Publishing refuses more, and refuses cycles of decisions.
-pub const MAX_HOPS: usize = 100;
 
 #[derive(Clone, Debug, PartialEq)]
 pub enum Automatic {
@@ -36,7 +33,9 @@ pub fn next(library: &Library, walk: &Walk) -> Result<Option<Automatic>, Corrupt
     match &node.kind {
         NodeKind::Question | NodeKind::Action => Ok(None),
         NodeKind::Decision => branch(node, &walk.variables).map(|to| Some(Automatic::Decide { to })),
-        NodeKind::Subtree if walk.stack.len() >= MAX_DEPTH => Err(Corrupt(format!("subtrees call each other more than {MAX_DEPTH} deep"))),
+        NodeKind::Subtree if walk.stack.len() >= MAX_CALL_DEPTH => {
+            Err(Corrupt(format!("subtrees call each other more than {MAX_CALL_DEPTH} deep")))
+        }
         NodeKind::Subtree => Ok(Some(Automatic::Enter)),
         NodeKind::Resolution => {
             let Some((frame, _)) = walk.returns_to(library)? else { return Ok(None) };
@@ -57,11 +56,7 @@ pub fn resolution(library: &Library, walk: &Walk) -> Result<Option<OutcomeKind>,
 }
 
 pub fn outcome_name(kind: OutcomeKind) -> &'static str {
-    match kind {
-        OutcomeKind::Resolved => "resolved",
-        OutcomeKind::Escalated => "escalated",
-        OutcomeKind::Unresolved => "unresolved",
-    }
+    kind.as_str()
 }
 
 fn branch(node: &Node, variables: &Values) -> Result<Key, Corrupt> {

@@ -13,7 +13,7 @@ use crate::identity::actor::{Actor, Role};
 pub async fn archive(app: &App, actor: &Actor, id: TreeId, revision: i32) -> Result<Tree, Error> {
     change(app, actor, id, revision, |tree| match tree.status {
         Status::Draft | Status::Published => Ok(Status::Archived),
-        Status::Archived => Err(Refusal::at(Code::WrongState, "id", "this tree is archived already")),
+        Status::Archived => Err(Refusal::at(Code::WrongState, "id", "This tree is archived already.")),
     })
     .await
 }
@@ -22,7 +22,7 @@ pub async fn restore(app: &App, actor: &Actor, id: TreeId, revision: i32) -> Res
     change(app, actor, id, revision, |tree| match (tree.status, tree.published_version_id) {
         (Status::Archived, Some(_)) => Ok(Status::Published),
         (Status::Archived, None) => Ok(Status::Draft),
-        (Status::Draft | Status::Published, _) => Err(Refusal::at(Code::WrongState, "id", "this tree is not archived")),
+        (Status::Draft | Status::Published, _) => Err(Refusal::at(Code::WrongState, "id", "This tree is not archived.")),
     })
     .await
 }

@@ -25,7 +25,7 @@ pub fn slug(value: &str) -> Result<String, Refusal> {
     if slug == slugify(&slug) {
         return Ok(slug);
     }
-    let message = format!("`slug` may have lower-case letters, digits and single hyphens between them, e.g. `{}`", slugify(&slug));
+    let message = format!("`slug` may have lower-case letters, digits and single hyphens between them, e.g. `{}`.", slugify(&slug));
     Err(Refusal::at(Code::Invalid, "slug", message))
 }
 
@@ -67,7 +67,7 @@ pub fn tags(values: &[String]) -> Result<Vec<String>, Refusal> {
             tags.push(tag);
         }
         if tags.len() > MAX_TAGS {
-            return Err(Refusal::at(Code::TooMany, "tags", format!("a tree may have at most {MAX_TAGS} tags")));
+            return Err(Refusal::at(Code::TooMany, "tags", format!("A tree may have at most {MAX_TAGS} tags.")));
         }
     }
     Ok(tags)
@@ -83,5 +83,5 @@ pub fn locale(value: &str) -> Result<String, Refusal> {
     if well_formed {
         return Ok(locale);
     }
-    Err(Refusal::at(Code::Invalid, "locale", format!("`{locale}` is no language tag such as `en` or `pt-BR`")))
+    Err(Refusal::at(Code::Invalid, "locale", format!("`{locale}` is no language tag such as `en` or `pt-BR`.")))
 }

@@ -8,6 +8,7 @@ use crate::db::Conn;
 use crate::db::schema::categories;
 use crate::error::{Code, Error, Refusal};
 use crate::identity::actor::{Actor, Role};
+use crate::text::shortened;
 
 #[derive(Clone, Debug, Queryable, Selectable, QueryableByName)]
 #[diesel(table_name = categories)]
@@ -69,7 +70,7 @@ impl Category {
         if known.iter().any(|category| category == slug) {
             return Ok(());
         }
-        let message = format!("there is no category `{slug}`; there are {}", known.join(", "));
+        let message = format!("There is no category `{}`; there are {}.", shortened(slug), known.join(", "));
         Err(Refusal::at(Code::NotFound, "category", message).into())
     }
 }

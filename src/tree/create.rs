@@ -1,5 +1,6 @@
 //! `createTree`.
 
+use std::collections::HashSet;
 use std::sync::Arc;
 
 use diesel::prelude::*;
@@ -41,18 +42,21 @@ pub async fn create(app: &App, actor: &Actor, input: CreateTree) -> Result<(Tree
     let summary = attributes::summary(input.summary.as_deref())?;
     let tags = attributes::tags(&input.tags)?;
     let locale = attributes::locale(input.locale.as_deref().unwrap_or(attributes::DEFAULT_LOCALE))?;
+    // Read before the transaction: a long text keeps no connection and no lock waiting.
+    let document = match input.source {
+        Some(source) => source.read(app, actor).await?,
+        None => Document::empty(),
+    };
+    let digest = document.digest();
     let now = app.clock.now();
     let id = TreeId::at(now);
 
-    app.db
+    let tree = app
+        .db
         .transaction(async |conn| {
             if let Some(category) = &input.category {
                 Category::require(conn, category).await?;
             }
-            let document = match input.source.clone() {
-                Some(source) => source.read(conn, actor).await?,
-                None => Document::empty(),
-            };
             // Locks the account: of two that race for the last tree, the second sees the first one's.
             usage::lock_and_check(conn, actor.account, LimitKey::Trees, now).await?;
             let slug = match &wanted_slug {
@@ -71,7 +75,7 @@ pub async fn create(app: &App, actor: &Actor, input: CreateTree) -> Result<(Tree
                     trees::locale.eq(&locale),
                     trees::status.eq(Status::Draft.as_str()),
                     trees::revision.eq(1),
-                    trees::draft_digest.eq(document.digest()),
+                    trees::draft_digest.eq(&digest),
                     trees::draft.eq(Stored(document.clone())),
                     trees::created_by.eq(actor.user),
                     trees::created_at.eq(now),
@@ -82,19 +86,22 @@ pub async fn create(app: &App, actor: &Actor, input: CreateTree) -> Result<(Tree
                 .await
                 .map_err(slug_taken)?;
             texts::write(conn, &tree, Edition::Draft, &document).await?;
-            Ok((tree, Arc::new(document)))
+            Ok(tree)
         })
-        .await
+        .await?;
+    Ok((tree, Arc::new(document)))
 }
 
 /// The first of `slug`, `slug-2`, `slug-3`… that is free. The account is locked, so it stays free.
 async fn free_slug(conn: &mut Conn, actor: &Actor, slug: &str) -> QueryResult<String> {
-    let taken: Vec<String> = trees::table
+    let taken: HashSet<String> = trees::table
         .filter(trees::account_id.eq(actor.account))
         .filter(trees::slug.like(format!("{}%", attributes::slug_stem(slug))))
         .select(trees::slug)
         .load(conn)
-        .await?;
+        .await?
+        .into_iter()
+        .collect();
     let free = |candidate: &String| !taken.contains(candidate);
     let numbered = (2..=u32::MAX).map(|number| attributes::numbered_slug(slug, number));
     Ok(std::iter::once(slug.to_owned()).chain(numbered).find(free).unwrap_or_else(|| slug.to_owned()))
@@ -104,7 +111,7 @@ async fn free_slug(conn: &mut Conn, actor: &Actor, slug: &str) -> QueryResult<St
 pub fn slug_taken(error: diesel::result::Error) -> Error {
     match &error {
         diesel::result::Error::DatabaseError(_, info) if info.constraint_name() == Some("trees_slug_key") => {
-            Refusal::at(Code::Taken, "slug", "another tree of this account has this slug").into()
+            Refusal::at(Code::Taken, "slug", "Another tree of this account has this slug.").into()
         }
         _ => error.into(),
     }

@@ -36,12 +36,12 @@ pub async fn delete(app: &App, actor: &Actor, id: TreeId, revision: i32) -> Resu
 async fn refuse_while_in_use(conn: &mut Conn, tree: &Tree) -> Result<(), Error> {
     let walked = sessions::table.filter(sessions::tree_account_id.eq(tree.account_id)).filter(sessions::tree_id.eq(tree.id));
     if select(exists(walked)).get_result(conn).await? {
-        return Err(in_use("sessions have walked this tree, and keep its versions: archive it instead"));
+        return Err(in_use("Sessions have walked this tree, and keep its versions: archive it instead."));
     }
     let called =
         version_pins::table.filter(version_pins::callee_account_id.eq(tree.account_id)).filter(version_pins::callee_tree_id.eq(tree.id));
     if select(exists(called)).get_result(conn).await? {
-        return Err(in_use("a published version of another tree calls this tree: archive it instead"));
+        return Err(in_use("A published version of another tree calls this tree: archive it instead."));
     }
     Ok(())
 }

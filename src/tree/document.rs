@@ -153,6 +153,23 @@ pub enum OutcomeKind {
     Unresolved,
 }
 
+impl OutcomeKind {
+    pub const ALL: [Self; 3] = [Self::Resolved, Self::Escalated, Self::Unresolved];
+
+    /// As documents write it.
+    pub fn as_str(self) -> &'static str {
+        match self {
+            Self::Resolved => "resolved",
+            Self::Escalated => "escalated",
+            Self::Unresolved => "unresolved",
+        }
+    }
+
+    pub fn from_name(name: &str) -> Option<Self> {
+        Self::ALL.into_iter().find(|kind| kind.as_str() == name)
+    }
+}
+
 /// One answer that a question offers. (The API calls it `Option`; that word is taken in Rust.)
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]

@@ -1,6 +1,6 @@
 //! `trees`: the account's trees, filtered and ordered, a page at a time.
 
-use chrono::{DateTime, Datelike, Utc};
+use chrono::{DateTime, Utc};
 use diesel::dsl::sql;
 use diesel::prelude::*;
 use diesel::sql_types::{Bool, Integer, Text, Timestamptz, Uuid};
@@ -8,9 +8,9 @@ use diesel_async::RunQueryDsl;
 use serde::{Deserialize, Serialize};
 
 use super::tree::{Status, Tree, lower};
-use crate::db::Conn;
 use crate::db::cached::Cached;
 use crate::db::schema::trees;
+use crate::db::{Conn, is_storable};
 use crate::error::Error;
 use crate::graphql::page::{Page, PageArgs, Slice};
 use crate::id::{TreeId, UserId};
@@ -55,7 +55,7 @@ impl Position {
     /// Whether the database can hold it. Those that we made are; anybody can make up others.
     fn is_storable(&self) -> bool {
         match self {
-            Self::Time(time, _) => (0..=9999).contains(&time.year()),
+            Self::Time(time, _) => is_storable(*time),
             Self::Number(..) => true,
             Self::Text(title, _) => !title.contains('\0'),
         }

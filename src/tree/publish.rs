@@ -35,7 +35,7 @@ pub async fn publish(app: &App, actor: &Actor, id: TreeId, revision: i32, notes:
             let issues = validate(&document, Stage::Publish, &calls.callees(Some(tree.id)));
             if has_errors(&issues) {
                 let errors = issues.iter().filter(|issue| issue.severity == Severity::Error).count();
-                let message = format!("the tree has {errors} {} to mend before it can be published", plural(errors));
+                let message = format!("The tree has {errors} {} to mend before it can be published.", plural(errors));
                 return Err(Refusal { detail: Detail::Issues(issues), ..Refusal::new(Code::TreeInvalid, message) }.into());
             }
             let version = Version {

@@ -25,7 +25,7 @@ pub async fn revert(app: &App, actor: &Actor, id: TreeId, revision: i32, version
             tree.require_in_use()?;
             let version = app.versions.get(conn, actor.account, version).await?.filter(|version| version.tree_id == tree.id);
             let Some(version) = version else {
-                return Err(Refusal::at(Code::NotFound, "versionId", "this tree has no such version").into());
+                return Err(Refusal::at(Code::NotFound, "versionId", "This tree has no such version.").into());
             };
             let tree: Tree = diesel::update(trees::table.find((tree.account_id, tree.id)))
                 .set((

@@ -5,10 +5,11 @@ use super::formats::{self, ImportIssue};
 use super::template;
 use super::tree::Tree;
 use super::validate::MAX_DOCUMENT_BYTES;
-use crate::db::Conn;
+use crate::app::App;
 use crate::error::{Code, Error, Refusal};
 use crate::id::TreeId;
 use crate::identity::actor::Actor;
+use crate::text::shortened;
 
 /// One of the things that `createTree` starts from.
 #[derive(Clone, Debug)]
@@ -24,20 +25,21 @@ pub enum Source {
 }
 
 impl Source {
-    pub async fn read(self, conn: &mut Conn, actor: &Actor) -> Result<Document, Error> {
+    pub async fn read(self, app: &App, actor: &Actor) -> Result<Document, Error> {
         match self {
             Self::Document(value) => Ok(document(&["source", "document"], value)?),
             Self::Template(key) => match template::find(&key) {
                 Some(template) => Ok(template.document.clone()),
                 None => {
                     let keys: Vec<_> = template::all().iter().map(|template| template.key.as_str()).collect();
-                    let message = format!("there is no template `{key}`; there are {}", keys.join(", "));
+                    let message = format!("There is no template `{}`; there are {}.", shortened(&key), keys.join(", "));
                     Err(refusal(Code::NotFound, &["source", "template"], message).into())
                 }
             },
             Self::Tree(id) => {
+                let conn = &mut *app.db.conn().await?;
                 let tree = Tree::find(conn, actor.account, id).await?.filter(|tree| tree.visible_to(actor));
-                let none = || refusal(Code::NotFound, &["source", "treeId"], "there is no such tree in this account");
+                let none = || refusal(Code::NotFound, &["source", "treeId"], "There is no such tree in this account.");
                 let tree = tree.ok_or_else(none)?;
                 Ok(Tree::draft(conn, tree.account_id, tree.id).await?)
             }
@@ -53,7 +55,7 @@ pub fn document(path: &[&str], value: serde_json::Value) -> Result<Document, Err
     let document = match value {
         serde_json::Value::String(text) => formats::json::read(&text).map_err(|issues| refuse_import(path, issues))?,
         value => Document::from_json(&value).map_err(|ShapeError { path: inner, message }| {
-            let mut refusal = refusal(Code::Invalid, path, format!("the document is not well-formed: {message}"));
+            let mut refusal = refusal(Code::Invalid, path, format!("The document is not well-formed: {message}."));
             refusal.path.extend(inner);
             Error::from(refusal)
         })?,
@@ -66,12 +68,12 @@ pub fn document(path: &[&str], value: serde_json::Value) -> Result<Document, Err
 fn check_storable(path: &[&str], document: &Document) -> Result<(), Refusal> {
     let text = document.to_text();
     if text.len() > MAX_DOCUMENT_BYTES {
-        let message = format!("the document has {} bytes; at most {MAX_DOCUMENT_BYTES} are kept", text.len());
+        let message = format!("The document has {} bytes; at most {MAX_DOCUMENT_BYTES} are kept.", text.len());
         return Err(refusal(Code::TooLong, path, message));
     }
     // JSON writes a NUL character as an escape (and a backslash as two). The words are indexed as text, which can hold none.
     if text.replace("\\\\", "").contains("\\u0000") {
-        return Err(refusal(Code::Invalid, path, "the document contains a NUL character"));
+        return Err(refusal(Code::Invalid, path, "The document contains a NUL character."));
     }
     Ok(())
 }
@@ -82,7 +84,7 @@ fn imported(format: &str, text: &str, read: Reader) -> Result<Document, Error> {
     let path = ["source", format];
     if text.contains('\0') {
         // A reader might drop it; then what is stored would not be what was sent.
-        return Err(refusal(Code::Invalid, &path, "the text contains a NUL character").into());
+        return Err(refusal(Code::Invalid, &path, "The text contains a NUL character.").into());
     }
     let document = read(text).map_err(|issues| refuse_import(&path, issues))?;
     check_storable(&path, &document)?;
@@ -91,7 +93,7 @@ fn imported(format: &str, text: &str, read: Reader) -> Result<Document, Error> {
 
 /// One refusal an issue, each naming its line.
 fn refuse_import(path: &[&str], issues: Vec<ImportIssue>) -> Error {
-    let refused = issues.into_iter().map(|issue| refusal(Code::Invalid, path, format!("line {}: {}", issue.line, issue.message)));
+    let refused = issues.into_iter().map(|issue| refusal(Code::Invalid, path, format!("Line {}: {}", issue.line, issue.message)));
     Error::Refused(refused.collect())
 }
 

@@ -139,13 +139,13 @@ impl Tree {
     pub fn require_in_use(&self) -> Result<(), Error> {
         match self.status {
             Status::Draft | Status::Published => Ok(()),
-            Status::Archived => Err(Refusal::at(Code::WrongState, "id", "this tree is archived: restore it first").into()),
+            Status::Archived => Err(Refusal::at(Code::WrongState, "id", "This tree is archived: restore it first.").into()),
         }
     }
 }
 
 pub fn not_found() -> Error {
-    Refusal::at(Code::NotFound, "id", "there is no such tree in this account").into()
+    Refusal::at(Code::NotFound, "id", "There is no such tree in this account.").into()
 }
 
 diesel::define_sql_function! {

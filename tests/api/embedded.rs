@@ -14,22 +14,22 @@ use tokio_postgres::NoTls;
 const CHILD_DATA_DIR: &str = "FIXPATH_TEST_CHILD_DATA_DIR";
 
 /// A data folder that is gone when the test ends.
-struct Folder(PathBuf);
+pub struct Folder(pub PathBuf);
 
 impl Folder {
-    fn new(name: &str) -> Self {
+    pub fn new(name: &str) -> Self {
         let dir = std::env::temp_dir().join(format!("fixpath-embedded-{}-{name}", std::process::id()));
         fs::create_dir_all(&dir).unwrap();
         fs::set_permissions(&dir, fs::Permissions::from_mode(0o755)).unwrap();
         Self(dir)
     }
 
-    fn options(&self) -> Options {
+    pub fn options(&self) -> Options {
         options(&self.0)
     }
 
     /// The process id that the running (or killed) postmaster noted.
-    fn postmaster(&self) -> Option<u32> {
+    pub fn postmaster(&self) -> Option<u32> {
         fs::read_to_string(self.0.join("postgres/postmaster.pid")).ok()?.lines().next()?.parse().ok()
     }
 }
@@ -48,7 +48,7 @@ fn refusal(options: &Options) -> String {
     embedded::start(options).err().expect("the start is refused").to_string()
 }
 
-fn query(database: &Embedded, sql: &str) -> String {
+pub fn query(database: &Embedded, sql: &str) -> String {
     let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().unwrap();
     runtime.block_on(async {
         let (client, connection) = tokio_postgres::connect(&database.url("postgres"), NoTls).await.unwrap();
@@ -60,6 +60,11 @@ fn query(database: &Embedded, sql: &str) -> String {
         });
         values.next().unwrap_or_default().to_owned()
     })
+}
+
+fn can_connect(database: &Embedded) -> bool {
+    let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().unwrap();
+    runtime.block_on(tokio_postgres::connect(&database.url("postgres"), NoTls)).is_ok()
 }
 
 /// A process that runs a durable database and has committed a note to it.
@@ -76,11 +81,11 @@ fn start_server_process(folder: &Folder) -> Child {
     server
 }
 
-fn signal(pid: u32, name: &str) {
+pub fn signal(pid: u32, name: &str) {
     assert!(Command::new("sh").args(["-c", &format!("kill -{name} {pid}")]).status().unwrap().success());
 }
 
-fn wait_until(what: &str, mut happened: impl FnMut() -> bool) {
+pub fn wait_until(what: &str, mut happened: impl FnMut() -> bool) {
     let deadline = Instant::now() + Duration::from_secs(20);
     while !happened() {
         assert!(Instant::now() < deadline, "{what}: not within 20 s");
@@ -150,6 +155,22 @@ fn a_killed_postmaster_is_replaced_at_the_next_start() {
 
     let second = embedded::start(&durable).unwrap();
     assert_eq!(query(&second, "select text from note"), "still here");
+}
+
+#[test]
+fn a_killed_postmaster_is_replaced_while_the_server_runs() {
+    let folder = Folder::new("keeper");
+    let database = embedded::start(&Options { durable: true, ..folder.options() }).unwrap();
+    query(&database, "create table note (text text); insert into note values ('still here')");
+    let killed = folder.postmaster();
+    signal(killed.unwrap(), "KILL");
+
+    wait_until("another postmaster is there", || folder.postmaster().is_some_and(|new| Some(new) != killed));
+    wait_until("it takes sessions", || can_connect(&database));
+    assert_eq!(query(&database, "select text from note"), "still here");
+    let replaced = folder.postmaster().unwrap();
+    database.stop();
+    assert_eq!(folder.postmaster(), None, "what was started again is stopped, too: process {replaced}");
 }
 
 #[test]

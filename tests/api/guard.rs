@@ -20,7 +20,7 @@ const SDL: &str = "
     type TreeEdge { node: Tree! cursor: String! }
     type PageInfo { hasNextPage: Boolean! }
     type Tree { id: ID! title: String! tags: [String!]! parent: Tree published: TreeVersion }
-    type TreeVersion { nodes: [Category!]! tree: Tree! }
+    type TreeVersion { nodes: [Category!]! tree: Tree! document: String! }
 ";
 
 fn measure_with(query: &str, variables: Value) -> Result<Measure, Refusal> {
@@ -62,6 +62,8 @@ fn a_connection_costs_its_page() {
     assert_eq!(cost("{ trees { nodes { id } } }"), 21, "the schema's default");
     assert_eq!(cost("{ trees(first: 5) { nodes { id } } }"), 6);
     assert_eq!(cost("{ trees(last: 7) { edges { cursor node { id } } } }"), 15);
+    assert_eq!(cost("{ trees(first: 1, last: 100) { nodes { id } } }"), 101, "resolvers take `last` where both are given");
+    assert_eq!(cost("{ trees(first: 5, last: null) { nodes { id } } }"), 6);
     assert_eq!(cost("{ trees(first: 100000) { nodes { id } } }"), 101, "resolvers refuse more than 100");
     assert_eq!(cost("{ trees(first: -1) { nodes { id } } }"), 2);
     let page = "query($n: Int = 9) { trees(first: $n) { nodes { id } } }";
@@ -69,6 +71,15 @@ fn a_connection_costs_its_page() {
     assert_eq!(cost(page), 10, "the operation's default");
     assert_eq!(cost("{ nodes(ids: [\"a\", \"b\", \"c\"]) { id } }"), 3, "as many as are asked for");
     assert_eq!(measure_with("query($ids: [ID!]!) { nodes(ids: $ids) { id } }", json!({ "ids": ["a", "b"] })).unwrap().cost, 2);
+}
+
+#[test]
+fn a_scalar_costs_only_where_it_makes_answers_long() {
+    assert_eq!(cost("{ tree { id a: id b: id } }"), 3, "under another name it is one more");
+    assert_eq!(cost("{ tree { published { document } } }"), 42, "as long as a tree");
+    assert!(measure("{ trees(first: 100) { nodes { published { document } } } }").is_ok(), "a page of documents");
+    let twice = "{ trees(first: 100) { nodes { published { document again: document } } } }";
+    assert_eq!(sentence(twice), "this operation costs 8201 points; at most 5000 are allowed");
 }
 
 #[test]

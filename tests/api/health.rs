@@ -1,6 +1,7 @@
 //! What machines ask: does it live, is it ready, how is it doing.
 
-use axum::http::StatusCode;
+use axum::body::Body;
+use axum::http::{Request, StatusCode};
 use serde_json::json;
 
 use super::support::TestApp;
@@ -69,6 +70,26 @@ async fn metrics_count_operations_by_name_and_outcome() {
     ] {
         assert!(text.contains(line), "{line} is missing in\n{text}");
     }
+}
+
+#[tokio::test]
+async fn metrics_are_for_whoever_shows_the_token() {
+    let app = TestApp::with(&[("METRICS_TOKEN", "sixteen letters!")]).await;
+    let refused = app.get("/metrics").await;
+    assert_eq!((refused.status, refused.header("www-authenticate")), (StatusCode::UNAUTHORIZED, "Bearer"));
+    assert!(!refused.text().contains("graphql_operations_total"), "{}", refused.text());
+    for (token, status) in [("sixteen letters?", StatusCode::UNAUTHORIZED), ("sixteen letters!", StatusCode::OK)] {
+        let request = Request::get("/metrics").header("authorization", format!("Bearer {token}")).body(Body::empty()).unwrap();
+        assert_eq!(app.send(request).await.status, status, "{token}");
+    }
+}
+
+#[tokio::test]
+async fn a_production_server_without_a_token_shows_nobody_its_metrics() {
+    let app = TestApp::with(&[("FIXPATH_ENV", "production"), ("PUBLIC_URL", "https://api.example.com")]).await;
+    assert_eq!(app.get("/metrics").await.status, StatusCode::UNAUTHORIZED);
+    let request = Request::get("/metrics").header("authorization", "Bearer ").body(Body::empty()).unwrap();
+    assert_eq!(app.send(request).await.status, StatusCode::UNAUTHORIZED);
 }
 
 #[tokio::test]

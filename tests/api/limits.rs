@@ -3,9 +3,11 @@
 use axum::http::StatusCode;
 use chrono::TimeDelta;
 use fixpath::clock::Clock;
+use fixpath::config::Config;
 use fixpath::error::{Code, Detail};
 use fixpath::http::limits::{RateLimits, Sender};
 use fixpath::http::metrics::Names;
+use fixpath::id::{AccountId, Id, UserId};
 use serde_json::json;
 
 use super::support::app::start;
@@ -66,44 +68,67 @@ async fn a_forwarded_address_counts_only_behind_trusted_proxies() {
     assert_eq!(answered(&liar.header("x-forwarded-for", "203.0.113.78")).await, 0, "who is no proxy cannot choose an address");
 }
 
-#[test]
-fn points_are_counted_beside_requests() {
-    let limits = RateLimits::new(300, &Clock::manual(start()));
-    let sender = Sender::address(None);
-    assert_eq!(limits.check_points(sender, 5_000), Ok(()));
-    assert_eq!(limits.check_points(sender, 1_000), Ok(()));
-    assert_eq!(limits.check_points(sender, 500), Err(5), "6,000 a minute for strangers");
-    assert_eq!(limits.check_points(sender, 0), Ok(()));
+/// A process's own allowances, with this clock.
+fn limits(requests: &str, clock: &Clock) -> RateLimits {
+    let variables = |name: &str| (name == "RATE_LIMIT_PER_MINUTE").then(|| requests.to_owned());
+    RateLimits::new(&Config::read(&variables).unwrap(), clock).unwrap()
 }
 
-#[test]
-fn attempts_to_sign_in_are_counted_by_address_and_by_login() {
+#[tokio::test]
+async fn points_are_counted_beside_requests() {
+    let limits = limits("300", &Clock::manual(start()));
+    let sender = Sender::address(None);
+    assert_eq!(limits.check_operation(sender, 5_000).await, Ok(()));
+    assert_eq!(limits.check_operation(sender, 1_000).await, Ok(()));
+    assert_eq!(limits.check_operation(sender, 500).await, Err(5), "6,000 a minute for strangers");
+    assert_eq!(limits.check_operation(sender, 0).await, Ok(()));
+}
+
+#[tokio::test]
+async fn attempts_to_sign_in_are_counted_by_address_and_by_login() {
     let clock = Clock::manual(start());
-    let limits = RateLimits::new(300, &clock);
+    let limits = limits("300", &clock);
     let address = |last: u8| Some([198, 51, 100, last].into());
     for _ in 0..5 {
-        limits.check_login(address(1), "one@example.com").unwrap();
+        limits.check_login(address(1), "one@example.com").await.unwrap();
     }
-    let refusal = limits.check_login(address(1), "two@example.com").unwrap_err();
+    let refusal = limits.check_login(address(1), "two@example.com").await.unwrap_err();
     assert_eq!((refusal.code, refusal.detail), (Code::RateLimited, Detail::RetryAfter(12)));
-    assert_eq!(refusal.message, "too many attempts: 5 a minute are allowed; try again in 12 s");
-    assert_eq!(limits.check_login(address(2), " ONE@example.com").unwrap_err().code, Code::RateLimited, "the same login from elsewhere");
-    limits.check_login(address(2), "two@example.com").unwrap();
+    assert_eq!(refusal.message, "Too many attempts: 5 a minute are allowed; try again in 12 s.");
+    let elsewhere = limits.check_login(address(2), " ONE@example.com").await.unwrap_err();
+    assert_eq!(elsewhere.code, Code::RateLimited, "the same login from elsewhere");
+    limits.check_login(address(2), "two@example.com").await.unwrap();
     clock.advance(TimeDelta::seconds(12));
-    limits.check_login(address(1), "one@example.com").unwrap();
+    limits.check_login(address(1), "one@example.com").await.unwrap();
 }
 
-#[test]
-fn who_was_quiet_for_long_is_forgotten_without_losing_count_of_others() {
+#[tokio::test]
+async fn people_of_an_account_share_ten_times_what_one_of_them_has() {
+    let limits = limits("5", &Clock::manual(start()));
+    let (ours, theirs) = (AccountId::at(start()), AccountId::at(start()));
+    for _ in 0..10 {
+        let person = Sender::Person(UserId::at(start()), ours);
+        for _ in 0..5 {
+            assert_eq!(limits.check_request(person).await, Ok(()));
+        }
+        assert_eq!(limits.check_request(person).await, Err(12), "a person's own limit");
+    }
+    let eleventh = UserId::at(start());
+    assert_eq!(limits.check_request(Sender::Person(eleventh, ours)).await, Err(2), "the account's limit");
+    assert_eq!(limits.check_request(Sender::Person(eleventh, theirs)).await, Ok(()), "for another account");
+}
+
+#[tokio::test]
+async fn who_was_quiet_for_long_is_forgotten_without_losing_count_of_others() {
     let clock = Clock::manual(start());
-    let limits = RateLimits::new(5, &clock);
+    let limits = limits("5", &clock);
     let sender = Sender::address(None);
-    limits.check_request(sender).unwrap();
+    limits.check_request(sender).await.unwrap();
     limits.forget_quiet();
-    assert_eq!(limits.check_request(sender), Err(60), "still counted");
+    assert_eq!(limits.check_request(sender).await, Err(60), "still counted");
     clock.advance(TimeDelta::seconds(61));
     limits.forget_quiet();
-    assert_eq!(limits.check_request(sender), Ok(()));
+    assert_eq!(limits.check_request(sender).await, Ok(()));
 }
 
 #[test]

@@ -50,15 +50,18 @@ impl Socket {
     /// The next message; the server's pings are passed over.
     pub async fn next(&mut self) -> Value {
         loop {
-            match self.frame().await {
-                Message::Text(text) => {
-                    let message: Value = serde_json::from_str(&text).unwrap();
-                    if message["type"] != "ping" {
-                        return message;
-                    }
-                }
-                frame => panic!("no message but {frame:?}"),
+            let message = self.any().await;
+            if message["type"] != "ping" {
+                return message;
             }
+        }
+    }
+
+    /// The next message, whatever it is.
+    pub async fn any(&mut self) -> Value {
+        match self.frame().await {
+            Message::Text(text) => serde_json::from_str(&text).unwrap(),
+            frame => panic!("no message but {frame:?}"),
         }
     }
 

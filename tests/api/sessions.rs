@@ -1,6 +1,9 @@
 //! Walking: start, answer, go back, hand over, complete, write down, watch.
 
+use base64::Engine;
+use base64::engine::general_purpose::URL_SAFE_NO_PAD;
 use chrono::TimeDelta;
+use fixpath::error::Error;
 use fixpath::id::{Id, SessionId};
 use fixpath::session::{session::Session, state::fold, step};
 use fixpath::staff::{demo, seed};
@@ -239,6 +242,36 @@ async fn an_answer_costs_three_statements() {
     let before = app.app.db.statements();
     session(&owner, &id).await;
     assert_eq!(app.app.db.statements() - before, 3, "the session, its steps, the people in them");
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn made_up_cursors_do_not_reach_the_database() {
+    let (_app, _, owner) = TestApp::with_owner().await;
+    for time in ["+200000-01-01T00:00:00Z", "-4800-01-01T00:00:00Z"] {
+        let position = json!(["started", [time, "01930000-0000-7000-8000-000000000000"]]);
+        let cursor = URL_SAFE_NO_PAD.encode(position.to_string());
+        let sessions = "query($cursor: String) { sessions(after: $cursor) { nodes { id } } }";
+        assert_eq!(owner.gql(sessions, json!({ "cursor": cursor })).await.codes(), ["BAD_USER_INPUT"], "{time}");
+        let position = json!(["members by joining", [time, "01930000-0000-7000-8000-000000000000"]]);
+        let cursor = URL_SAFE_NO_PAD.encode(position.to_string());
+        let members = "query($cursor: String) { viewer { account { members(after: $cursor) { nodes { role } } } } }";
+        assert_eq!(owner.gql(members, json!({ "cursor": cursor })).await.codes(), ["BAD_USER_INPUT"], "{time}");
+    }
+}
+
+#[tokio::test]
+async fn links_to_exports_count_against_the_rate_limit() {
+    let app = TestApp::with(&[("RATE_LIMIT_PER_MINUTE", "10")]).await;
+    for expected in [404, 404, 429] {
+        assert_eq!(app.get("/exports/forged.link").await.status, expected);
+    }
+}
+
+#[tokio::test]
+async fn the_demo_account_is_not_made_in_production() {
+    let app = TestApp::with(&[("FIXPATH_ENV", "production"), ("PUBLIC_URL", "https://api.example.com")]).await;
+    let Err(Error::Refused(refusals)) = seed::seed(&app.app).await else { panic!("a demo account in production") };
+    assert_eq!(refusals[0].message, "The demo account is for development: everybody knows its password.");
 }
 
 /// Walks every demo tree many times by arbitrary legal answers: none gets stuck, each ends, and what is stored is what its steps say.

@@ -134,9 +134,30 @@ async fn spans_go_to_the_collector() {
     assert!(request.starts_with("POST /v1/traces HTTP/1.1"), "{request}");
 }
 
+#[tokio::test(flavor = "multi_thread")]
+async fn a_collector_over_https_is_spoken_to_in_tls() {
+    let listener = TcpListener::bind("127.0.0.1:0").unwrap();
+    let endpoint = format!("https://localhost:{}", listener.local_addr().unwrap().port());
+    let first_bytes = tokio::task::spawn_blocking(move || {
+        let (mut stream, _) = listener.accept().unwrap();
+        let mut bytes = [0; 3];
+        stream.read_exact(&mut bytes).unwrap();
+        bytes
+    });
+    let app = TestApp::new().await;
+    let log = Log { format: LogFormat::Pretty, dir: None, otlp_endpoint: Some(endpoint) };
+    let (dispatch, telemetry) = telemetry::build(&log, "info").unwrap_or_else(|error| panic!("{error:?}"));
+    let in_use = tracing::dispatcher::set_default(&dispatch);
+    app.anon().gql("query Traced { __typename }", json!({})).await;
+    drop(in_use);
+    tokio::task::spawn_blocking(move || drop((dispatch, telemetry))).await.unwrap();
+    // A handshake, of a version that begins with 3: TLS.
+    assert_eq!(first_bytes.await.unwrap()[..2], [0x16, 0x03]);
+}
+
 #[test]
-fn a_collector_over_https_is_refused_with_a_sentence() {
-    let log = Log { format: LogFormat::Pretty, dir: None, otlp_endpoint: Some("https://collector.example".into()) };
-    let error = telemetry::build(&log, "info").err().unwrap();
-    assert!(format!("{error:?}").contains("OTEL_EXPORTER_OTLP_ENDPOINT must begin with http://"));
+fn a_filter_that_cannot_be_read_stops_the_start() {
+    let log = Log { format: LogFormat::Pretty, dir: None, otlp_endpoint: None };
+    let error = telemetry::build(&log, "fixpath=loud").err().unwrap();
+    assert!(format!("{error:?}").contains("RUST_LOG cannot be read: "), "{error:?}");
 }

@@ -156,7 +156,7 @@ async fn refusals_name_the_place_in_the_input() {
     assert_eq!(path(&lines), json!(["source", "mermaid"]));
     let errors = lines.data("createTree.userErrors");
     assert!(
-        errors.as_array().is_some_and(|errors| errors.iter().all(|error| error["message"].as_str().unwrap().starts_with("line "))),
+        errors.as_array().is_some_and(|errors| errors.iter().all(|error| error["message"].as_str().unwrap().starts_with("Line "))),
         "{errors}"
     );
     let wrong_id =

@@ -265,8 +265,8 @@ fn a_repeated_key_in_json_is_named_with_its_line() {
     assert_eq!(
         found,
         [
-            (7, ImportCode::DuplicateKey, "the key “kind” stands twice in the same object"),
-            (8, ImportCode::DuplicateKey, "the key “a” stands twice in the same object"),
+            (7, ImportCode::DuplicateKey, "The key “kind” stands twice in the same object."),
+            (8, ImportCode::DuplicateKey, "The key “a” stands twice in the same object."),
         ]
     );
 }
@@ -277,7 +277,7 @@ fn a_wrong_shape_in_json_is_named_with_path_and_line() {
                 {\"key\": \"y\",\n         \"too\": \"b\"}\n      ]}\n  }\n}";
     let issues = json::read(text).unwrap_err();
     assert_eq!((issues[0].line, issues[0].code), (8, ImportCode::Shape));
-    assert!(issues[0].message.starts_with("nodes.a.options.1.too: unknown field `too`"), "{}", issues[0].message);
+    assert!(issues[0].message.starts_with("`nodes.a.options.1.too` is not well-formed: unknown field `too`"), "{}", issues[0].message);
     assert_eq!(lines(json::read("{\"schema\": 7}")), [(1, ImportCode::Shape)]);
     assert_eq!(lines(json::read("{\n\"schema\": 1,\n}")), [(3, ImportCode::Syntax)]);
     assert_eq!(lines(json::read("")), [(1, ImportCode::Syntax)]);
@@ -545,6 +545,16 @@ fn a_few_characters_do_not_become_billions_of_arrows() {
     assert_eq!(lines(mermaid::read(&format!("graph TD\n{many} -->|x| {many}"))), [(2, ImportCode::TooLarge)]);
 }
 
+#[test]
+fn a_long_label_on_many_arrows_does_not_become_gigabytes() {
+    let (from, to) = (vec!["a"; 200].join(" & "), vec!["b"; 200].join(" & "));
+    let long = "x".repeat(500_000);
+    for arrow in [format!("{from} -->|{long}| {to}"), format!("%% fixpath {{\"hint\":\"{long}\"}}\n{from} -->|x| {to}")] {
+        let found = lines(mermaid::read(&format!("graph TD\n{arrow}")));
+        assert!(matches!(found.as_slice(), [(2 | 3, ImportCode::TooLarge)]), "{found:?}");
+    }
+}
+
 // ── Twee ────────────────────────────────────────────────────────────────────────────────────────
 
 #[test]
@@ -645,9 +655,33 @@ fn a_text_over_a_mebibyte_is_refused_in_one_sentence() {
     let text = " ".repeat((1 << 20) + 1);
     for (_, read) in READERS {
         let issues = read(&text).unwrap_err();
-        assert_eq!(issues[0].message, "the text has 1048577 bytes; at most 1048576 are read");
+        assert_eq!(issues[0].message, "The text has 1048577 bytes; at most 1048576 are read.");
         assert_eq!((issues.len(), issues[0].code), (1, ImportCode::TooLarge));
     }
+}
+
+#[test]
+fn a_text_of_nothing_but_nodes_is_refused_before_it_fills_the_memory() {
+    let ids = || (0..40_000).map(|number| format!("{number:x}"));
+    let mermaid = format!("graph TD\n{}", ids().collect::<Vec<_>>().join(";"));
+    let outline: String = ids().map(|id| format!("- {id}\n")).collect();
+    let story: String = ids().map(|id| format!(":: {id}\n")).collect();
+    for (text, read) in [(mermaid, mermaid::read as Read), (outline, markdown::read), (story, twee::read)] {
+        let issues = read(&text).unwrap_err();
+        let too_large: Vec<_> = issues.iter().filter(|issue| issue.code == ImportCode::TooLarge).collect();
+        assert_eq!(too_large.len(), 1, "{issues:?}");
+        assert_eq!(too_large[0].message, "There are more than 29959 nodes.");
+    }
+}
+
+#[test]
+fn many_titles_that_begin_alike_get_keys_in_linear_time() {
+    let stem = "a".repeat(60);
+    let titles: String = (0..3_000).map(|number| format!("## {stem}{number:04}\n").repeat(2)).collect();
+    let began = Instant::now();
+    let document = markdown::read(&titles).unwrap();
+    assert_eq!(document.nodes.len(), 6_000);
+    assert!(began.elapsed() < Duration::from_secs(5), "{:?}", began.elapsed());
 }
 
 /// Long texts of one piece each that make a careless reader recurse, look ahead to the end, or panic.

@@ -35,11 +35,11 @@ async fn what_cannot_be_read_is_refused_with_its_place() {
     let cases = [
         (json!({ "document": { "schema": 1, "nodes": { "a": { "kind": "action", "colour": "red" } } } }), "unknown field"),
         (json!({ "document": { "schema": 1, "nodes": { "a": { "kind": "action", "title": 7 } } } }), "invalid type"),
-        (json!({ "document": "{\n \"schema\": 1,\n \"schema\": 1 }" }), "line 3"),
+        (json!({ "document": "{\n \"schema\": 1,\n \"schema\": 1 }" }), "Line 3"),
         (json!({ "document": { "schema": 2 } }), "schema 2"),
         (json!({ "document": { "schema": 1, "nodes": { "a": { "kind": "action", "title": "a\u{0}b" } } } }), "NUL"),
-        (json!({ "mermaid": "flowchart TD\n a{Green?} --> b\n a --> c" }), "line"),
-        (json!({ "twee": ":: Start\n[[gone]]" }), "line 2"),
+        (json!({ "mermaid": "flowchart TD\n a{Green?} --> b\n a --> c" }), "Line"),
+        (json!({ "twee": ":: Start\n[[gone]]" }), "Line 2"),
         (json!({ "template": "no-such" }), "no template"),
         (json!({ "treeId": "tree_01jd0000000000000000000000" }), "no such tree"),
     ];

@@ -7,7 +7,7 @@ set -euo pipefail
 binary=$(realpath "${1:?usage: run.sh BINARY [JUDGE…]}")
 shift
 judges=("$@")
-[ ${#judges[@]} -gt 0 ] || judges=(audits schema clients live graphiql)
+[ ${#judges[@]} -gt 0 ] || judges=(audits schema clients live oidc graphiql)
 cd "$(dirname "$0")"
 
 if [ ! -e node_modules/.package-lock.json ] || [ package-lock.json -nt node_modules/.package-lock.json ]; then npm ci; fi
@@ -22,7 +22,12 @@ stop() {
 }
 trap stop EXIT
 
-port=$(node -e 'const server = require("node:net").createServer().listen(0, "127.0.0.1", () => { console.log(server.address().port); server.close(); })')
+free_port() {
+  node -e 'const server = require("node:net").createServer().listen(0, "127.0.0.1", () => { console.log(server.address().port); server.close(); })'
+}
+port=$(free_port)
+# Where oidc.mjs runs a provider to sign in at.
+export GOOGLE_ISSUER=http://localhost:$(free_port) GOOGLE_CLIENT_ID=judges GOOGLE_CLIENT_SECRET='a secret & more'
 # Judges ask faster than people.
 FIXPATH_ENV=development BIND=127.0.0.1:$port DATA_DIR=$work/data RATE_LIMIT_PER_MINUTE=1000000 "$binary" >"$work/log" 2>&1 &
 server=$!

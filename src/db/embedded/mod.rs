@@ -5,7 +5,8 @@
 //! **Postmaster**: PostgreSQL's first process, the parent of all its others.
 //!
 //! Rules: one Fixpath per home (a lock held for life says so); the postmaster is reachable through the socket alone, which other
-//! users cannot reach; it dies with us, however we die; and whatever a killed server left behind is put right at the next start.
+//! users cannot reach; it dies with us, however we die; it is started again if something else ends it; and whatever a killed server left
+//! behind is put right at the next start.
 
 mod binaries;
 mod cluster;
@@ -18,6 +19,9 @@ use std::fmt;
 use std::fs::{File, OpenOptions, TryLockError};
 use std::io::{Read, Write};
 use std::path::{Path, PathBuf};
+use std::sync::{Arc, Mutex, PoisonError, Weak};
+use std::thread;
+use std::time::Duration;
 
 use postmaster::{Paths, Postmaster};
 use system_user::SystemUser;
@@ -51,11 +55,17 @@ impl std::error::Error for EmbeddedError {}
 
 /// A running private PostgreSQL. Dropping it stops it.
 pub struct Embedded {
-    postmaster: Postmaster,
+    postmaster: Kept,
     socket_dir: PathBuf,
     /// Released last, when the postmaster is gone.
     _lock: File,
 }
+
+/// None once it was stopped.
+type Kept = Arc<Mutex<Option<Postmaster>>>;
+
+/// Between two looks at whether it still runs.
+const LOOK: Duration = Duration::from_millis(500);
 
 /// Starts PostgreSQL and returns when it answers. Blocks: to be called outside the async runtime.
 pub fn start(options: &Options) -> Result<Embedded, EmbeddedError> {
@@ -72,11 +82,36 @@ pub fn start(options: &Options) -> Result<Embedded, EmbeddedError> {
     if version.is_none() {
         cluster::create(&bin, &cluster, &user, options.durable)?;
     }
-    postmaster::clear_leftover(&cluster)?;
     let socket_dir = socket::create_dir(&home, &user)?;
-    let paths = Paths { bin: &bin, cluster: &cluster, socket_dir: &socket_dir, log: &home.join("postgres.log") };
-    let postmaster = Postmaster::start(&paths, &user, options.durable)?;
+    let paths = Paths { bin, cluster, socket_dir: socket_dir.clone(), log: home.join("postgres.log") };
+    let durable = options.durable;
+    let start = move || {
+        postmaster::clear_leftover(&paths.cluster)?;
+        Postmaster::start(&paths, &user, durable)
+    };
+    let postmaster = Arc::new(Mutex::new(Some(start()?)));
+    let kept = Arc::downgrade(&postmaster);
+    let keeper = thread::Builder::new().name("postgres-keeper".into()).spawn(move || keep(&kept, &start));
+    keeper.map_err(|error| EmbeddedError(format!("cannot start the thread that looks after PostgreSQL: {error}")))?;
     Ok(Embedded { postmaster, socket_dir, _lock: lock })
+}
+
+/// Starts it again when something else has ended it: a system short of memory, or a person. Returns when we have.
+fn keep(postmaster: &Weak<Mutex<Option<Postmaster>>>, start: &dyn Fn() -> Result<Postmaster, EmbeddedError>) {
+    loop {
+        thread::sleep(LOOK);
+        let Some(postmaster) = postmaster.upgrade() else { return };
+        let mut postmaster = postmaster.lock().unwrap_or_else(PoisonError::into_inner);
+        let Some(postmaster) = postmaster.as_mut() else { return };
+        if postmaster.is_running() {
+            continue;
+        }
+        tracing::error!("the private PostgreSQL has ended, and not by our doing: starting it again");
+        match start() {
+            Ok(started) => *postmaster = started,
+            Err(error) => tracing::error!(%error, "the private PostgreSQL could not be started again; trying once more"),
+        }
+    }
 }
 
 impl Embedded {
@@ -98,14 +133,14 @@ impl Embedded {
     }
 
     /// Ends all connections, shuts PostgreSQL down and waits until it is gone.
-    pub fn stop(mut self) {
-        self.postmaster.stop();
-    }
+    pub fn stop(self) {}
 }
 
 impl Drop for Embedded {
     fn drop(&mut self) {
-        self.postmaster.stop();
+        if let Some(mut postmaster) = self.postmaster.lock().unwrap_or_else(PoisonError::into_inner).take() {
+            postmaster.stop();
+        }
     }
 }
 

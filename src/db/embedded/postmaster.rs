@@ -3,7 +3,7 @@
 use std::fs::{self, File, OpenOptions};
 use std::io::{Read, Seek, SeekFrom};
 use std::os::unix::fs::OpenOptionsExt;
-use std::path::Path;
+use std::path::{Path, PathBuf};
 use std::process::{Child, Command, Stdio};
 use std::sync::mpsc;
 use std::thread;
@@ -50,26 +50,26 @@ pub struct Postmaster {
 }
 
 /// The files and folders of one start.
-pub struct Paths<'a> {
-    pub bin: &'a Path,
-    pub cluster: &'a Path,
-    pub socket_dir: &'a Path,
-    pub log: &'a Path,
+pub struct Paths {
+    pub bin: PathBuf,
+    pub cluster: PathBuf,
+    pub socket_dir: PathBuf,
+    pub log: PathBuf,
 }
 
 impl Postmaster {
     pub fn start(paths: &Paths, user: &SystemUser, durable: bool) -> Result<Self, EmbeddedError> {
         let deadline = Instant::now() + ORPHANS_GO_WITHIN;
         loop {
-            let (log, log_start) = open_log(paths.log)?;
+            let (log, log_start) = open_log(&paths.log)?;
             let mut postmaster = Self::spawn(paths, user, durable, log)?;
-            if postmaster.becomes_ready(&socket::file(paths.socket_dir)) {
+            if postmaster.becomes_ready(&socket::file(&paths.socket_dir)) {
                 return Ok(postmaster);
             }
             postmaster.stop();
-            let said = read_from(paths.log, log_start);
+            let said = read_from(&paths.log, log_start);
             if !said.contains("pre-existing shared memory block") || Instant::now() > deadline {
-                return Err(not_started(paths.log, &said));
+                return Err(not_started(&paths.log, &said));
             }
             thread::sleep(TICK);
         }
@@ -78,10 +78,10 @@ impl Postmaster {
     fn spawn(paths: &Paths, user: &SystemUser, durable: bool, log: File) -> Result<Self, EmbeddedError> {
         let program = paths.bin.join("postgres");
         let mut command = user.command(&program);
-        command.arg("-D").arg(paths.cluster).arg("-k").arg(paths.socket_dir).arg("-p").arg(PORT.to_string());
+        command.arg("-D").arg(&paths.cluster).arg("-k").arg(&paths.socket_dir).arg("-p").arg(PORT.to_string());
         let settings = if durable { DURABLE.as_slice() } else { FOR_TESTS.as_slice() };
         command.args(ALWAYS.iter().chain(settings).flat_map(|setting| ["-c", setting]));
-        let errors = log.try_clone().map_err(|error| failed("write to", paths.log, &error))?;
+        let errors = log.try_clone().map_err(|error| failed("write to", &paths.log, &error))?;
         command.stdout(Stdio::from(log)).stderr(Stdio::from(errors));
         death::follows_ours(&mut command, if durable { Signal::INT } else { Signal::QUIT });
         let (child, _parent) = spawn_from_lasting_thread(command).map_err(|error| failed("run", &program, &error))?;
@@ -99,7 +99,7 @@ impl Postmaster {
         false
     }
 
-    fn is_running(&mut self) -> bool {
+    pub fn is_running(&mut self) -> bool {
         matches!(self.child.try_wait(), Ok(None))
     }
 

@@ -16,6 +16,7 @@ pub mod account;
 mod batches;
 pub mod category;
 pub mod draft;
+pub mod identity;
 pub mod tree;
 pub mod user;
 pub mod version;
@@ -44,6 +45,7 @@ impl Loaders {
 /// People and accounts: for all requests, since whoever was signed out may be signed in by a mutation, and then see themselves.
 pub struct People {
     pub accounts: DataLoader<account::Accounts, NoCache>,
+    pub identities: DataLoader<identity::Identities, NoCache>,
     pub users: DataLoader<user::Users, NoCache>,
 }
 
@@ -51,8 +53,11 @@ pub struct People {
 pub fn attach(data: &mut Data, app: &App, actor: Option<&Actor>) -> Batches {
     let batches = Batches::default();
     let account = actor.map(|actor| actor.account);
-    let people =
-        People { accounts: batched(&batches, account::Accounts(app.clone())), users: batched(&batches, user::Users(app.clone(), account)) };
+    let people = People {
+        accounts: batched(&batches, account::Accounts(app.clone())),
+        identities: batched(&batches, identity::Identities(app.clone())),
+        users: batched(&batches, user::Users(app.clone(), account)),
+    };
     data.insert(people);
     if let Some(account) = account {
         data.insert(Loaders::new(app, account, &batches));

@@ -102,7 +102,7 @@ impl AccountMutation {
         let result = async {
             let actor = actor(ctx)?;
             let name = match &input.name {
-                MaybeUndefined::Null => return Err(Refusal::at(Code::Required, "name", "`name` cannot be cleared").into()),
+                MaybeUndefined::Null => return Err(Refusal::at(Code::Required, "name", "`name` cannot be cleared.").into()),
                 MaybeUndefined::Undefined => None,
                 MaybeUndefined::Value(name) => Some(name.as_str()),
             };

@@ -4,6 +4,7 @@ use async_graphql::connection::{Connection, EmptyFields};
 use async_graphql::{Context, ID, Object};
 
 use super::types::{AccountObject, UserObject};
+use crate::db::is_storable;
 use crate::error::Error;
 use crate::graphql::page::{Cursor, PageArgs};
 use crate::graphql::scalars::DateTime;
@@ -17,6 +18,9 @@ pub type AuditLog = Connection<Cursor, AuditEntryObject, EmptyFields, EmptyField
 pub async fn log(ctx: &Context<'_>, account: Option<AccountId>, first: Option<i32>, after: Option<String>) -> Result<AuditLog, Error> {
     const ORDER: &str = "audit log";
     let page = PageArgs::forward(first, after).page::<Position>(ORDER)?;
+    if page.after.is_some_and(|(at, _)| !is_storable(at)) {
+        return Err(Error::BadInput("the cursor is none of this list".into()));
+    }
     let rows = AuditEntry::page(&mut *app(ctx)?.db.conn().await?, account, &page).await?;
     Ok(page.cut(rows).connection(ORDER, EmptyFields, AuditEntry::position, AuditEntryObject))
 }

@@ -158,7 +158,7 @@ impl IdentityMutation {
             let actor = actor(ctx)?;
             let username = match input.username {
                 MaybeUndefined::Null => {
-                    return Err(Refusal::at(Code::Required, "username", "`username` cannot be cleared").into());
+                    return Err(Refusal::at(Code::Required, "username", "`username` cannot be cleared.").into());
                 }
                 MaybeUndefined::Undefined => None,
                 MaybeUndefined::Value(username) => Some(username),

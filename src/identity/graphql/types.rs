@@ -7,12 +7,14 @@ use super::audit::{self, AuditLog};
 use super::invitation::InvitationObject;
 use crate::billing::graphql::Limit;
 use crate::billing::usage;
+use crate::db::is_storable;
 use crate::error::Error;
 use crate::graphql::page::{Cursor, PageArgs};
 use crate::graphql::scalars::{DateTime, Url};
 use crate::graphql::{app, loaders, requester};
 use crate::id::{AccountId, Id, UserId};
 use crate::identity::actor::{Actor, Role};
+use crate::identity::provider::Provider;
 use crate::identity::{account, invitation, membership, sign_in, user};
 
 pub struct Viewer(pub Actor);
@@ -142,8 +144,23 @@ impl UserObject {
     }
 
     /// The ways in which they can sign in.
-    async fn sign_in_methods(&self) -> Option<Vec<SignInMethod>> {
-        self.shown(|row| if row.has_password { vec![SignInMethod::Password] } else { Vec::new() })
+    async fn sign_in_methods(&self, ctx: &Context<'_>) -> Result<Option<Vec<SignInMethod>>, Error> {
+        if !self.colleague {
+            return Ok(None);
+        }
+        let mut methods = Vec::new();
+        if self.row.has_password {
+            methods.push(SignInMethod::Password);
+        }
+        if self.row.email_verified_at.is_some() {
+            methods.push(SignInMethod::EmailCode);
+        }
+        let elsewhere = loaders::one(&loaders::people(ctx)?.identities, self.row.id).await?.unwrap_or_default();
+        methods.extend(elsewhere.into_iter().map(|provider| match provider {
+            Provider::Google => SignInMethod::Google,
+            Provider::GitHub => SignInMethod::Github,
+        }));
+        Ok(Some(methods))
     }
 
     /// When they signed up.
@@ -157,6 +174,12 @@ impl UserObject {
 pub enum SignInMethod {
     /// E-mail or username, and a password.
     Password,
+    /// A code by mail, to a verified address.
+    EmailCode,
+    /// An account at Google.
+    Google,
+    /// An account at GitHub.
+    Github,
 }
 
 pub struct AccountObject {
@@ -203,6 +226,9 @@ impl AccountObject {
         let page = PageArgs::forward(first, after).page::<membership::Position>(ORDER)?;
         if !self.is_viewers() {
             return Ok(None);
+        }
+        if page.after.is_some_and(|(joined, _)| !is_storable(joined)) {
+            return Err(Error::BadInput("the cursor is none of this list".into()));
         }
         let rows = membership::Membership::page(&mut *app(ctx)?.db.conn().await?, self.row.id, &page).await?;
         let connection = page.cut(rows).connection(

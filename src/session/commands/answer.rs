@@ -3,6 +3,7 @@ use crate::session::library::Library;
 use crate::session::record::{StepKind, StepRecord};
 use crate::session::refusal::{Refusal, check_text};
 use crate::session::state::State;
+use crate::text::shortened;
 use crate::tree::document::{AskKind, Node, NodeKind};
 use crate::tree::value::{accepts, of_option};
 use serde_json::Value;
@@ -32,7 +33,7 @@ pub fn answer(
     require_active(state)?;
     let current = &state.walk.current.node_key;
     if node_key != current {
-        let named: String = node_key.chars().take(64).filter(|c| !c.is_control()).collect();
+        let named = shortened(node_key);
         return Err(Refusal::WrongState(format!("The session stands on `{current}`, not on `{named}`.")));
     }
     let node = state.walk.node(library)?;

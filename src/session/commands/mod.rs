@@ -18,9 +18,10 @@ pub use undo::undo;
 use crate::session::library::Library;
 use crate::session::record::{Detail, StepKind, StepRecord};
 use crate::session::refusal::Refusal;
-use crate::session::run_on::{self, Automatic, MAX_HOPS};
+use crate::session::run_on::{self, Automatic};
 use crate::session::state::{State, Status};
 use crate::session::walk::Position;
+use crate::tree::validate::MAX_HOPS;
 use chrono::{DateTime, Utc};
 use serde_json::Value;
 use uuid::Uuid;
@@ -83,7 +84,7 @@ impl Change {
                 Automatic::Enter => {}
                 Automatic::Leave { caller, outcome } => {
                     (step.version, step.node_key) = (caller.version, caller.node_key);
-                    step.value = Some(Value::from(run_on::outcome_name(outcome)));
+                    step.value = Some(Value::from(outcome.as_str()));
                 }
             }
             self.push(library, step)?;

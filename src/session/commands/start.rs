@@ -4,6 +4,7 @@ use crate::session::record::StepKind;
 use crate::session::refusal::{Refusal, check_text};
 use crate::session::state::State;
 use crate::session::walk::{Position, Walk};
+use crate::text::shortened;
 use crate::tree::document::Document;
 use crate::tree::value::{Values, accepts, kind_name};
 use uuid::Uuid;
@@ -14,7 +15,7 @@ pub fn start(library: &Library, version: Uuid, at_node: Option<&str>, variables:
     check_variables(document, &variables)?;
     let node_key = at_node.unwrap_or(&document.root).to_owned();
     if !document.nodes.contains_key(&node_key) {
-        return Err(Refusal::not_found(&["atNode"], format!("The tree has no node `{}`.", shorten(&node_key))));
+        return Err(Refusal::not_found(&["atNode"], format!("The tree has no node `{}`.", shortened(&node_key))));
     }
     let mut step = blank(1, StepKind::Started, &Position { version, node_key }, stamp);
     step.detail.skipped = step.node_key != document.root;
@@ -28,7 +29,7 @@ fn check_variables(document: &Document, variables: &Values) -> Result<(), Refusa
     for (name, value) in variables {
         let path = ["variables", name.as_str()];
         let Some(declared) = document.variable(name) else {
-            return Err(Refusal::invalid(&path, format!("The tree has no variable `{}`.", shorten(name))));
+            return Err(Refusal::invalid(&path, format!("The tree has no variable `{}`.", shortened(name))));
         };
         if let Some(text) = value.as_str() {
             check_text(&path, text)?;
@@ -38,9 +39,4 @@ fn check_variables(document: &Document, variables: &Values) -> Result<(), Refusa
         }
     }
     Ok(())
-}
-
-/// As much of a name that is not there as a message can bear.
-fn shorten(name: &str) -> String {
-    name.chars().take(64).filter(|c| !c.is_control()).collect()
 }

@@ -7,6 +7,7 @@ use async_graphql::{Context, Enum, ID, Object, SimpleObject};
 
 use super::step::SessionStep;
 use crate::error::Error;
+use crate::graphql::in_order::InOrder;
 use crate::graphql::page::{Cursor, Page, PageArgs};
 use crate::graphql::scalars::{DateTime, Json};
 use crate::graphql::{actor, app, loaders};
@@ -76,7 +77,7 @@ impl SessionObject {
     }
 
     /// The node on which it stands; null once it has ended.
-    async fn current(&self, ctx: &Context<'_>) -> Result<Option<TreeNode>, Error> {
+    async fn current(&self, ctx: &Context<'_>) -> Result<Option<InOrder<TreeNode>>, Error> {
         if self.0.state.status.is_ended() {
             return Ok(None);
         }

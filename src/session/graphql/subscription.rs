@@ -1,5 +1,7 @@
 //! Live sessions.
 
+use std::time::Duration;
+
 use async_graphql::{Context, ID, Subscription};
 use futures_util::{Stream, stream};
 use tokio::sync::broadcast;
@@ -10,6 +12,9 @@ use crate::error::Error;
 use crate::graphql::{actor, app};
 use crate::id::{Id, SessionId};
 use crate::session::session::Session;
+
+/// Between two tries while the database does not answer.
+const ASK_AGAIN: Duration = Duration::from_secs(2);
 
 #[derive(Default)]
 pub struct SessionSubscription;
@@ -29,14 +34,18 @@ async fn watch(ctx: &Context<'_>, id: &str) -> Result<impl Stream<Item = Session
     let first = read(&app, &actor, id).await?.ok_or_else(|| Error::BadInput("there is no such session".into()))?;
     let seen = first.state.revision;
     let later = stream::unfold((app, actor, notices, seen), move |(app, actor, mut notices, seen)| async move {
+        let mut heard = false;
         loop {
-            match notices.recv().await {
-                Ok(Notice::Session(account, session)) if (account, session) == (actor.account, id) => {}
-                // Anything may have been missed: read again.
-                Ok(Notice::Resync) | Err(broadcast::error::RecvError::Lagged(_)) => {}
-                Ok(Notice::Session(..) | Notice::Requester(_)) => continue,
-                Err(broadcast::error::RecvError::Closed) => return None,
+            if !heard {
+                match notices.recv().await {
+                    Ok(Notice::Session(account, session)) if (account, session) == (actor.account, id) => {}
+                    // Anything may have been missed: read again.
+                    Ok(Notice::Resync) | Err(broadcast::error::RecvError::Lagged(_)) => {}
+                    Ok(Notice::Session(..) | Notice::Requester(_)) => continue,
+                    Err(broadcast::error::RecvError::Closed) => return None,
+                }
             }
+            heard = false;
             match read(&app, &actor, id).await {
                 // Handed over to somebody else, for those who see only their own.
                 Ok(None) => return None,
@@ -45,8 +54,12 @@ async fn watch(ctx: &Context<'_>, id: &str) -> Result<impl Stream<Item = Session
                     let seen = session.state.revision;
                     return Some((SessionObject(session), (app, actor, notices, seen)));
                 }
-                // The database is away for a moment; a Resync follows when it is back.
-                Err(error) => tracing::warn!(?error, "a live session could not be read"),
+                // What was heard is not forgotten: it is read when the database can.
+                Err(error) => {
+                    tracing::warn!(?error, "a live session could not be read; trying again");
+                    tokio::time::sleep(ASK_AGAIN).await;
+                    heard = true;
+                }
             }
         }
     });

@@ -15,7 +15,6 @@ mod words;
 pub use build::build;
 
 use crate::session::record::StepKind;
-use crate::session::run_on::outcome_name;
 use crate::session::state::Status;
 use crate::tree::document::{Key, OutcomeKind};
 use chrono::{DateTime, SecondsFormat, Utc};
@@ -138,7 +137,7 @@ impl Report {
 }
 
 fn as_in_the_api<S: Serializer>(kind: &OutcomeKind, serializer: S) -> Result<S::Ok, S::Error> {
-    serializer.serialize_str(&outcome_name(*kind).to_ascii_uppercase())
+    serializer.serialize_str(&kind.as_str().to_ascii_uppercase())
 }
 
 /// As everywhere on the wire: UTC, to the millisecond.

@@ -2,7 +2,6 @@
 
 use super::{Report, ReportOutcome, ReportStep};
 use crate::session::record::StepKind;
-use crate::session::run_on::outcome_name;
 use crate::session::state::Status;
 use chrono::{DateTime, Utc};
 
@@ -73,7 +72,7 @@ pub fn clean(text: &str) -> String {
 
 fn outcome(outcome: &ReportOutcome) -> String {
     match &outcome.resolution_title {
-        Some(title) => format!("{} ({title})", outcome_name(outcome.kind)),
-        None => outcome_name(outcome.kind).to_owned(),
+        Some(title) => format!("{} ({title})", outcome.kind.as_str()),
+        None => outcome.kind.as_str().to_owned(),
     }
 }

@@ -15,7 +15,7 @@ pub fn write(document: &Document, title: &str) -> String {
             NodeKind::Action | NodeKind::Unknown(_) => "box",
         };
         let outcome = match node.outcome {
-            Some(outcome) if node.kind == NodeKind::Resolution => format!(" ({})", text::outcome_name(outcome)),
+            Some(outcome) if node.kind == NodeKind::Resolution => format!(" ({})", outcome.as_str()),
             _ => String::new(),
         };
         let label = quoted(&format!("{}{outcome}", node.title));

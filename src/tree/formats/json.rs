@@ -25,20 +25,19 @@ pub fn read(text: &str) -> Result<Document, Vec<ImportIssue>> {
     let value = match scan.value(text, &[]) {
         Ok(value) => value,
         Err(error) => {
-            issues.push(error.line(), ImportCode::Syntax, format!("this is no JSON: {error}"));
+            issues.push(error.line(), ImportCode::Syntax, format!("This is no JSON: {error}."));
             return issues.or(Document::empty());
         }
     };
     for (line, key) in scan.repeated.take() {
-        issues.push(line, ImportCode::DuplicateKey, format!("the key “{}” stands twice in the same object", shown(&key)));
+        issues.push(line, ImportCode::DuplicateKey, format!("The key “{}” stands twice in the same object.", shown(&key)));
     }
     match Document::from_json(&value) {
         Ok(document) => issues.or(document),
         Err(error) => {
             let line = line_of(text, &error.path);
-            let message =
-                if error.path.is_empty() { error.message } else { format!("{}: {}", shown(&error.path.join(".")), error.message) };
-            issues.push(line, ImportCode::Shape, message);
+            let place = if error.path.is_empty() { "The document".to_owned() } else { format!("`{}`", shown(&error.path.join("."))) };
+            issues.push(line, ImportCode::Shape, format!("{place} is not well-formed: {}.", error.message));
             issues.or(Document::empty())
         }
     }

@@ -36,6 +36,8 @@ pub enum Format {
 
 /// The longest text that a reader takes. A document may be this long as JSON.
 pub const MAX_BYTES: usize = 1 << 20;
+/// The smallest node has 35 bytes as JSON: a document with more nodes than this would be too long to be kept.
+const MAX_NODES: usize = MAX_BYTES / 35;
 /// A text that is wrong everywhere need not be described to the end.
 pub const MAX_ISSUES: usize = 100;
 
@@ -97,7 +99,7 @@ impl Issues {
 /// What a reader works on: the text without a byte order mark, if it is not too long.
 fn bounded(text: &str) -> Result<&str, Vec<ImportIssue>> {
     if text.len() > MAX_BYTES {
-        let message = format!("the text has {} bytes; at most {MAX_BYTES} are read", text.len());
+        let message = format!("The text has {} bytes; at most {MAX_BYTES} are read.", text.len());
         return Err(vec![ImportIssue { line: 1, code: ImportCode::TooLarge, message }]);
     }
     Ok(text.strip_prefix('\u{feff}').unwrap_or(text))

@@ -8,7 +8,7 @@
 
 use super::details::{DocumentDetails, NodeDetails, OptionDetails, usual_ask};
 use super::text::{Keys, shown};
-use super::{ImportCode, ImportIssue, Issues};
+use super::{ImportCode, ImportIssue, Issues, MAX_NODES};
 use crate::tree::document::{Choice, Document, Key, Node, NodeKind, OutcomeKind, Rule};
 
 #[derive(Default)]
@@ -18,6 +18,7 @@ pub struct Sketch {
     /// The node that the format names as the first one.
     pub root: Option<usize>,
     pub issues: Issues,
+    is_full: bool,
 }
 
 #[derive(Default)]
@@ -50,9 +51,21 @@ pub enum Sign {
 }
 
 impl Sketch {
+    /// The new node's position. A node too many is left out, and has a position at which nothing is.
+    pub fn add(&mut self, node: SketchNode) -> usize {
+        if self.nodes.len() < MAX_NODES {
+            self.nodes.push(node);
+            return self.nodes.len() - 1;
+        }
+        if !std::mem::replace(&mut self.is_full, true) {
+            self.issues.push(node.line, ImportCode::TooLarge, format!("There are more than {MAX_NODES} nodes."));
+        }
+        usize::MAX
+    }
+
     pub fn finish(mut self) -> Result<Document, Vec<ImportIssue>> {
         if self.nodes.is_empty() && self.issues.0.is_empty() {
-            self.issues.push(1, ImportCode::Syntax, "there is no node in this text");
+            self.issues.push(1, ImportCode::Syntax, "There is no node in this text.");
         }
         let keys = self.keys();
         let root = match self.details.root.take().filter(|root| keys.contains(root)) {
@@ -74,7 +87,7 @@ impl Sketch {
             if let Some(key) = &node.details.key
                 && !keys.claim(key)
             {
-                self.issues.push(node.line, ImportCode::DuplicateKey, format!("the key “{}” is given to two nodes", shown(key)));
+                self.issues.push(node.line, ImportCode::DuplicateKey, format!("The key “{}” is given to two nodes.", shown(key)));
             }
         }
         self.nodes
@@ -133,7 +146,7 @@ impl SketchNode {
             if let Some(key) = &way.details.key
                 && !option_keys.claim(key)
             {
-                issues.push(way.line, ImportCode::DuplicateKey, format!("the key “{}” is given to two options", shown(key)));
+                issues.push(way.line, ImportCode::DuplicateKey, format!("The key “{}” is given to two options.", shown(key)));
             }
         }
         for way in self.ways {
@@ -153,14 +166,14 @@ impl SketchNode {
                 Sign::Otherwise => &mut node.otherwise,
                 Sign::Nothing if open || kind == NodeKind::Decision => &mut node.otherwise,
                 Sign::Nothing if kind == NodeKind::Question => {
-                    let message = format!("a way from “{}” has no label, so nobody could choose it", shown(key));
+                    let message = format!("A way from “{}” has no label, so nobody could choose it.", shown(key));
                     issues.push(way.line, ImportCode::MissingLabel, message);
                     continue;
                 }
                 Sign::Nothing => &mut node.next,
             };
             if slot.replace(to).is_some() {
-                let message = format!("several ways without a label lead on from “{}”; a label tells them apart", shown(key));
+                let message = format!("Several ways without a label lead on from “{}”; a label tells them apart.", shown(key));
                 issues.push(way.line, ImportCode::MissingLabel, message);
             }
         }

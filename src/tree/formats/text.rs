@@ -5,6 +5,8 @@ use std::collections::{HashMap, HashSet};
 use crate::tree::document::{Key, OutcomeKind};
 
 const MAX_KEY: usize = 64;
+/// What `-` and a number may take of it.
+const MAX_SUFFIX: usize = 8;
 
 /// The text as a key: lower case, words joined by `-`, everything else dropped. Empty if nothing is left.
 pub fn slug(text: &str) -> Key {
@@ -27,7 +29,7 @@ pub fn slug(text: &str) -> Key {
 #[derive(Default)]
 pub struct Keys {
     taken: HashSet<Key>,
-    /// Where to go on counting, so that a thousand equal titles do not count from 2 a thousand times.
+    /// By what comes before the number: where to go on counting, so that a thousand like titles do not count from 2 a thousand times.
     next: HashMap<Key, usize>,
 }
 
@@ -46,14 +48,13 @@ impl Keys {
         if self.claim(&base) {
             return base;
         }
-        let mut number = self.next.get(&base).copied().unwrap_or(2);
+        let stem: Key = base.chars().take(MAX_KEY - MAX_SUFFIX).collect();
+        let mut number = self.next.get(&stem).copied().unwrap_or(2);
         loop {
-            let suffix = format!("-{number}");
-            let stem: String = base.chars().take(MAX_KEY - suffix.len()).collect();
-            let key = stem + &suffix;
+            let key = format!("{stem}-{number}");
             number += 1;
             if self.claim(&key) {
-                self.next.insert(base, number);
+                self.next.insert(stem, number);
                 return key;
             }
         }
@@ -90,11 +91,20 @@ pub fn is_hidden(letter: char) -> bool {
 
 /// The reverse of `encode`; also knows a few names.
 pub fn decode(text: &str, mark: char) -> String {
+    resolve(text, &[mark], |mark, after| entity(after, mark))
+}
+
+/// Puts the character that it stands for in the place of each mark with what follows it. A mark that stands for nothing stays.
+pub fn resolve(text: &str, marks: &[char], read: impl for<'a> Fn(char, &'a str) -> Option<(char, &'a str)>) -> String {
     let mut out = String::with_capacity(text.len());
     let mut rest = text;
-    while let Some((before, after)) = rest.split_once(mark) {
+    while let Some(at) = rest.find(marks) {
+        let (before, special) = rest.split_at(at);
         out.push_str(before);
-        match entity(after, mark) {
+        let mut letters = special.chars();
+        let Some(mark) = letters.next() else { break };
+        let after = letters.as_str();
+        match read(mark, after) {
             Some((letter, behind)) => {
                 out.push(letter);
                 rest = behind;
@@ -133,8 +143,8 @@ pub fn entity(after: &str, mark: char) -> Option<(char, &str)> {
 /// Splits `Call support (escalated)`: the marks are how authors write an outcome.
 pub fn split_outcome(text: &str) -> (&str, Option<OutcomeKind>) {
     let text = text.trim();
-    for outcome in [OutcomeKind::Resolved, OutcomeKind::Escalated, OutcomeKind::Unresolved] {
-        let mark = format!("({})", outcome_name(outcome));
+    for outcome in OutcomeKind::ALL {
+        let mark = format!("({})", outcome.as_str());
         if let Some(before) = text.strip_suffix(&mark)
             && !before.ends_with('\\')
         {
@@ -142,23 +152,6 @@ pub fn split_outcome(text: &str) -> (&str, Option<OutcomeKind>) {
         }
     }
     (text, None)
-}
-
-pub fn outcome_name(outcome: OutcomeKind) -> &'static str {
-    match outcome {
-        OutcomeKind::Resolved => "resolved",
-        OutcomeKind::Escalated => "escalated",
-        OutcomeKind::Unresolved => "unresolved",
-    }
-}
-
-pub fn outcome_named(name: &str) -> Option<OutcomeKind> {
-    match name {
-        "resolved" => Some(OutcomeKind::Resolved),
-        "escalated" => Some(OutcomeKind::Escalated),
-        "unresolved" => Some(OutcomeKind::Unresolved),
-        _ => None,
-    }
 }
 
 /// At most a line's worth of it, for a message.

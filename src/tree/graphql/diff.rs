@@ -3,6 +3,7 @@
 use async_graphql::{Enum, Object, SimpleObject};
 
 use super::node::{Content, TreeNode};
+use crate::graphql::in_order::InOrder;
 use crate::tree::diff::{ChangeKind, Diff};
 
 pub struct TreeDiff {
@@ -44,9 +45,9 @@ pub struct NodeChange {
     /// Fields that differ, e.g. options.yes.to.
     fields: Vec<String>,
     /// Null if it was added.
-    before: Option<TreeNode>,
+    before: Option<InOrder<TreeNode>>,
     /// Null if it was removed.
-    after: Option<TreeNode>,
+    after: Option<InOrder<TreeNode>>,
 }
 
 /// How a node changed.

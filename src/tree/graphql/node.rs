@@ -3,10 +3,11 @@
 use std::collections::HashMap;
 use std::sync::Arc;
 
-use async_graphql::{Context, Enum, Interface, Object, SimpleObject};
+use async_graphql::{Context, ContextSelectionSet, Enum, Interface, Object, ServerResult, SimpleObject, Value};
 
 use super::tree::TreeObject;
 use crate::error::Error;
+use crate::graphql::in_order::{self, InOrder, Ordered};
 use crate::graphql::scalars::Url;
 use crate::graphql::{actor, loaders};
 use crate::tree::document::{self, Document, Node, NodeKind};
@@ -19,7 +20,7 @@ use crate::tree::version::{Pin, Version};
     field(name = "key", ty = "&str", desc = "Author-stable within the tree; survives versions."),
     field(name = "title", ty = "&str", desc = "What it says."),
     field(name = "body", ty = "Option<&str>", desc = "CommonMark without raw HTML."),
-    field(name = "media", ty = "Vec<Media>", desc = "Pictures, videos and files.")
+    field(name = "media", ty = "Vec<InOrder<Media>>", desc = "Pictures, videos and files.")
 )]
 pub enum TreeNode {
     Question(QuestionNode),
@@ -49,12 +50,12 @@ pub struct Place {
 }
 
 impl TreeNode {
-    pub fn all(content: &Content) -> Vec<Self> {
-        (0..content.document.nodes.len()).filter_map(|index| Self::at(content, index)).collect()
+    pub fn all(content: &Content) -> Vec<InOrder<Self>> {
+        (0..content.document.nodes.len()).filter_map(|index| Self::at(content, index)).map(InOrder).collect()
     }
 
-    pub fn find(content: &Content, key: &str) -> Option<Self> {
-        Self::at(content, content.document.nodes.get_index_of(key)?)
+    pub fn find(content: &Content, key: &str) -> Option<InOrder<Self>> {
+        Self::at(content, content.document.nodes.get_index_of(key)?).map(InOrder)
     }
 
     fn at(content: &Content, index: usize) -> Option<Self> {
@@ -72,6 +73,18 @@ impl TreeNode {
     }
 }
 
+impl Ordered for TreeNode {
+    async fn in_order(&self, ctx: &ContextSelectionSet<'_>) -> ServerResult<Value> {
+        match self {
+            Self::Question(node) => in_order::resolve(ctx, node).await,
+            Self::Action(node) => in_order::resolve(ctx, node).await,
+            Self::Decision(node) => in_order::resolve(ctx, node).await,
+            Self::Subtree(node) => in_order::resolve(ctx, node).await,
+            Self::Resolution(node) => in_order::resolve(ctx, node).await,
+        }
+    }
+}
+
 impl Place {
     fn key(&self) -> &str {
         self.content.document.nodes.get_index(self.index).map_or("", |(key, _)| key)
@@ -82,8 +95,8 @@ impl Place {
         self.content.document.nodes.get_index(self.index).map_or(&NOTHING, |(_, node)| node)
     }
 
-    fn media(&self) -> Vec<Media> {
-        self.node().media.iter().map(Media::from).collect()
+    fn media(&self) -> Vec<InOrder<Media>> {
+        self.node().media.iter().map(|media| InOrder(media.into())).collect()
     }
 }
 
@@ -109,7 +122,7 @@ impl QuestionNode {
     }
 
     /// Pictures, videos and files.
-    async fn media(&self) -> Vec<Media> {
+    async fn media(&self) -> Vec<InOrder<Media>> {
         self.0.media()
     }
 
@@ -124,8 +137,8 @@ impl QuestionNode {
     }
 
     /// Answers to choose from.
-    async fn options(&self) -> Vec<Choice> {
-        self.0.node().options.iter().map(Choice::from).collect()
+    async fn options(&self) -> Vec<InOrder<Choice>> {
+        self.0.node().options.iter().map(|choice| InOrder(choice.into())).collect()
     }
 
     /// Where any other answer leads.
@@ -156,7 +169,7 @@ impl ActionNode {
     }
 
     /// Pictures, videos and files.
-    async fn media(&self) -> Vec<Media> {
+    async fn media(&self) -> Vec<InOrder<Media>> {
         self.0.media()
     }
 
@@ -193,13 +206,13 @@ impl DecisionNode {
     }
 
     /// Pictures, videos and files.
-    async fn media(&self) -> Vec<Media> {
+    async fn media(&self) -> Vec<InOrder<Media>> {
         self.0.media()
     }
 
     /// The first whose expression holds is taken.
-    async fn rules(&self) -> Vec<Rule> {
-        self.0.node().rules.iter().map(|rule| Rule { when: rule.when.clone(), to: rule.to.clone() }).collect()
+    async fn rules(&self) -> Vec<InOrder<Rule>> {
+        self.0.node().rules.iter().map(|rule| InOrder(rule.into())).collect()
     }
 
     /// Where it leads when no rule holds; empty in a draft that does not say.
@@ -230,7 +243,7 @@ impl SubtreeNode {
     }
 
     /// Pictures, videos and files.
-    async fn media(&self) -> Vec<Media> {
+    async fn media(&self) -> Vec<InOrder<Media>> {
         self.0.media()
     }
 
@@ -280,7 +293,7 @@ impl ResolutionNode {
     }
 
     /// Pictures, videos and files.
-    async fn media(&self) -> Vec<Media> {
+    async fn media(&self) -> Vec<InOrder<Media>> {
         self.0.media()
     }
 
@@ -339,6 +352,12 @@ impl From<&document::Choice> for Choice {
     }
 }
 
+impl Ordered for Choice {
+    async fn in_order(&self, ctx: &ContextSelectionSet<'_>) -> ServerResult<Value> {
+        in_order::resolve(ctx, self).await
+    }
+}
+
 /// One branch of a decision.
 #[derive(Clone, SimpleObject)]
 pub struct Rule {
@@ -346,6 +365,18 @@ pub struct Rule {
     when: String,
     /// The node that it leads to.
     to: String,
+}
+
+impl From<&document::Rule> for Rule {
+    fn from(rule: &document::Rule) -> Self {
+        Self { when: rule.when.clone(), to: rule.to.clone() }
+    }
+}
+
+impl Ordered for Rule {
+    async fn in_order(&self, ctx: &ContextSelectionSet<'_>) -> ServerResult<Value> {
+        in_order::resolve(ctx, self).await
+    }
 }
 
 /// A variable of a tree.
@@ -379,6 +410,12 @@ pub struct Media {
 impl From<&document::Media> for Media {
     fn from(media: &document::Media) -> Self {
         Self { url: Url(media.url.clone()), kind: media.kind.into(), alt: media.alt.clone() }
+    }
+}
+
+impl Ordered for Media {
+    async fn in_order(&self, ctx: &ContextSelectionSet<'_>) -> ServerResult<Value> {
+        in_order::resolve(ctx, self).await
     }
 }
 

@@ -10,6 +10,7 @@ use super::issue::TreeIssue;
 use super::node::{Content, TreeNode, Variable};
 use super::tree::TreeObject;
 use crate::error::Error;
+use crate::graphql::in_order::InOrder;
 use crate::graphql::scalars::{DateTime, Json};
 use crate::graphql::{actor, app, loaders};
 use crate::id::{DraftId, Id, TreeId, VersionId};
@@ -114,12 +115,12 @@ impl TreeVersion {
     }
 
     /// All nodes, in the author's order.
-    async fn nodes(&self) -> Vec<TreeNode> {
+    async fn nodes(&self) -> Vec<InOrder<TreeNode>> {
         TreeNode::all(&self.content)
     }
 
     /// One node; null if there is none with this key.
-    async fn tree_node(&self, key: String) -> Option<TreeNode> {
+    async fn tree_node(&self, key: String) -> Option<InOrder<TreeNode>> {
         TreeNode::find(&self.content, &key)
     }
 

@@ -18,6 +18,7 @@ use fixpath::http::{router, serve};
 use fixpath::mail::Message;
 use graphile_worker::Worker;
 use http_body_util::BodyExt;
+use secrecy::ExposeSecret;
 use serde_json::{Value, json};
 use tokio::net::TcpListener;
 use tokio::sync::OnceCell;
@@ -186,9 +187,14 @@ fn build(database: &Database, variables: &[(&str, &str)], clock: Clock) -> App {
         ("RATE_LIMIT_PER_MINUTE", "1000000"),
     ]);
     values.extend(variables.iter().copied());
+    // As `main` does; the second time it is there already.
+    rustls::crypto::ring::default_provider().install_default().ok();
     let mut config = Config::read(&|name| values.get(name).map(|value| (*value).to_owned())).unwrap();
-    config.mail.transport = MailTransport::Memory;
-    let db = Db::new(Target::parse(&database.url).unwrap(), None, config.database.pool_size).unwrap();
+    if !values.contains_key("SMTP_URL") && !values.contains_key("MAIL_DIR") {
+        config.mail.transport = MailTransport::Memory;
+    }
+    let replica = config.database.replica_url.as_ref().map(|url| Target::parse(url.expose_secret()).unwrap());
+    let db = Db::new(Target::parse(&database.url).unwrap(), replica, config.database.pool_size).unwrap();
     App::new(config, clock, db).unwrap()
 }
 

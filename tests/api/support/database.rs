@@ -11,6 +11,11 @@ use tokio::sync::{mpsc, oneshot};
 
 use super::jobs::HOLD;
 
+/// As `main` does. All tests are one process, so one of them is the first.
+pub fn install_cryptography() {
+    rustls::crypto::ring::default_provider().install_default().ok();
+}
+
 /// One test's database. Dropping it drops the database.
 pub struct Database {
     name: String,
@@ -19,6 +24,7 @@ pub struct Database {
 
 impl Database {
     pub async fn new() -> Self {
+        install_cryptography();
         static NEXT: AtomicU32 = AtomicU32::new(1);
         let name = format!("test_{}", NEXT.fetch_add(1, Ordering::Relaxed));
         let keeper = keeper();
@@ -33,6 +39,19 @@ impl Database {
         let keeper = keeper();
         keeper.run(format!("CREATE DATABASE {name}")).await;
         Self { url: keeper.url.replace("/postgres?", &format!("/{name}?")), name }
+    }
+
+    /// Another one with the same content. Nobody may be connected to this one meanwhile.
+    pub async fn copy(&self) -> Self {
+        self.disconnect_all().await;
+        let name = format!("{}_copy", self.name);
+        keeper().run(format!("CREATE DATABASE {name} TEMPLATE {}", self.name)).await;
+        Self { url: keeper().url.replace("/postgres?", &format!("/{name}?")), name }
+    }
+
+    /// Whether anybody may connect to it. Who is connected already stays so.
+    pub async fn admit(&self, admit: bool) {
+        keeper().run(format!("ALTER DATABASE {} ALLOW_CONNECTIONS {admit}", self.name)).await;
     }
 
     /// Ends all its connections, as a restart of the server would.

@@ -1,6 +1,6 @@
 //! One line of text as Markdown, and back.
 
-use crate::tree::formats::text::{entity, is_hidden, push_entity};
+use crate::tree::formats::text::{entity, is_hidden, push_entity, resolve};
 
 /// What may stand behind a title, in parentheses.
 pub const MARKS: [&str; 7] = ["resolved", "escalated", "unresolved", "question", "action", "decision", "subtree"];
@@ -44,30 +44,13 @@ pub fn escape(text: &str, is_label: bool) -> String {
 
 /// The reverse: backslashes and entities mean what they mean in CommonMark.
 pub fn unescape(text: &str) -> String {
-    let mut out = String::with_capacity(text.len());
-    let mut rest = text;
-    while let Some(at) = rest.find(['\\', '&']) {
-        let (before, special) = rest.split_at(at);
-        out.push_str(before);
-        let mut letters = special.chars();
-        let mark = letters.next().unwrap_or('\\');
-        let after = letters.as_str();
-        let escaped = match mark {
-            '\\' => letters.next().filter(char::is_ascii_punctuation).map(|letter| (letter, letters.as_str())),
-            _ => entity(after, '&'),
-        };
-        match escaped {
-            Some((letter, behind)) => {
-                out.push(letter);
-                rest = behind;
-            }
-            None => {
-                out.push(mark);
-                rest = after;
-            }
+    resolve(text, &['\\', '&'], |mark, after| match mark {
+        '\\' => {
+            let mut letters = after.chars();
+            letters.next().filter(char::is_ascii_punctuation).map(|letter| (letter, letters.as_str()))
         }
-    }
-    out + rest
+        _ => entity(after, '&'),
+    })
 }
 
 /// `Solved (resolved)` is `Solved` with a mark.

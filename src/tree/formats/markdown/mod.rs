@@ -42,8 +42,10 @@
 //!     - Solved (resolved)
 //! ```
 
+mod body;
 mod escape;
 mod item;
+mod line;
 mod read;
 mod write;
 

@@ -2,12 +2,14 @@ use std::collections::HashMap;
 
 use serde::de::DeserializeOwned;
 
+use super::body::Body;
 use super::escape::{split_key, split_mark, unescape};
 use super::item::{Item, Label, item, split_comment};
-use crate::tree::document::{Document, NodeKind};
+use super::line::{column, heading, is_rule, list_item};
+use crate::tree::document::{Document, NodeKind, OutcomeKind};
 use crate::tree::formats::details::{NodeDetails, OptionDetails};
 use crate::tree::formats::sketch::{Sign, Sketch, SketchNode, Way};
-use crate::tree::formats::text::{outcome_named, shown, slug};
+use crate::tree::formats::text::{shown, slug};
 use crate::tree::formats::{ImportCode, ImportIssue, bounded};
 
 pub fn read(text: &str) -> Result<Document, Vec<ImportIssue>> {
@@ -53,12 +55,6 @@ struct Frame {
     last_step: Option<usize>,
 }
 
-#[derive(Default)]
-struct Body<'a> {
-    quoted: Vec<&'a str>,
-    plain: Vec<&'a str>,
-}
-
 /// A way whose target is known when all nodes are.
 struct Jump<'a> {
     node: usize,
@@ -98,14 +94,7 @@ impl<'a> Reader<'a> {
         if let Some(title) = heading(line) {
             return self.heading(line, title);
         }
-        let column = 1 + line
-            .chars()
-            .map_while(|letter| match letter {
-                ' ' => Some(1),
-                '\t' => Some(4),
-                _ => None,
-            })
-            .sum::<usize>();
+        let column = column(line);
         if let Some(text) = list_item(text).or_else(|| Some(text).filter(|text| text.starts_with('→') || text.starts_with("->"))) {
             self.close(column);
             return self.item(column, item(text));
@@ -132,10 +121,7 @@ impl<'a> Reader<'a> {
                 None => self.sketch.details = self.details(json).unwrap_or_default(),
                 Some(at) => {
                     let details: NodeDetails = self.details(json).unwrap_or_default();
-                    if let Some(node) = self.sketch.nodes.get_mut(at) {
-                        let key = node.details.key.take();
-                        node.details = NodeDetails { key: key.or(details.key.clone()), ..details };
-                    }
+                    self.dress(at, details);
                 }
             }
         } else if !text.contains("-->") {
@@ -161,15 +147,22 @@ impl<'a> Reader<'a> {
             (text, mark) = split_mark(text);
         }
         let title = unescape(text);
-        let outcome = mark.and_then(outcome_named);
+        let outcome = mark.and_then(OutcomeKind::from_name);
         let kind = match outcome {
             Some(_) => Some(NodeKind::Resolution),
             None => mark.map(|mark| NodeKind::from(mark.to_owned())),
         };
         let details = NodeDetails { key, ..NodeDetails::default() };
         let node = SketchNode { line: self.line, name: title.clone(), title, kind, outcome, details, ..SketchNode::default() };
-        self.sketch.nodes.push(node);
-        self.sketch.nodes.len() - 1
+        self.sketch.add(node)
+    }
+
+    /// Gives a node its details; a key in the visible text wins.
+    fn dress(&mut self, at: usize, details: NodeDetails) {
+        if let Some(node) = self.sketch.nodes.get_mut(at) {
+            let key = node.details.key.take();
+            node.details = NodeDetails { key: key.or(details.key.clone()), ..details };
+        }
     }
 
     /// Leaves the list items that the text in this column does not belong to.
@@ -181,7 +174,7 @@ impl<'a> Reader<'a> {
 
     fn leave(&mut self) {
         if let Some(Frame { open: Some((.., line)), .. }) = self.frames.pop() {
-            self.sketch.issues.push(line, ImportCode::UnknownTarget, "this option leads nowhere: a target or a node below is missing");
+            self.sketch.issues.push(line, ImportCode::UnknownTarget, "This option leads nowhere: a target or a node below is missing.");
         }
     }
 
@@ -190,7 +183,7 @@ impl<'a> Reader<'a> {
         match item.label {
             Some(label) => {
                 let Some(asker) = self.frames.last().and_then(|frame| frame.node) else {
-                    return self.issue(ImportCode::Syntax, "this option belongs to no question".into());
+                    return self.issue(ImportCode::Syntax, "This option belongs to no question.".into());
                 };
                 let (sign, key) = match label {
                     Label::Otherwise => (Sign::Otherwise, None),
@@ -226,15 +219,12 @@ impl<'a> Reader<'a> {
                 let Some(title) = title else {
                     return match item.target {
                         Some(target) => self.jump_from_here(target),
-                        None => self.issue(ImportCode::Syntax, "this list item is empty".into()),
+                        None => self.issue(ImportCode::Syntax, "This list item is empty.".into()),
                     };
                 };
                 let node = self.node(title);
-                if let Some(details) = item.details.and_then(|json| self.details::<NodeDetails>(json))
-                    && let Some(node) = self.sketch.nodes.get_mut(node)
-                {
-                    let key = node.details.key.take();
-                    node.details = NodeDetails { key: key.or(details.key.clone()), ..details };
+                if let Some(details) = item.details.and_then(|json| self.details(json)) {
+                    self.dress(node, details);
                 }
                 self.step_to(node);
                 if let Some(target) = item.target.filter(|_| item.inline.is_some()) {
@@ -271,7 +261,7 @@ impl<'a> Reader<'a> {
 
     fn go_on(&mut self, from: Option<usize>, target: &'a str) {
         let Some(node) = from else {
-            return self.issue(ImportCode::Syntax, "nothing stands above from which this could go on".into());
+            return self.issue(ImportCode::Syntax, "Nothing stands above from which this could go on.".into());
         };
         let way = self.way(node, Sign::Nothing, OptionDetails::default());
         self.jumps.push(Jump { node, way, line: self.line, target });
@@ -308,7 +298,7 @@ impl<'a> Reader<'a> {
 
     fn details<T: DeserializeOwned>(&mut self, json: &str) -> Option<T> {
         let details = serde_json::from_str(json);
-        details.map_err(|error| self.issue(ImportCode::Syntax, format!("these details are not known here: {error}"))).ok()
+        details.map_err(|error| self.issue(ImportCode::Syntax, format!("These details are not known here: {error}."))).ok()
     }
 
     fn issue(&mut self, code: ImportCode, message: String) {
@@ -320,8 +310,8 @@ impl<'a> Reader<'a> {
             self.leave();
         }
         let unclosed = match self.block {
-            Block::Code(fence, line) => Some((line, format!("the code that begins with {fence} never ends"))),
-            Block::Comment(line) => Some((line, "the comment that begins with <!-- never ends".into())),
+            Block::Code(fence, line) => Some((line, format!("The code that begins with {fence} never ends."))),
+            Block::Comment(line) => Some((line, "The comment that begins with <!-- never ends.".into())),
             Block::None => None,
         };
         if let Some((line, message)) = unclosed {
@@ -353,26 +343,10 @@ impl<'a> Reader<'a> {
             match names.get(&name).or_else(|| names.get(&slug(&name))) {
                 Some(to) => self.lead(jump.node, jump.way, *to),
                 None => {
-                    let message = format!("no node is called “{}”", shown(&name));
+                    let message = format!("No node is called “{}”.", shown(&name));
                     self.sketch.issues.push(jump.line, ImportCode::UnknownTarget, message);
                 }
             }
-        }
-    }
-}
-
-impl Body<'_> {
-    fn text(mut self) -> Option<String> {
-        let is_blank = |line: &&str| line.trim().is_empty();
-        let end = self.plain.iter().rposition(|line| !is_blank(line)).map_or(0, |last| last + 1);
-        self.plain.truncate(end);
-        let plain = self.plain.iter().skip_while(|line| is_blank(line)).copied().collect::<Vec<_>>().join("\n");
-        let quoted = self.quoted.join("\n");
-        match (self.quoted.is_empty(), plain.is_empty()) {
-            (true, true) => None,
-            (true, false) => Some(plain),
-            (false, true) => Some(quoted),
-            (false, false) => Some(quoted + "\n\n" + &plain),
         }
     }
 }
@@ -381,26 +355,4 @@ impl Body<'_> {
 fn target_name(target: &str) -> String {
     let link = target.strip_suffix(')').and_then(|link| link.rsplit_once("](#")).filter(|_| target.starts_with('['));
     unescape(link.map(|(_, key)| key).or_else(|| target.strip_prefix('#')).unwrap_or(target))
-}
-
-fn heading(line: &str) -> Option<&str> {
-    let title = line.trim_start_matches('#');
-    let level = line.len() - title.len();
-    ((1..=6).contains(&level) && (title.is_empty() || title.starts_with([' ', '\t']))).then(|| title.trim())
-}
-
-/// The text behind `- `, `* `, `+ ` or `1. `.
-fn list_item(text: &str) -> Option<&str> {
-    let digits = text.trim_start_matches(|letter: char| letter.is_ascii_digit());
-    let behind = match digits.len() < text.len() {
-        true => digits.strip_prefix(['.', ')'])?,
-        false => text.strip_prefix(['-', '*', '+'])?,
-    };
-    (behind.is_empty() || behind.starts_with([' ', '\t'])).then(|| behind.trim())
-}
-
-/// `---`, `***` or `___`
-fn is_rule(text: &str) -> bool {
-    let letters = text.chars().filter(|letter| !letter.is_whitespace()).count();
-    letters >= 3 && ["-", "*", "_"].iter().any(|mark| text.replace([' ', '\t'], "").trim_matches(|c: char| mark.starts_with(c)).is_empty())
 }

@@ -3,7 +3,7 @@ use crate::tree::document::{Document, Node, NodeKind, OutcomeKind};
 use crate::tree::edge::{Edge, Slot, edges};
 use crate::tree::formats::details::{DocumentDetails, NodeDetails, OptionDetails, WORD, comment};
 use crate::tree::formats::sketch::usual_kind;
-use crate::tree::formats::text::{is_hidden, outcome_name, slug};
+use crate::tree::formats::text::{is_hidden, slug};
 
 pub fn write(document: &Document, title: &str) -> String {
     let mut out = format!("# {}\n", escape(title, false));
@@ -36,7 +36,7 @@ fn push_heading(out: &mut String, key: &str, node: &Node) {
     };
     let mut details = NodeDetails { body: node.body.clone().filter(|body| !is_quotable(body)), ..NodeDetails::of(node) };
     match &node.kind {
-        NodeKind::Resolution => *out += &format!(" ({})", outcome_name(node.outcome.unwrap_or(OutcomeKind::Resolved))),
+        NodeKind::Resolution => *out += &format!(" ({})", node.outcome.unwrap_or(OutcomeKind::Resolved).as_str()),
         NodeKind::Unknown(_) => details.kind = Some(node.kind.clone()),
         kind if *kind == usual => {}
         kind => *out += &format!(" ({})", kind.as_str()),

@@ -6,14 +6,15 @@ use super::Refusal;
 use super::arrow::{Arrow, arrow};
 use super::scanner::Scanner;
 use super::shape::{Shape, shape};
-use crate::tree::document::Document;
+use crate::tree::document::{Document, OutcomeKind};
 use crate::tree::formats::details::{OptionDetails, WORD};
 use crate::tree::formats::sketch::{Sign, Sketch, SketchNode, Way};
-use crate::tree::formats::text::{decode, outcome_named, shown, split_outcome};
-use crate::tree::formats::{ImportCode, ImportIssue, bounded};
+use crate::tree::formats::text::{decode, shown, split_outcome};
+use crate::tree::formats::{ImportCode, ImportIssue, MAX_BYTES, bounded};
 
-/// `A & B --> C & D` means every pair: a short text could mean billions.
-const MAX_WAYS: usize = 50_000;
+/// `A & B --> C & D` means every pair, each with the label and the details: a short text could mean gigabytes. The smallest arrow has so
+/// many bytes as JSON, and all of them may have as many as a document.
+const LEAST_WAY: usize = 20;
 
 pub fn read(text: &str) -> Result<Document, Vec<ImportIssue>> {
     let mut reader = Reader {
@@ -24,7 +25,7 @@ pub fn read(text: &str) -> Result<Document, Vec<ImportIssue>> {
         subgraphs: HashSet::new(),
         arrow_ids: HashSet::new(),
         details: None,
-        ways: 0,
+        ways_bytes: 0,
     };
     if reader.header() {
         reader.statements();
@@ -44,7 +45,8 @@ struct Reader<'a> {
     arrow_ids: HashSet<&'a str>,
     /// The details that wait for the statement they belong to, and their line.
     details: Option<(usize, &'a str)>,
-    ways: usize,
+    /// What the arrows so far take in a document, at least.
+    ways_bytes: usize,
 }
 
 impl<'a> Reader<'a> {
@@ -52,14 +54,14 @@ impl<'a> Reader<'a> {
     fn header(&mut self) -> bool {
         self.skip_blank();
         if self.scanner.eat("---") && self.scanner.take_past("\n---").is_none() {
-            self.issue(1, ImportCode::Syntax, "the front matter that begins with --- never ends");
+            self.issue(1, ImportCode::Syntax, "The front matter that begins with --- never ends.");
             return false;
         }
         self.skip_blank();
         let line = self.scanner.line;
         let word = self.scanner.take_while(|letter| letter.is_alphanumeric() || letter == '-');
         if !matches!(word, "flowchart" | "graph" | "flowchart-elk") {
-            self.issue(line, ImportCode::Syntax, format!("a flowchart begins with `flowchart TD`, not with “{}”", shown(word)));
+            self.issue(line, ImportCode::Syntax, format!("A flowchart begins with `flowchart TD`, not with “{}”.", shown(word)));
             return false;
         }
         self.scanner.skip_spaces();
@@ -75,7 +77,7 @@ impl<'a> Reader<'a> {
             let line = self.scanner.line;
             if self.scanner.eat("%%{") {
                 if self.scanner.take_past("}%%").is_none() {
-                    self.issue(line, ImportCode::Syntax, "the directive that begins with %%{ never ends with }%%");
+                    self.issue(line, ImportCode::Syntax, "The directive that begins with %%{ never ends with }%%.");
                 }
             } else if self.scanner.eat("%%") {
                 let comment = self.scanner.take_line().trim();
@@ -102,15 +104,15 @@ impl<'a> Reader<'a> {
                 self.issue(line, ImportCode::Syntax, message);
                 self.scanner.take_line();
             }
-            if self.ways > MAX_WAYS {
-                return self.issue(line, ImportCode::TooLarge, format!("the flowchart has more than {MAX_WAYS} arrows"));
+            if self.ways_bytes > MAX_BYTES {
+                return self.issue(line, ImportCode::TooLarge, "The arrows are too many, or the labels on them too long.");
             }
         }
     }
 
     fn statement(&mut self) -> Result<(), Refusal> {
         let Some(id) = self.scanner.take_id() else {
-            return Err(format!("this is no node, arrow or comment: “{}”", shown(self.scanner.take_line())));
+            return Err(format!("This is no node, arrow or comment: “{}”.", shown(self.scanner.take_line())));
         };
         let ends = self.scanner.peek().is_none_or(|next| next == ';' || next.is_whitespace());
         match id {
@@ -127,7 +129,7 @@ impl<'a> Reader<'a> {
             "accTitle" | "accDescr" => {
                 let line = self.scanner.take_line();
                 if line.trim_start().starts_with('{') && !line.contains('}') {
-                    self.scanner.take_past("}").ok_or("the description that begins with { never ends")?;
+                    self.scanner.take_past("}").ok_or("The description that begins with { never ends.")?;
                 }
             }
             _ if self.arrow_ids.contains(id) => {
@@ -142,7 +144,7 @@ impl<'a> Reader<'a> {
     fn class(&mut self) {
         let line = self.scanner.take_line().trim().trim_end_matches(';');
         let Some((ids, name)) = line.rsplit_once(char::is_whitespace) else { return };
-        let Some(outcome) = outcome_named(name) else { return };
+        let Some(outcome) = OutcomeKind::from_name(name) else { return };
         for id in ids.split(',') {
             let at = self.node(id.trim());
             if let Some(node) = self.sketch.nodes.get_mut(at) {
@@ -162,12 +164,14 @@ impl<'a> Reader<'a> {
             }
             return self.end_of_statement();
         };
+        let mut details_bytes = self.details.map_or(0, |(_, json)| json.len());
         let mut details: OptionDetails = self.take_details().unwrap_or_default();
         loop {
             // An arrow may end a line.
             self.scanner.skip_white();
-            let id = self.scanner.take_id().ok_or("an arrow leads nowhere: a node is missing behind it")?;
+            let id = self.scanner.take_id().ok_or("An arrow leads nowhere: a node is missing behind it.")?;
             let to = self.group(id)?;
+            self.weigh(&from, &arrow, &to, std::mem::take(&mut details_bytes));
             self.connect(&from, &arrow, &to, std::mem::take(&mut details));
             from = to;
             arrow = match self.arrow()? {
@@ -180,7 +184,7 @@ impl<'a> Reader<'a> {
     fn end_of_statement(&mut self) -> Result<(), Refusal> {
         self.scanner.skip_spaces();
         let ends = self.scanner.is_at_end() || ["\n", ";", "%%"].iter().any(|end| self.scanner.starts(end));
-        if ends { Ok(()) } else { Err(format!("this does not belong here: “{}”", shown(self.scanner.take_line()))) }
+        if ends { Ok(()) } else { Err(format!("This does not belong here: “{}”.", shown(self.scanner.take_line()))) }
     }
 
     fn arrow(&mut self) -> Result<Option<Arrow<'a>>, Refusal> {
@@ -205,7 +209,7 @@ impl<'a> Reader<'a> {
                 return Ok(group);
             }
             self.scanner.skip_white();
-            let id = self.scanner.take_id().ok_or("a node is missing behind &")?;
+            let id = self.scanner.take_id().ok_or("A node is missing behind &.")?;
             group.push(self.vertex(id)?);
         }
     }
@@ -214,39 +218,39 @@ impl<'a> Reader<'a> {
     fn vertex(&mut self, id: &'a str) -> Result<usize, Refusal> {
         let line = self.scanner.line;
         if self.subgraphs.contains(id) {
-            return Err(format!("“{}” is a subgraph; arrows lead from node to node", shown(id)));
+            return Err(format!("“{}” is a subgraph; arrows lead from node to node.", shown(id)));
         }
         let at = self.node(id);
         if let Some(shape) = shape(&mut self.scanner)? {
             let (first, drawn) = self.shapes.entry(at).or_insert_with(|| (line, shape.clone()));
             if *drawn != shape {
-                let message = format!("“{}” is drawn twice and differently, first on line {first}", shown(id));
+                let message = format!("“{}” is drawn twice and differently, first on line {first}.", shown(id));
                 self.issue(line, ImportCode::DuplicateKey, message);
             }
         }
         if self.scanner.eat(":::") {
-            let class = self.scanner.take_id().ok_or("the name of a class is missing behind :::")?;
+            let class = self.scanner.take_id().ok_or("The name of a class is missing behind :::.")?;
             if let Some(node) = self.sketch.nodes.get_mut(at) {
-                node.outcome = outcome_named(class).or(node.outcome);
+                node.outcome = OutcomeKind::from_name(class).or(node.outcome);
             }
         }
         Ok(at)
     }
 
     fn node(&mut self, id: &'a str) -> usize {
-        let (line, nodes) = (self.scanner.line, &mut self.sketch.nodes);
-        *self.ids.entry(id).or_insert_with(|| {
-            nodes.push(SketchNode { line, name: id.to_owned(), title: id.to_owned(), ..SketchNode::default() });
-            nodes.len() - 1
-        })
+        let (line, sketch) = (self.scanner.line, &mut self.sketch);
+        let node = || SketchNode { line, name: id.to_owned(), title: id.to_owned(), ..SketchNode::default() };
+        *self.ids.entry(id).or_insert_with(|| sketch.add(node()))
+    }
+
+    fn weigh(&mut self, from: &[usize], arrow: &Arrow, to: &[usize], details_bytes: usize) {
+        let label = if let Arrow::Labelled(text) = arrow { text.len() } else { 0 };
+        let ways = from.len().saturating_mul(to.len());
+        self.ways_bytes = self.ways_bytes.saturating_add(ways.saturating_mul(LEAST_WAY + label + details_bytes));
     }
 
     fn connect(&mut self, from: &[usize], arrow: &Arrow, to: &[usize], details: OptionDetails) {
-        if matches!(arrow, Arrow::Invisible) {
-            return;
-        }
-        self.ways = self.ways.saturating_add(from.len().saturating_mul(to.len()));
-        if self.ways > MAX_WAYS {
+        if matches!(arrow, Arrow::Invisible) || self.ways_bytes > MAX_BYTES {
             return;
         }
         let line = self.scanner.line;
@@ -274,7 +278,7 @@ impl<'a> Reader<'a> {
     fn take_details<T: DeserializeOwned>(&mut self) -> Option<T> {
         let (line, json) = self.details.take()?;
         let details = serde_json::from_str(json);
-        details.map_err(|error| self.issue(line, ImportCode::Syntax, format!("these details are not known here: {error}"))).ok()
+        details.map_err(|error| self.issue(line, ImportCode::Syntax, format!("These details are not known here: {error}."))).ok()
     }
 
     fn issue(&mut self, line: usize, code: ImportCode, message: impl Into<String>) {

@@ -41,7 +41,7 @@ pub fn shape<'a>(scanner: &mut Scanner<'a>) -> Result<Option<Shape<'a>>, Refusal
 }
 
 fn text<'a>(scanner: &mut Scanner<'a>, open: &str, closes: &[&str]) -> Result<&'a str, Refusal> {
-    let never_ends = || format!("the shape that begins with {open} never ends with {}", closes.join(" or "));
+    let never_ends = || format!("The shape that begins with {open} never ends with {}.", closes.join(" or "));
     scanner.skip_spaces();
     if scanner.eat("\"") {
         let text = quoted(scanner)?;
@@ -54,7 +54,7 @@ fn text<'a>(scanner: &mut Scanner<'a>, open: &str, closes: &[&str]) -> Result<&'
 
 /// The text up to the closing quote; also the Markdown form, "`text`".
 pub fn quoted<'a>(scanner: &mut Scanner<'a>) -> Result<&'a str, Refusal> {
-    let text = scanner.take_past("\"").ok_or("a text in quotes never ends")?;
+    let text = scanner.take_past("\"").ok_or("A text in quotes never ends.")?;
     Ok(text.strip_prefix('`').and_then(|text| text.strip_suffix('`')).unwrap_or(text))
 }
 
@@ -68,7 +68,7 @@ fn named<'a>(scanner: &mut Scanner<'a>) -> Result<Shape<'a>, Refusal> {
         let name = scanner.take_while(char::is_alphanumeric);
         scanner.skip_spaces();
         if name.is_empty() || !scanner.eat(":") {
-            return Err("a shape is written as @{ shape: diam, label: \"…\" }".into());
+            return Err("A shape is written as @{ shape: diam, label: \"…\" }.".into());
         }
         scanner.skip_spaces();
         let value = match scanner.eat("\"") {

@@ -4,7 +4,7 @@ use crate::tree::document::{Document, Key, Node, NodeKind, OutcomeKind};
 use crate::tree::edge::{Edge, Slot, edges};
 use crate::tree::formats::details::{DocumentDetails, NodeDetails, OptionDetails, WORD, comment};
 use crate::tree::formats::sketch::usual_kind;
-use crate::tree::formats::text::{encode, outcome_name, slug};
+use crate::tree::formats::text::{encode, slug};
 
 /// Words that Mermaid's grammar takes for itself at the start of an id.
 const RESERVED: [&str; 13] = [
@@ -66,7 +66,7 @@ fn push_node(out: &mut String, id: &str, key: &str, node: &Node) {
     };
     push_comment(out, "    ", comment(&details));
     let class = match node.kind {
-        NodeKind::Resolution => format!(":::{}", outcome_name(node.outcome.unwrap_or(OutcomeKind::Resolved))),
+        NodeKind::Resolution => format!(":::{}", node.outcome.unwrap_or(OutcomeKind::Resolved).as_str()),
         _ => String::new(),
     };
     *out += &format!("    {id}{open}\"{}\"{close}{class}\n", escaped(&node.title));

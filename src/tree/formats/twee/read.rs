@@ -3,10 +3,10 @@ use std::collections::HashMap;
 use serde::Deserialize;
 use serde::de::DeserializeOwned;
 
-use crate::tree::document::{Document, NodeKind};
+use crate::tree::document::{Document, NodeKind, OutcomeKind};
 use crate::tree::formats::details::{DocumentDetails, NodeDetails, OptionDetails, WORD};
 use crate::tree::formats::sketch::{Sign, Sketch, SketchNode, Way};
-use crate::tree::formats::text::{decode, outcome_named, shown};
+use crate::tree::formats::text::{decode, shown};
 use crate::tree::formats::{ImportCode, ImportIssue, bounded};
 
 /// Passages that dress a story and are no part of it.
@@ -91,7 +91,7 @@ impl<'a> Reader<'a> {
             } else if let Some((_, passage)) = &mut current {
                 passage.lines.push(line);
             } else if !line.trim().is_empty() && self.sketch.issues.0.is_empty() {
-                self.issue(at + 1, ImportCode::Syntax, "this stands before the first passage, which begins with `:: Name`".into());
+                self.issue(at + 1, ImportCode::Syntax, "This stands before the first passage, which begins with `:: Name`.".into());
             }
         }
         self.keep(current);
@@ -110,30 +110,23 @@ impl<'a> Reader<'a> {
             return;
         }
         if header.name.is_empty() {
-            return self.issue(line, ImportCode::Syntax, "a passage has no name".into());
+            return self.issue(line, ImportCode::Syntax, "A passage has no name.".into());
         }
         if self.names.contains_key(&header.name) {
-            let message = format!("two passages are called “{}”", shown(&header.name));
+            let message = format!("Two passages are called “{}”.", shown(&header.name));
             return self.issue(line, ImportCode::DuplicateKey, message);
         }
         let details = match header.metadata {
             "" => NodeDetails::default(),
             json => self.parse(line, json).map(|data: Metadata| data.fixpath).unwrap_or_default(),
         };
-        let outcome = header.tags.iter().find_map(|tag| outcome_named(tag));
+        let outcome = header.tags.iter().find_map(|tag| OutcomeKind::from_name(tag));
         let kind = header.tags.iter().map(|tag| NodeKind::from(tag.clone())).find(|kind| !matches!(kind, NodeKind::Unknown(_)));
         let kind = kind.or(outcome.map(|_| NodeKind::Resolution));
-        self.names.insert(header.name.clone(), self.sketch.nodes.len());
+        let (name, title) = (header.name.clone(), header.name.clone());
+        let at = self.sketch.add(SketchNode { line, title, name, kind, outcome, details, ..SketchNode::default() });
+        self.names.insert(header.name, at);
         self.passages.push(passage);
-        self.sketch.nodes.push(SketchNode {
-            line,
-            title: header.name.clone(),
-            name: header.name,
-            kind,
-            outcome,
-            details,
-            ..SketchNode::default()
-        });
     }
 
     /// The title, the body and the ways out.
@@ -199,7 +192,7 @@ impl<'a> Reader<'a> {
         while let Some((before, after)) = ahead.split_once("[[") {
             rest.push_str(before);
             let Some((inner, behind)) = after.split_once("]]") else {
-                self.issue(line, ImportCode::Syntax, "a link that begins with [[ never ends with ]]".into());
+                self.issue(line, ImportCode::Syntax, "A link that begins with [[ never ends with ]].".into());
                 return (rest, links);
             };
             links.push(link(inner));
@@ -226,14 +219,14 @@ impl<'a> Reader<'a> {
     fn target(&mut self, line: usize, name: &str) -> Option<usize> {
         let target = self.names.get(name.trim()).copied();
         if target.is_none() {
-            self.issue(line, ImportCode::UnknownTarget, format!("no passage is called “{}”", shown(name)));
+            self.issue(line, ImportCode::UnknownTarget, format!("No passage is called “{}”.", shown(name)));
         }
         target
     }
 
     fn parse<T: DeserializeOwned>(&mut self, line: usize, json: &str) -> Option<T> {
         let parsed = serde_json::from_str(json);
-        parsed.map_err(|error| self.issue(line, ImportCode::Syntax, format!("this JSON is not known here: {error}"))).ok()
+        parsed.map_err(|error| self.issue(line, ImportCode::Syntax, format!("This JSON is not known here: {error}."))).ok()
     }
 
     fn issue(&mut self, line: usize, code: ImportCode, message: String) {

@@ -4,7 +4,7 @@ use sha2::{Digest, Sha256};
 use crate::tree::document::{Document, Node, NodeKind, OutcomeKind};
 use crate::tree::edge::{Slot, edges};
 use crate::tree::formats::details::{DocumentDetails, NodeDetails, OptionDetails, WORD, comment};
-use crate::tree::formats::text::{encode, is_hidden, outcome_name, slug};
+use crate::tree::formats::text::{encode, is_hidden, slug};
 
 pub fn write(document: &Document, title: &str) -> String {
     let mut data = json!({ "ifid": ifid(title), "start": document.root });
@@ -26,7 +26,7 @@ pub fn write(document: &Document, title: &str) -> String {
 fn push_passage(out: &mut String, key: &str, node: &Node) {
     let tags = match &node.kind {
         NodeKind::Unknown(_) => String::new(),
-        NodeKind::Resolution => format!(" [resolution {}]", outcome_name(node.outcome.unwrap_or(OutcomeKind::Resolved))),
+        NodeKind::Resolution => format!(" [resolution {}]", node.outcome.unwrap_or(OutcomeKind::Resolved).as_str()),
         kind => format!(" [{}]", kind.as_str()),
     };
     let details = NodeDetails {

@@ -1,0 +1,138 @@
+//! Signing in with what a provider says of a person.
+//!
+//! Whose identity it is, is decided by the subject alone. An unknown subject is joined to the person here who has the same address,
+//! but only if the address is verified on both sides: else whoever signs up with somebody's address, here or there, would get into
+//! their account. Where nobody has the address, a new person is made, with all that signing up gives.
+
+use diesel::prelude::*;
+use diesel_async::RunQueryDsl;
+
+use super::actor::Requester;
+use super::audit::{self, Entry};
+use super::grant::Grant;
+use super::membership::Membership;
+use super::provider::{Profile, Provider};
+use super::sign_up::{NewPerson, create_person};
+use super::user::{Secret, User};
+use super::{account, identity, rules};
+use crate::app::App;
+use crate::billing::plan;
+use crate::db::Conn;
+use crate::db::schema::users;
+use crate::error::{Code, Error};
+use crate::id::UserId;
+
+/// Somebody else may take the same name or address at the same moment; not this often.
+const TRIES: usize = 6;
+
+/// Why nobody is signed in.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Denied {
+    /// The provider has no verified address for them, and we do not know them yet.
+    EmailNotVerified,
+    /// Somebody has this address here, and has not proved that it is theirs. Who knows the password can sign in and do so.
+    SignInFirst,
+    Deactivated,
+    /// They were removed from their last account.
+    NoAccount,
+}
+
+pub async fn sign_in_with_provider(
+    app: &App,
+    from: &Requester,
+    provider: Provider,
+    profile: &Profile,
+) -> Result<Result<Grant, Denied>, Error> {
+    for number in 0..TRIES {
+        let username = username(profile, number);
+        let tried = app.db.transaction(async |conn| sign_in(conn, app, from, provider, profile, &username).await).await;
+        match tried {
+            // The next try finds the person who took the address, or asks for another name.
+            Err(Error::Refused(refusals)) if refusals.iter().all(|refusal| refusal.code == Code::Taken) => {}
+            Ok(Step::Raced) => {}
+            Ok(Step::Done(result)) => return Ok(result),
+            Err(error) => return Err(error),
+        }
+    }
+    Err(Error::internal("no free username, or a race that does not end"))
+}
+
+enum Step {
+    Done(Result<Grant, Denied>),
+    /// The identity became somebody's in between.
+    Raced,
+}
+
+async fn sign_in(
+    conn: &mut Conn,
+    app: &App,
+    from: &Requester,
+    provider: Provider,
+    profile: &Profile,
+    username: &str,
+) -> Result<Step, Error> {
+    let now = app.clock.now();
+    if let Some(user) = identity::owner(conn, provider, &profile.subject).await? {
+        return Ok(Step::Done(start(conn, app, from, user).await?));
+    }
+    let Some(email) = profile.email.as_deref().and_then(|email| rules::email(email).ok()) else {
+        return Ok(Step::Done(Err(Denied::EmailNotVerified)));
+    };
+    let user = match User::find_by_email_and_hold(conn, &email).await? {
+        Some(user) if user.email_verified_at.is_none() => return Ok(Step::Done(Err(Denied::SignInFirst))),
+        Some(user) => user.id,
+        None => {
+            let person = NewPerson {
+                email,
+                username: username.to_owned(),
+                password_hash: None,
+                account_name: account::default_name(username),
+                plan: &plan::FREE,
+            };
+            let member = create_person(conn, now, &person).await?;
+            let user = member.user_id;
+            let entry = Entry { account: Some(member.account_id), actor: Some(user), ..Entry::new("signUp", now) };
+            audit::record(conn, &entry.from(from)).await?;
+            let known = (
+                users::email_verified_at.eq(now),
+                users::first_name.eq(profile.first_name.as_deref().and_then(|name| rules::name("firstName", name).ok())),
+                users::last_name.eq(profile.last_name.as_deref().and_then(|name| rules::name("lastName", name).ok())),
+                users::avatar_url.eq(profile.avatar_url.as_deref().and_then(picture)),
+            );
+            diesel::update(users::table.find(user)).set(known).execute(conn).await?;
+            user
+        }
+    };
+    if !identity::link(conn, provider, &profile.subject, user, now).await? {
+        return Ok(Step::Raced);
+    }
+    let started = start(conn, app, from, user).await?;
+    if let Ok(grant) = &started {
+        let entry = Entry::by(&grant.actor, "linkIdentity", now).about(provider.as_str());
+        audit::record(conn, &entry.from(from)).await?;
+    }
+    Ok(Step::Done(started))
+}
+
+async fn start(conn: &mut Conn, app: &App, from: &Requester, user: UserId) -> Result<Result<Grant, Denied>, Error> {
+    let Some(held) = Secret::find_and_hold(conn, user).await?.filter(|held| held.deactivated_at.is_none()) else {
+        return Ok(Err(Denied::Deactivated));
+    };
+    let Some(member) = Membership::of_user(conn, user).await?.into_iter().next() else { return Ok(Err(Denied::NoAccount)) };
+    Ok(Ok(Grant::start_in_txn(conn, app, from, &member, held.standing(&app.config)).await?))
+}
+
+/// What they are called there, or the first part of their address, in letters that we allow; on later tries with a number.
+fn username(profile: &Profile, number: usize) -> String {
+    let address = profile.email.as_deref().and_then(|email| email.split('@').next());
+    let wanted = profile.handle.as_deref().or(address).unwrap_or_default();
+    let allowed = wanted.chars().filter(|c| c.is_ascii_alphanumeric() || matches!(c, '.' | '_' | '-'));
+    let name: String = allowed.take(30).collect();
+    let name = if name.len() < 3 { format!("user{name}") } else { name };
+    if number == 0 { name } else { format!("{name}-{}", rand::random_range(1_000..1_000_000)) }
+}
+
+/// Whoever looks at the person loads it: over https only.
+fn picture(url: &str) -> Option<String> {
+    rules::avatar_url(url).ok().filter(|url| url::Url::parse(url).is_ok_and(|url| url.scheme() == "https"))
+}

@@ -1,0 +1,189 @@
+//! Random lives of one subscription, made by the world's own state machine: what happened, and what is true in the end. For tests
+//! that deliver the events in other orders and expect the same truth.
+
+use rand::Rng;
+use rand::seq::IndexedRandom;
+use serde_json::{Value, json};
+
+use super::actions::{self, Action};
+use super::calendar::{DAY, HOUR};
+use super::events::Event;
+use super::json::Json;
+use super::resources::{checkout, customers, lifecycle, prices, products};
+use super::state::{Settings, World};
+use super::versions::{Version, bare};
+
+/// When every history begins.
+pub const START: i64 = 1_767_268_800;
+/// A month of each costs these amounts.
+const AMOUNTS: [i64; 3] = [1_200, 2_900, 5_900];
+
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub enum Step {
+    /// Time passes; without it everything happens within one second.
+    Wait(i64),
+    /// Another of the three prices; the difference is billed at once, and what cannot be paid waits.
+    Price(usize),
+    Seats(i64),
+    CancelAtPeriodEnd,
+    DoNotCancel,
+    PauseCollection,
+    ResumeCollection,
+    /// The card is declined from now on.
+    CardFails,
+    CardWorks,
+    /// Somebody pays what is open.
+    PayInvoice,
+    EndNow,
+}
+
+#[derive(Clone, Debug)]
+pub struct History {
+    seed: u64,
+    pub trial_days: Option<i64>,
+    pub steps: Vec<Step>,
+}
+
+/// What came of it.
+pub struct Told {
+    pub world: World,
+    pub customer: String,
+    pub subscription: String,
+    /// The ids of the prices, in the order of `Step::Price`.
+    pub prices: Vec<String>,
+    /// How many events there were before the subscription's life began: about products, prices and the customer.
+    pub prologue: usize,
+}
+
+impl Told {
+    /// The subscription's own events, in the order of happening.
+    pub fn events(&self) -> Vec<&Event> {
+        self.world.events.iter().filter(|event| event.about() == self.subscription).collect()
+    }
+
+    /// All events of its life as they would be delivered.
+    pub fn payloads(&self, version: &Version) -> Vec<Value> {
+        self.world.events.iter().skip(self.prologue).map(|event| event.render(&self.world, version)).collect()
+    }
+
+    /// The subscription as it is in the end, in the newest shape.
+    pub fn truth(&self) -> Value {
+        bare(self.world.object(&self.subscription).clone())
+    }
+}
+
+/// A history of up to twelve steps; about half of them follow at once, in the same second.
+pub fn random(rng: &mut impl Rng) -> History {
+    let steps = (0..rng.random_range(1..=12)).map(|_| step(rng)).collect();
+    History { seed: rng.random(), trial_days: rng.random_bool(0.25).then_some(14), steps }
+}
+
+fn step(rng: &mut impl Rng) -> Step {
+    let waits = [1, HOUR, DAY, 4 * DAY, 12 * DAY, 32 * DAY];
+    match rng.random_range(0..16) {
+        0..=4 => Step::Wait(waits.choose(rng).copied().unwrap_or(1)),
+        5 | 6 => Step::Price(rng.random_range(0..AMOUNTS.len())),
+        7 | 8 => Step::Seats(rng.random_range(1..=9)),
+        9 => Step::CancelAtPeriodEnd,
+        10 => Step::DoNotCancel,
+        11 => Step::PauseCollection,
+        12 => Step::ResumeCollection,
+        13 => Step::CardFails,
+        14 => {
+            if rng.random_bool(0.5) {
+                Step::CardWorks
+            } else {
+                Step::PayInvoice
+            }
+        }
+        _ => {
+            if rng.random_bool(0.3) {
+                Step::EndNow
+            } else {
+                Step::PayInvoice
+            }
+        }
+    }
+}
+
+impl History {
+    /// Steps that the world refuses, such as changing what has ended, change nothing.
+    pub fn run(&self) -> Told {
+        let mut world = World::new(self.seed, START, Settings::default());
+        let prices: Vec<String> = AMOUNTS.iter().map(|amount| price(&mut world, *amount)).collect();
+        let customer = customers::create(&mut world, &json!({ "email": "ann@example.com" }));
+        let customer = customer.unwrap_or_default().text("id").to_owned();
+        let prologue = world.events.len();
+        let subscription = begin(&mut world, &customer, prices.first().map_or("", String::as_str), self.trial_days);
+        let mut told = Told { world, customer, subscription, prices, prologue };
+        for step in &self.steps {
+            told.take(*step);
+        }
+        told
+    }
+}
+
+fn price(world: &mut World, amount: i64) -> String {
+    let product = products::create(world, &json!({ "name": format!("Plan for {amount}") })).unwrap_or_default();
+    let params = json!({ "product": product.text("id"), "currency": "usd", "unit_amount": amount, "recurring": { "interval": "month" } });
+    prices::create(world, &params).unwrap_or_default().text("id").to_owned()
+}
+
+fn begin(world: &mut World, customer: &str, price: &str, trial_days: Option<i64>) -> String {
+    let mut params = json!({
+        "mode": "subscription",
+        "customer": customer,
+        "line_items": [{ "price": price, "quantity": 2 }],
+        "success_url": "http://localhost/done",
+    });
+    if let Some(days) = trial_days {
+        params.set("subscription_data", json!({ "trial_period_days": days }));
+    }
+    let session = checkout::create(world, &params).unwrap_or_default().text("id").to_owned();
+    checkout::pay(world, &session, &actions::number("works"), "", false).ok();
+    world.object(&session).text("subscription").to_owned()
+}
+
+impl Told {
+    fn take(&mut self, step: Step) {
+        let item = self.world.object(&self.subscription).text("items/data/0/id").to_owned();
+        let action = match step {
+            Step::Wait(seconds) => {
+                let until = self.world.now + seconds;
+                self.world.run_until(until);
+                return;
+            }
+            Step::Price(index) => {
+                let price = self.prices.get(index).cloned().unwrap_or_default();
+                self.update(json!({
+                    "items": [{ "id": item, "price": price }],
+                    "proration_behavior": "always_invoice",
+                    "payment_behavior": "pending_if_incomplete",
+                }))
+            }
+            Step::Seats(quantity) => self.update(json!({ "items": [{ "id": item, "quantity": quantity }] })),
+            Step::CancelAtPeriodEnd => self.update(json!({ "cancel_at_period_end": true })),
+            Step::DoNotCancel => self.update(json!({ "cancel_at_period_end": false })),
+            Step::PauseCollection => self.update(json!({ "pause_collection": { "behavior": "void" } })),
+            Step::ResumeCollection => self.update(json!({ "pause_collection": null })),
+            Step::CardFails => Action::CardsBehave { customer: self.customer.clone(), card: "declined".to_owned() },
+            Step::CardWorks => Action::CardsBehave { customer: self.customer.clone(), card: "works".to_owned() },
+            Step::PayInvoice => {
+                let invoice = self.world.object(&self.subscription).text("latest_invoice").to_owned();
+                Action::PayInvoice { invoice, card: "works".to_owned() }
+            }
+            Step::EndNow => Action::Cancel { subscription: self.subscription.clone() },
+        };
+        // A refusal is part of the history: nothing happens then.
+        actions::act(&mut self.world, &action).ok();
+    }
+
+    fn update(&self, params: Value) -> Action {
+        Action::Update { subscription: self.subscription.clone(), params }
+    }
+
+    /// Whether it can still change.
+    pub fn alive(&self) -> bool {
+        lifecycle::alive(self.world.object(&self.subscription))
+    }
+}

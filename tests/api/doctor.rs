@@ -1,0 +1,110 @@
+//! `fixpath doctor`, as it is run: the binary, its lines, and how it ends.
+
+use std::collections::HashMap;
+use std::path::PathBuf;
+
+use tokio::process::Command;
+
+use super::support::TestApp;
+use super::support::database::Database;
+
+const KEY: &str = "-----BEGIN PRIVATE KEY-----
+MC4CAQAwBQYDK2VwBCIEIA5dI4ZMuDfXcdEwhsP7GZr444A321Iok+d0oW2IJ2Yp
+-----END PRIVATE KEY-----";
+
+/// The lines by what they are about, and whether it ended well.
+async fn doctor(database: &str, variables: &[(&str, &str)]) -> (HashMap<String, String>, bool) {
+    let folder = Folder::new();
+    let mut command = Command::new(env!("CARGO_BIN_EXE_fixpath"));
+    // Of the environment only what finds programs: nothing of the tests' own configuration.
+    command.arg("doctor").env_clear().envs(std::env::var_os("PATH").map(|path| ("PATH", path))).current_dir(&folder.0);
+    let usual = [("DATABASE_URL", database), ("JWT_PRIVATE_KEY", KEY), ("EXPORT_SIGNING_KEY", "thirty-two characters and no more")];
+    command.envs(usual).envs(variables.iter().copied()).kill_on_drop(true);
+    let output = command.output().await.unwrap();
+    let text = String::from_utf8(output.stdout).unwrap();
+    let lines = text.lines().map(|line| {
+        let subject = line[6..20.min(line.len())].trim().to_owned();
+        (subject, line.to_owned())
+    });
+    (lines.collect(), output.status.success())
+}
+
+struct Folder(PathBuf);
+
+impl Folder {
+    fn new() -> Self {
+        let folder = std::env::temp_dir().join(format!("fixpath-doctor-{:016x}", rand::random::<u64>()));
+        std::fs::create_dir_all(&folder).unwrap();
+        Self(folder)
+    }
+}
+
+impl Drop for Folder {
+    fn drop(&mut self) {
+        std::fs::remove_dir_all(&self.0).ok();
+    }
+}
+
+#[tokio::test]
+async fn a_good_configuration_gets_a_clean_bill_of_health() {
+    let app = TestApp::new().await;
+    let (lines, healthy) = doctor(&app.database.url, &[]).await;
+    assert!(healthy, "{lines:?}");
+    for subject in
+        ["configuration", "JWT keys", "signing key", "rate limits", "database", "extensions", "clock", "connections", "migrations"]
+    {
+        assert!(lines[subject].starts_with("ok    "), "{lines:?}");
+    }
+    assert!(lines["database"].contains("PostgreSQL 1"), "{}", lines["database"]);
+}
+
+#[tokio::test]
+async fn a_configuration_that_cannot_be_read_is_one_line() {
+    let (lines, healthy) = doctor("postgres://u:secret@h:nonsense/x", &[]).await;
+    assert!(!healthy && lines.len() == 1, "{lines:?}");
+    let line = &lines["configuration"];
+    assert!(line.starts_with("fail  configuration  DATABASE_URL must be a PostgreSQL URL") && !line.contains("secret"), "{line}");
+}
+
+#[tokio::test]
+async fn a_database_that_is_away_is_told_and_the_rest_is_looked_at_all_the_same() {
+    let (lines, healthy) = doctor("postgres://me:secret@127.0.0.1:1/fixpath", &[]).await;
+    assert!(!healthy);
+    let line = &lines["database"];
+    assert!(line.starts_with("fail ") && line.ends_with("; check DATABASE_URL, and that the database runs"), "{line}");
+    assert!(!line.contains("secret"), "{line}");
+    assert!(lines["JWT keys"].starts_with("ok "));
+}
+
+#[tokio::test]
+async fn migrations_that_have_not_run_fail_production_only() {
+    let database = Database::empty().await;
+    let (lines, healthy) = doctor(&database.url, &[]).await;
+    assert!(healthy && lines["migrations"].starts_with("warn "), "{lines:?}");
+    assert!(lines["migrations"].ends_with("have not run; run: fixpath migrate"), "{}", lines["migrations"]);
+    let production = [("FIXPATH_ENV", "production"), ("PUBLIC_URL", "https://api.example.com")];
+    let (lines, healthy) = doctor(&database.url, &production).await;
+    assert!(!healthy && lines["migrations"].starts_with("fail "), "{lines:?}");
+}
+
+#[tokio::test]
+async fn wrong_keys_a_dead_redis_a_greedy_pool_and_a_strange_issuer_are_told() {
+    let app = TestApp::new().await;
+    let variables = [
+        ("JWT_PRIVATE_KEY", "no key"),
+        ("REDIS_URL", "redis://:secret@127.0.0.1:1"),
+        ("DATABASE_POOL_SIZE", "1000"),
+        ("GOOGLE_CLIENT_ID", "id"),
+        ("GOOGLE_CLIENT_SECRET", "secret"),
+        ("GOOGLE_ISSUER", "http://127.0.0.1:1"),
+        ("GITHUB_CLIENT_ID", "id"),
+        ("GITHUB_CLIENT_SECRET", "secret"),
+    ];
+    let (lines, healthy) = doctor(&app.database.url, &variables).await;
+    assert!(!healthy);
+    assert!(lines["JWT keys"].ends_with("; make one with: openssl genpkey -algorithm ed25519"), "{lines:?}");
+    assert!(lines["rate limits"].starts_with("fail ") && lines["rate limits"].contains("Redis does not answer"), "{lines:?}");
+    assert!(lines["connections"].ends_with("; lower DATABASE_POOL_SIZE or raise max_connections"), "{lines:?}");
+    assert!(lines["Google"].starts_with("warn ") && lines["GitHub"].starts_with("ok "), "{lines:?}");
+    assert!(!format!("{lines:?}").contains("secret@"), "{lines:?}");
+}

@@ -1,0 +1,128 @@
+//! The program itself, as somebody starts and stops it.
+
+use std::io::{BufRead, BufReader, Lines};
+use std::path::Path;
+use std::process::{Child, ChildStdout, Command, Stdio};
+
+use fixpath::db::tls::Target;
+use fixpath::staff::seed;
+use serde_json::{Value, json};
+use tokio_postgres::Client;
+
+use super::embedded::{Folder, signal, wait_until};
+use super::support::database::install_cryptography;
+
+/// A server with a private database, on a port that the system chooses.
+struct Server {
+    child: Child,
+    folder: Folder,
+    port: u16,
+    /// What else it says; it is kept open.
+    _said: Lines<BufReader<ChildStdout>>,
+}
+
+impl Server {
+    fn start(name: &str) -> Self {
+        install_cryptography();
+        let folder = Folder::new(name);
+        let mut command = program(&folder.0);
+        let mut child = command.env("BIND", "127.0.0.1:0").stdout(Stdio::piped()).spawn().unwrap();
+        let mut said = BufReader::new(child.stdout.take().unwrap()).lines();
+        let port = said.find_map(|line| line.unwrap().strip_prefix("GraphQL   http://localhost:")?.strip_suffix("/graphql")?.parse().ok());
+        Self { child, folder, port: port.expect("it says where it is"), _said: said }
+    }
+
+    async fn post(&self, token: &str, query: &str) -> Value {
+        let request = reqwest::Client::new().post(format!("http://127.0.0.1:{}/graphql", self.port)).bearer_auth(token);
+        let answer = request.json(&json!({ "query": query })).send().await.unwrap();
+        assert_eq!(answer.status(), 200);
+        answer.json().await.unwrap()
+    }
+
+    /// Another client of its private database.
+    async fn database(&self) -> Client {
+        let url = format!("postgres://fixpath@/postgres?host={}/socket&port=5432", self.folder.0.display());
+        let (client, connection) = Target::parse(&url).unwrap().connect().await.unwrap();
+        tokio::spawn(connection);
+        client
+    }
+
+    /// Processes whose command line names its folder: its own, and those of its database.
+    fn processes(&self) -> Vec<String> {
+        let folder = self.folder.0.to_str().unwrap();
+        let all = std::fs::read_dir("/proc").unwrap().flatten();
+        let lines = all.filter_map(|entry| std::fs::read(entry.path().join("cmdline")).ok());
+        lines.map(|line| String::from_utf8_lossy(&line).replace('\0', " ")).filter(|line| line.contains(folder)).collect()
+    }
+}
+
+impl Drop for Server {
+    fn drop(&mut self) {
+        // Its database follows it.
+        self.child.kill().ok();
+        self.child.wait().ok();
+    }
+}
+
+/// The program with nothing of our own environment that would tell it what to do.
+fn program(folder: &Path) -> Command {
+    let mut command = Command::new(env!("CARGO_BIN_EXE_fixpath"));
+    command.env_clear().current_dir(folder).env("DATA_DIR", folder).stdin(Stdio::null());
+    for name in ["PATH", "PG_BIN", "TMPDIR"] {
+        command.envs(std::env::var_os(name).map(|value| (name, value)));
+    }
+    command
+}
+
+#[tokio::test(flavor = "multi_thread")]
+#[cfg(target_os = "linux")]
+async fn sigterm_lets_what_runs_finish_refuses_what_is_new_and_leaves_nothing_behind() {
+    let mut server = Server::start("sigterm");
+    let postmaster = server.folder.postmaster().expect("the private database runs");
+    assert!(!server.processes().is_empty());
+    let sign_in =
+        format!("mutation {{ signIn(input: {{ login: \"{}\", password: \"{}\" }}) {{ accessToken }} }}", seed::EMAIL, seed::PASSWORD);
+    let token = server.post("", &sign_in).await["data"]["signIn"]["accessToken"].as_str().unwrap().to_owned();
+
+    let database = server.database().await;
+    database.batch_execute("BEGIN; LOCK TABLE trees IN ACCESS EXCLUSIVE MODE").await.unwrap();
+    let running = async {
+        let answer = server.post(&token, "{ trees(first: 1) { nodes { title } } }").await;
+        assert!(answer["data"]["trees"]["nodes"][0]["title"].is_string(), "what ran was finished: {answer}");
+    };
+    let stopping = async {
+        let waiting = "SELECT count(*) FROM pg_stat_activity WHERE wait_event_type = 'Lock'";
+        while database.query_one(waiting, &[]).await.unwrap().get::<_, i64>(0) == 0 {
+            tokio::time::sleep(std::time::Duration::from_millis(5)).await;
+        }
+        signal(server.child.id(), "TERM");
+        wait_until("new connections are refused", || std::net::TcpStream::connect(("127.0.0.1", server.port)).is_err());
+        database.batch_execute("COMMIT").await.unwrap();
+    };
+    tokio::join!(running, stopping);
+
+    assert_eq!(server.child.wait().unwrap().code(), Some(0));
+    assert_eq!(server.processes(), Vec::<String>::new());
+    assert!(!Path::new(&format!("/proc/{postmaster}")).exists() && server.folder.postmaster().is_none(), "the database was shut down");
+}
+
+#[test]
+fn a_start_that_cannot_work_says_why_in_one_sentence_and_fails() {
+    let folder = Folder::new("refusals");
+    for (name, value, said) in [
+        ("OPERATION_SECONDS", "0", "fixpath: OPERATION_SECONDS must be a number from 1 to 600, not 0\n"),
+        ("BIND", "nowhere", "fixpath: BIND must be an address and port such as 127.0.0.1:8080, not `nowhere`\n"),
+        (
+            "FIXPATH_ENV",
+            "production",
+            "fixpath: JWT_PRIVATE_KEY is required in production: an Ed25519 key in PEM (openssl genpkey -algorithm ed25519)\n",
+        ),
+    ] {
+        let output = program(&folder.0).env(name, value).output().unwrap();
+        assert_eq!((String::from_utf8_lossy(&output.stderr).as_ref(), output.status.code()), (said, Some(1)));
+    }
+    let wrong = "postgres://somebody:s3cret@localhost/x?sslmode=perhaps";
+    let output = program(&folder.0).env("DATABASE_URL", wrong).output().unwrap();
+    let said = String::from_utf8(output.stderr).unwrap();
+    assert!(said.starts_with("fixpath: DATABASE_URL must be a PostgreSQL URL: sslmode must be") && !said.contains("s3cret"), "{said}");
+}

@@ -1,0 +1,204 @@
+//! A subscription's life, through every status.
+
+use fixpath::stripe::sandbox::Options;
+use fixpath::stripe::sandbox::actions::Action;
+use fixpath::stripe::sandbox::state::Dunning;
+use serde_json::json;
+
+use super::shop::{DAY, Shop, number, text};
+
+#[tokio::test]
+async fn a_paid_checkout_makes_an_active_subscription_and_tells_it_all() {
+    let shop = Shop::open().await;
+    let session = shop.checkout(&shop.pro, &[]).await;
+    assert_eq!((text(&session, "/status"), text(&session, "/payment_status")), ("open".into(), "unpaid".into()));
+    assert_eq!(number(&session, "/amount_total"), 8700);
+    shop.pay(&session, "works");
+
+    let session = shop.get(&format!("checkout/sessions/{}", text(&session, "/id"))).await.body;
+    assert_eq!((text(&session, "/status"), text(&session, "/payment_status")), ("complete".into(), "paid".into()));
+    let subscription = shop.get(&format!("subscriptions/{}?expand[]=latest_invoice", text(&session, "/subscription"))).await.body;
+    assert_eq!(text(&subscription, "/status"), "active");
+    assert_eq!(subscription["metadata"], json!({ "account": "42" }));
+    assert_eq!(number(&subscription, "/items/data/0/quantity"), 3);
+    assert_eq!(number(&subscription, "/items/data/0/current_period_end") - number(&subscription, "/created"), 31 * DAY);
+    assert_eq!(text(&subscription, "/latest_invoice/status"), "paid");
+    assert_eq!(number(&subscription, "/latest_invoice/amount_paid"), 8700);
+    let events = shop.events();
+    for kind in [
+        "customer.subscription.created",
+        "customer.subscription.updated",
+        "invoice.created",
+        "invoice.finalized",
+        "invoice.paid",
+        "invoice.payment_succeeded",
+        "invoice_payment.paid",
+        "charge.succeeded",
+        "payment_intent.succeeded",
+    ] {
+        assert_eq!(events.iter().filter(|event| *event == kind).count(), 1, "{kind} in {events:?}");
+    }
+    assert_eq!(events.last().unwrap(), "checkout.session.completed");
+}
+
+#[tokio::test]
+async fn it_renews_fails_behind_and_comes_back() {
+    let shop = Shop::open().await;
+    let id = shop.subscribe("works", &[]).await;
+    shop.sandbox.act(Action::NextPeriod { subscription: id.clone() }).unwrap();
+    assert_eq!(shop.status(&id), "active");
+    shop.events();
+
+    shop.sandbox.act(Action::CardsBehave { customer: shop.customer.clone(), card: "declined".into() }).unwrap();
+    shop.sandbox.act(Action::NextPeriod { subscription: id.clone() }).unwrap();
+    assert_eq!(shop.status(&id), "past_due");
+    let events = shop.events();
+    assert!(events.iter().any(|kind| kind == "invoice.payment_failed"), "{events:?}");
+
+    let invoice = text(&shop.sandbox.object(&id), "/latest_invoice");
+    shop.sandbox.act(Action::PayInvoice { invoice, card: "works".into() }).unwrap();
+    assert_eq!(shop.status(&id), "active");
+}
+
+#[tokio::test]
+async fn dunning_ends_unpaid_or_canceled() {
+    for (dunning, status) in [(Dunning::Unpaid, "unpaid"), (Dunning::Cancel, "canceled"), (Dunning::PastDue, "past_due")] {
+        let shop = Shop::open_with(Options { dunning, ..Options::default() }).await;
+        let id = shop.subscribe("works", &[]).await;
+        shop.sandbox.act(Action::CardsBehave { customer: shop.customer.clone(), card: "declined".into() }).unwrap();
+        shop.sandbox.act(Action::NextPeriod { subscription: id.clone() }).unwrap();
+        assert_eq!(shop.status(&id), "past_due");
+        shop.sandbox.advance(16 * DAY);
+        assert_eq!(shop.status(&id), status);
+    }
+}
+
+#[tokio::test]
+async fn a_first_payment_that_never_comes_expires() {
+    let shop = Shop::open().await;
+    let reply = shop
+        .post("subscriptions", &[("customer", &shop.customer), ("items[0][price]", &shop.pro), ("payment_behavior", "default_incomplete")])
+        .await;
+    let id = text(&reply.body, "/id");
+    assert_eq!(shop.status(&id), "incomplete");
+    shop.sandbox.advance(24 * 3600);
+    assert_eq!(shop.status(&id), "incomplete_expired");
+    assert_eq!(text(&shop.sandbox.object(&text(&reply.body, "/latest_invoice")), "/status"), "void");
+}
+
+#[tokio::test]
+async fn a_trial_warns_three_days_before_it_ends_and_then_charges() {
+    let shop = Shop::open().await;
+    let id = shop.subscribe("works", &[("subscription_data[trial_period_days]", "14")]).await;
+    assert_eq!(shop.status(&id), "trialing");
+    shop.events();
+    shop.sandbox.advance(11 * DAY - 1);
+    assert_eq!(shop.events(), Vec::<String>::new());
+    shop.sandbox.advance(1);
+    assert_eq!(shop.events(), ["customer.subscription.trial_will_end"]);
+    shop.sandbox.advance(3 * DAY + 3600);
+    assert_eq!(shop.status(&id), "active");
+    assert_eq!(number(&shop.sandbox.object(&text(&shop.sandbox.object(&id), "/latest_invoice")), "/amount_paid"), 8700);
+}
+
+#[tokio::test]
+async fn a_trial_without_a_card_pauses_and_resumes() {
+    let shop = Shop::open().await;
+    let id = shop
+        .subscribe(
+            "",
+            &[
+                ("subscription_data[trial_period_days]", "14"),
+                ("payment_method_collection", "if_required"),
+                ("subscription_data[trial_settings][end_behavior][missing_payment_method]", "pause"),
+            ],
+        )
+        .await;
+    shop.sandbox.advance(15 * DAY);
+    assert_eq!(shop.status(&id), "paused");
+    assert!(shop.events().contains(&"customer.subscription.paused".to_owned()));
+    shop.sandbox.act(Action::NewCard { customer: shop.customer.clone(), card: "works".into() }).unwrap();
+    let resumed = shop.post(&format!("subscriptions/{id}/resume"), &[("billing_cycle_anchor", "now")]).await;
+    assert_eq!(text(&resumed.body, "/status"), "active");
+    assert!(shop.events().contains(&"customer.subscription.resumed".to_owned()));
+}
+
+#[tokio::test]
+async fn it_ends_with_its_period_or_at_once_and_stays_dead() {
+    let shop = Shop::open().await;
+    let id = shop.subscribe("works", &[]).await;
+    let scheduled = shop.post(&format!("subscriptions/{id}"), &[("cancel_at_period_end", "true")]).await.body;
+    assert_eq!(scheduled["cancel_at"], scheduled["items"]["data"][0]["current_period_end"]);
+    let undone = shop.post(&format!("subscriptions/{id}"), &[("cancel_at_period_end", "false")]).await.body;
+    assert_eq!((&undone["cancel_at"], &undone["canceled_at"]), (&json!(null), &json!(null)));
+    shop.post(&format!("subscriptions/{id}"), &[("cancel_at_period_end", "true")]).await;
+    shop.events();
+    shop.sandbox.advance(31 * DAY);
+    assert_eq!(shop.events(), ["customer.subscription.deleted"]);
+    assert_eq!(shop.status(&id), "canceled");
+
+    let other = shop.subscribe("works", &[]).await;
+    assert_eq!(text(&shop.delete(&format!("subscriptions/{other}")).await.body, "/status"), "canceled");
+    assert_eq!(shop.delete(&format!("subscriptions/{other}")).await.status, 404);
+    assert_eq!(shop.post(&format!("subscriptions/{other}"), &[("cancel_at_period_end", "true")]).await.status, 400);
+}
+
+#[tokio::test]
+async fn a_declined_card_leaves_the_page_open_and_confirmation_completes_it() {
+    let shop = Shop::open().await;
+    let session = shop.checkout(&shop.pro, &[]).await;
+    assert_eq!(shop.pay(&session, "declined")["outcome"], "declined");
+    assert_eq!(shop.pay(&session, "confirm_once")["outcome"], "needs_confirmation");
+    let id = text(&session, "/id");
+    let no = shop.sandbox.act(Action::ConfirmSession { session: id.clone(), success: false }).unwrap();
+    assert_eq!(no["outcome"], "declined");
+    shop.pay(&session, "confirm_once");
+    let yes = shop.sandbox.act(Action::ConfirmSession { session: id, success: true }).unwrap();
+    assert_eq!(yes["outcome"], "paid");
+    assert_eq!(shop.status(&text(&yes, "/session/subscription")), "active");
+}
+
+#[tokio::test]
+async fn a_delayed_payment_completes_unpaid_and_arrives_later() {
+    for (success, event, status) in
+        [(true, "checkout.session.async_payment_succeeded", "active"), (false, "checkout.session.async_payment_failed", "incomplete")]
+    {
+        let shop = Shop::open().await;
+        let session = shop.checkout(&shop.pro, &[]).await;
+        let told = shop.pay(&session, "delayed");
+        assert_eq!(text(&told, "/session/payment_status"), "unpaid");
+        let id = text(&told, "/session/subscription");
+        assert_eq!(shop.status(&id), "incomplete");
+        shop.sandbox.advance(2 * DAY);
+        assert_eq!(shop.status(&id), "incomplete", "the bank may take its time");
+        let intents = shop.get(&format!("payment_intents?customer={}", shop.customer)).await.body;
+        shop.sandbox.act(Action::Settle { payment_intent: text(&intents, "/data/0/id"), success }).unwrap();
+        assert_eq!(shop.events().last().unwrap(), event);
+        assert_eq!(shop.status(&id), status);
+    }
+}
+
+#[tokio::test]
+async fn deleting_a_customer_leaves_a_tombstone_and_ends_everything() {
+    let shop = Shop::open().await;
+    let id = shop.subscribe("works", &[]).await;
+    shop.events();
+    shop.delete(&format!("customers/{}", shop.customer)).await;
+    assert_eq!(shop.events(), ["customer.subscription.deleted", "customer.deleted"]);
+    assert_eq!(shop.status(&id), "canceled");
+    let gone = shop.get(&format!("customers/{}", shop.customer)).await;
+    assert_eq!(gone.body, json!({ "id": shop.customer, "object": "customer", "deleted": true }));
+}
+
+#[tokio::test]
+async fn paused_collection_is_not_a_status() {
+    let shop = Shop::open().await;
+    let id = shop.subscribe("works", &[]).await;
+    let paused = shop.post(&format!("subscriptions/{id}"), &[("pause_collection[behavior]", "void")]).await.body;
+    assert_eq!((text(&paused, "/status"), text(&paused, "/pause_collection/behavior")), ("active".into(), "void".into()));
+    shop.sandbox.act(Action::NextPeriod { subscription: id.clone() }).unwrap();
+    let now = shop.sandbox.object(&id);
+    assert_eq!(text(&shop.sandbox.object(&text(&now, "/latest_invoice")), "/status"), "void");
+    let going_on = shop.post(&format!("subscriptions/{id}"), &[("pause_collection", "")]).await.body;
+    assert_eq!(going_on["pause_collection"], json!(null));
+}
