@@ -42,10 +42,7 @@ pub async fn invited(app: &TestApp, by: &Actor, email: &str, role: &str) -> Stri
 
 /// What the latest mail to the invited address carries.
 pub fn token_of(app: &TestApp, answer: &Answer) -> String {
-    let to = answer.str("inviteMember.invitation.email");
-    let mail = app.mails().into_iter().rfind(|mail| mail.to == to && mail.mail == "invitation").expect("a mail to them");
-    let (_, token) = mail.text.split_once("?token=").expect("a link with a token");
-    token.split_whitespace().next().unwrap().to_owned()
+    app.mailed_token("invitation", &answer.str("inviteMember.invitation.email"))
 }
 
 pub async fn accept(actor: &Actor, input: Value) -> Answer {
