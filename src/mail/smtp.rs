@@ -5,6 +5,8 @@ use std::time::Duration;
 use lettre::transport::smtp::PoolConfig;
 use lettre::transport::smtp::client::{Certificate, CertificateStore, Tls, TlsParameters};
 use lettre::{AsyncSmtpTransport, Tokio1Executor};
+use rustls::pki_types::CertificateDer;
+use rustls::pki_types::pem::PemObject;
 use secrecy::ExposeSecret;
 use url::Url;
 
@@ -64,6 +66,9 @@ fn parameters(smtp: &Smtp, host: &str) -> Result<TlsParameters, String> {
     if let Some(file) = &smtp.ca_file {
         let failed = |reason: String| format!("SMTP_CA_FILE: {} cannot be used: {reason}", file.display());
         let pem = std::fs::read(file).map_err(|error| failed(error.to_string()))?;
+        if CertificateDer::pem_slice_iter(&pem).flatten().next().is_none() {
+            return Err(failed("it holds no certificate in PEM".to_owned()));
+        }
         let certificate = Certificate::from_pem(&pem).map_err(|error| failed(error.to_string()))?;
         builder = builder.certificate_store(CertificateStore::None).add_root_certificate(certificate);
     }
@@ -72,11 +77,25 @@ fn parameters(smtp: &Smtp, host: &str) -> Result<TlsParameters, String> {
 
 /// What a failed delivery means. The server's own words often repeat the address, so only its code is kept.
 pub fn failure(error: lettre::transport::smtp::Error) -> Error {
-    let Some(code) = error.status() else { return Error::internal(format!("the mail server cannot be reached: {error}")) };
+    let Some(code) = error.status() else { return Error::internal(format!("the mail server cannot be reached: {}", cause(&error))) };
     let code = code.to_string();
     // 53x is about how we signed in: that is ours to put right, and the mail can wait for it.
     if error.is_permanent() && !code.starts_with("53") {
         return Refusal::new(Code::Invalid, format!("the mail server refused the mail for good ({code})")).into();
     }
     Error::internal(format!("the mail server did not take the mail ({code})"))
+}
+
+/// The error with what led to it.
+pub fn cause(error: &lettre::transport::smtp::Error) -> String {
+    let mut text = error.to_string();
+    let mut source = std::error::Error::source(error);
+    while let Some(cause) = source {
+        let more = cause.to_string();
+        if !text.ends_with(&more) {
+            text = format!("{text}: {more}");
+        }
+        source = cause.source();
+    }
+    text
 }
