@@ -25,7 +25,8 @@ const SILENCE: Duration = Duration::from_secs(10);
 /// How long a connection may lie idle before it is asked whether the other end is still there.
 const IDLE: Duration = Duration::from_secs(60);
 /// For statements of requests and jobs. A request that takes longer has been answered already (`TIME_LIMIT`): nobody waits for the rest.
-const STATEMENT_LIMITS: &str = "-c statement_timeout=30s -c idle_in_transaction_session_timeout=60s";
+/// The check finds out that we have hung up also when the cancelling of a statement came too early or not at all.
+const STATEMENT_LIMITS: &str = "-c statement_timeout=30s -c idle_in_transaction_session_timeout=60s -c client_connection_check_interval=2s";
 
 /// How alike two words must be for a search to take one for a misspelling of the other (0 to 1).
 const SIMILARITY: f32 = 0.45;

@@ -99,9 +99,8 @@ async fn hear(target: &Target, listen: &str, wake: &Wake) {
         }
     };
     let listen = async {
-        match client.batch_execute(listen).await {
-            Ok(()) => std::future::pending().await,
-            Err(_) => (),
+        if client.batch_execute(listen).await.is_ok() {
+            std::future::pending::<()>().await;
         }
     };
     tokio::select! {

@@ -28,7 +28,7 @@ struct Number {
 
 async fn count(app: &TestApp, table: &str) -> i64 {
     let query = diesel::sql_query(format!("SELECT count(*) AS number FROM {table}"));
-    query.get_result::<Number>(&mut *app.app.db.conn().await.unwrap()).await.unwrap().number
+    query.get_result::<Number>(&mut app.app.db.conn().await.unwrap()).await.unwrap().number
 }
 
 #[derive(Debug, QueryableByName)]
@@ -48,7 +48,7 @@ async fn waiting(app: &TestApp) -> Waiting {
         "SELECT attempts, coalesce(last_error, '') AS last_error, extract(epoch FROM run_at - interval '400000 days' - $1)::bigint AS due_in FROM graphile_worker._private_jobs",
     );
     let query = query.bind::<diesel::sql_types::Timestamptz, _>(app.app.clock.now());
-    query.get_result(&mut *app.app.db.conn().await.unwrap()).await.unwrap()
+    query.get_result(&mut app.app.db.conn().await.unwrap()).await.unwrap()
 }
 
 #[tokio::test(flavor = "multi_thread")]
@@ -72,7 +72,7 @@ async fn what_is_rolled_back_leaves_no_job() {
 async fn a_job_waits_for_its_time() {
     let app = TestApp::new().await;
     let later = app.app.clock.now() + TimeDelta::hours(1);
-    jobs::enqueue(&mut *app.app.db.conn().await.unwrap(), &Job::ForgetSignIns, Some(later)).await.unwrap();
+    jobs::enqueue(&mut app.app.db.conn().await.unwrap(), &Job::ForgetSignIns, Some(later)).await.unwrap();
     app.run_jobs().await;
     assert_eq!(waiting(&app).await.due_in, 3600);
     app.advance(TimeDelta::minutes(59));
@@ -215,7 +215,7 @@ async fn staff_see_dead_jobs_and_open_alerts_until_they_clear() {
 
     app.db_execute("ALTER TABLE sessions RENAME TO hidden_sessions").await;
     for _ in 0..2 {
-        jobs::enqueue(&mut *app.app.db.conn().await.unwrap(), &Job::AbandonSessions, None).await.unwrap();
+        jobs::enqueue(&mut app.app.db.conn().await.unwrap(), &Job::AbandonSessions, None).await.unwrap();
     }
     for _ in 1..=5 {
         app.run_jobs().await;
@@ -237,7 +237,7 @@ async fn staff_see_dead_jobs_and_open_alerts_until_they_clear() {
     app.run_job(&Job::TendQueue).await;
     assert_eq!(owner.ok(query, json!({})).await.data("staff.alerts").as_array().unwrap().len(), 1, "it lasts");
     app.db_execute("ALTER TABLE hidden_sessions RENAME TO sessions").await;
-    assert_eq!(queue::revive(&mut *app.app.db.conn().await.unwrap(), "abandon_sessions").await.unwrap(), 2);
+    assert_eq!(queue::revive(&mut app.app.db.conn().await.unwrap(), "abandon_sessions").await.unwrap(), 2);
     app.run_jobs().await;
     app.run_job(&Job::TendQueue).await;
     assert_eq!(owner.ok(query, json!({})).await.data("staff"), json!({ "alerts": [], "deadJobs": [] }));
@@ -253,10 +253,10 @@ async fn an_alert_is_open_once_and_tells_once() {
     let opened = futures_util::future::join_all((0..4).map(|_| open())).await;
     assert_eq!(opened.into_iter().filter(|opened| *opened).count(), 1);
     assert_eq!(count(&app, JOBS).await, 1, "staff are told once");
-    alerts::close(&mut *app.app.db.conn().await.unwrap(), Kind::QueueStuck, "queue", app.app.clock.now()).await.unwrap();
+    alerts::close(&mut app.app.db.conn().await.unwrap(), Kind::QueueStuck, "queue", app.app.clock.now()).await.unwrap();
     assert!(open().await, "it can open again");
     assert_eq!(count(&app, "alerts").await, 2);
-    alerts::close(&mut *app.app.db.conn().await.unwrap(), Kind::QueueStuck, "queue", app.app.clock.now()).await.unwrap();
+    alerts::close(&mut app.app.db.conn().await.unwrap(), Kind::QueueStuck, "queue", app.app.clock.now()).await.unwrap();
     app.run_jobs().await;
 }
 
@@ -326,7 +326,7 @@ async fn dead_jobs_are_dropped_by_hand_or_after_ninety_days() {
     let dead = "INSERT INTO graphile_worker._private_jobs (task_id, payload, attempts, max_attempts, updated_at)
         SELECT id, json_build_object('job', 'abandon_sessions'), 5, 5, now() FROM graphile_worker._private_tasks WHERE identifier = 'fixpath'";
     app.db_execute(dead).await;
-    let conn = &mut *app.app.db.conn().await.unwrap();
+    let conn = &mut app.app.db.conn().await.unwrap();
     assert_eq!(queue::drop_dead(conn, "forget_sign_ins").await.unwrap(), 0, "another name");
     assert_eq!(queue::drop_dead(conn, "abandon_sessions").await.unwrap(), 1);
     app.db_execute(dead).await;

@@ -129,7 +129,7 @@ async fn staff_are_told_of_an_alert_once_when_it_opens() {
     app.db_execute("UPDATE users SET deactivated_at = created_at WHERE username = 'gone'").await;
     app.db_execute("ALTER TABLE sessions RENAME TO hidden_sessions").await;
     for _ in 0..2 {
-        fixpath::jobs::enqueue(&mut *app.app.db.conn().await.unwrap(), &fixpath::jobs::Job::AbandonSessions, None).await.unwrap();
+        fixpath::jobs::enqueue(&mut app.app.db.conn().await.unwrap(), &fixpath::jobs::Job::AbandonSessions, None).await.unwrap();
     }
     for _ in 0..5 {
         app.run_jobs().await;

@@ -144,14 +144,14 @@ pub struct RateLimits {
 /// Where allowances are kept.
 enum Store {
     Local(Local),
-    Shared(Shared),
+    Shared(Box<Shared>),
 }
 
 impl RateLimits {
     pub fn new(config: &Config, clock: &Clock) -> Result<Self, Error> {
         let requests = config.http.rate_limit_per_minute;
         let store = match &config.http.redis_url {
-            Some(url) => Store::Shared(Shared::new(url, requests)?),
+            Some(url) => Store::Shared(Box::new(Shared::new(url, requests)?)),
             None => Store::Local(Local::new(requests, clock)),
         };
         Ok(Self { store })

@@ -5,10 +5,12 @@ use serde_json::json;
 
 use super::shop::{Shop, error, text};
 
+type Form<'a> = &'a [(&'a str, &'a str)];
+
 #[tokio::test]
 async fn parameters_are_checked_as_by_stripe() {
     let shop = Shop::open().await;
-    let cases: [(&str, &[(&str, &str)], &str, &str); 7] = [
+    let cases: [(&str, Form, &str, &str); 7] = [
         ("customers", &[("emial", "a@b.co")], "parameter_unknown", "emial"),
         ("prices", &[("currency", "usd"), ("unit_amount", "abc")], "parameter_invalid_integer", "unit_amount"),
         ("prices", &[("unit_amount", "1")], "parameter_missing", "currency"),

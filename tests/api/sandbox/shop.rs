@@ -7,6 +7,8 @@ use fixpath::stripe::sandbox::{Options, Sandbox};
 use reqwest::{Method, RequestBuilder};
 use serde_json::{Value, json};
 
+use crate::support::database::install_cryptography;
+
 pub const DAY: i64 = 86_400;
 
 pub struct Shop {
@@ -37,6 +39,7 @@ impl Shop {
     }
 
     pub async fn open_with(options: Options) -> Self {
+        install_cryptography();
         let sandbox = Sandbox::start(Clock::manual(start()), options).await.unwrap();
         let mut shop = Self {
             sandbox,

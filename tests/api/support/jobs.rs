@@ -27,7 +27,7 @@ impl TestApp {
     pub async fn run_jobs(&self) {
         loop {
             jobs::outbox::move_all(&self.app.db).await.unwrap();
-            let conn = &mut *self.app.db.conn().await.unwrap();
+            let conn = &mut self.app.db.conn().await.unwrap();
             if diesel::sql_query(DUE).bind::<Timestamptz, _>(self.app.clock.now()).execute(conn).await.unwrap() == 0 {
                 return;
             }
@@ -38,7 +38,7 @@ impl TestApp {
 
     /// Enqueues a job and runs all that are due.
     pub async fn run_job(&self, job: &Job) {
-        jobs::enqueue(&mut *self.app.db.conn().await.unwrap(), job, None).await.unwrap();
+        jobs::enqueue(&mut self.app.db.conn().await.unwrap(), job, None).await.unwrap();
         self.run_jobs().await;
     }
 
