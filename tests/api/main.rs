@@ -6,6 +6,7 @@ mod accounts;
 mod audit_log;
 mod authorization;
 mod config;
+mod credentials;
 mod database;
 mod doctor;
 mod email_verification;
