@@ -41,7 +41,7 @@ impl Mailer {
         let mail = self.compose(message)?;
         match &self.transport {
             Transport::Smtp(connections) => {
-                connections.send(mail).await.map_err(smtp::failure)?;
+                connections.send(mail).await.map_err(|error| smtp::failure(&error, &message.to))?;
                 tracing::info!(mail = message.mail, "a mail was handed to the mail server");
             }
             Transport::Folder(folder) => {
