@@ -103,11 +103,12 @@ pub async fn mail_password_reset(app: &App, user: Option<UserId>) -> Result<(), 
 
 /// Sends a code to sign in with, to an address that is proved: whoever chose the password of another may not be who reads its mail.
 pub async fn mail_sign_in_code(app: &App, user: Option<UserId>) -> Result<(), Error> {
+    // Hashed for nobody, too: whoever signs in at this moment waits in line behind it, and must not learn from how long.
+    let code = sign_in_code::new();
+    let hash = app.hasher.hash(&code).await?;
     let Some(user) = user else { return Ok(()) };
     let person = reader(&mut *app.db.conn().await?, user).await?;
     let Some(person) = person.filter(|person| person.email_verified_at.is_some()) else { return Ok(()) };
-    let code = sign_in_code::new();
-    let hash = app.hasher.hash(&code).await?;
     if !sign_in_code::store(&mut *app.db.conn().await?, &person, &hash, app.clock.now()).await? {
         tracing::warn!(?user, "somebody has had enough codes to sign in with for a day");
         return Ok(());

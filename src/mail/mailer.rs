@@ -41,7 +41,7 @@ impl Mailer {
         let mail = self.compose(message)?;
         match &self.transport {
             Transport::Smtp(connections) => {
-                connections.send(mail).await.map_err(smtp::failure)?;
+                connections.send(mail).await.map_err(|error| smtp::failure(&error, &message.to))?;
                 tracing::info!(mail = message.mail, "a mail was handed to the mail server");
             }
             Transport::Folder(folder) => {
@@ -69,10 +69,15 @@ impl Mailer {
             .to(Mailbox::new(None, to))
             .subject(message.subject.clone())
             .date(self.clock.now().into())
-            .message_id(None)
+            .message_id(Some(self.message_id()))
             .header(AutoSubmitted)
             .multipart(MultiPart::alternative_plain_html(message.text.clone(), message.html.clone()))?;
         Ok(composed)
+    }
+
+    /// At the sender's domain: this machine's own name is nobody's business.
+    fn message_id(&self) -> String {
+        format!("<{}@{}>", hex::encode(rand::random::<[u8; 16]>()), self.from.email.domain())
     }
 
     async fn write(&self, folder: &Path, mail: &str, content: &[u8]) -> Result<PathBuf, Error> {

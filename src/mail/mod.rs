@@ -10,6 +10,7 @@ use serde::Serialize;
 
 use crate::app::App;
 use crate::error::Error;
+use crate::http::metrics;
 
 pub mod accounts; // mails about accounts and who belongs to them
 pub mod identity; // mails about a person's own address, password and sign-ins
@@ -42,13 +43,18 @@ pub trait Mail: Serialize {
 /// find out, and nobody here can do anything about it.
 pub async fn deliver<M: Mail>(app: &App, mail: &M, to: &str) -> Result<(), Error> {
     match app.mailer.send(&mail.message(to)?).await {
+        Ok(()) => metrics::mailed(M::NAME, "sent"),
         Err(Error::Refused(reasons)) => {
+            metrics::mailed(M::NAME, "refused");
             let reason = reasons.into_iter().map(|refusal| refusal.message).collect::<Vec<_>>().join(" ");
             tracing::warn!(mail = M::NAME, reason, "a mail was refused for good");
-            Ok(())
         }
-        sent => sent,
+        Err(error) => {
+            metrics::mailed(M::NAME, "failed");
+            return Err(error);
+        }
     }
+    Ok(())
 }
 
 /// The address of one of the application's pages, which takes a token.

@@ -2,8 +2,8 @@
 
 use std::time::Duration;
 
-use lettre::transport::smtp::PoolConfig;
 use lettre::transport::smtp::client::{Certificate, CertificateStore, Tls, TlsParameters};
+use lettre::transport::smtp::{Error as SmtpError, PoolConfig};
 use lettre::{AsyncSmtpTransport, Tokio1Executor};
 use rustls::pki_types::CertificateDer;
 use rustls::pki_types::pem::PemObject;
@@ -76,8 +76,11 @@ fn parameters(smtp: &Smtp, host: &str) -> Result<TlsParameters, String> {
 }
 
 /// What a failed delivery means. The server's own words often repeat the address, so only its code is kept.
-pub fn failure(error: lettre::transport::smtp::Error) -> Error {
-    let Some(code) = error.status() else { return Error::internal(format!("the mail server cannot be reached: {}", cause(&error))) };
+pub fn failure(error: &SmtpError, to: &str) -> Error {
+    if error.is_client() && !to.is_ascii() {
+        return Refusal::new(Code::Invalid, "the mail server takes no addresses beyond ASCII").into();
+    }
+    let Some(code) = error.status() else { return Error::internal(format!("the mail server cannot be reached: {}", cause(error))) };
     let code = code.to_string();
     // 53x is about how we signed in: that is ours to put right, and the mail can wait for it.
     if error.is_permanent() && !code.starts_with("53") {
@@ -87,7 +90,7 @@ pub fn failure(error: lettre::transport::smtp::Error) -> Error {
 }
 
 /// The error with what led to it.
-pub fn cause(error: &lettre::transport::smtp::Error) -> String {
+pub fn cause(error: &SmtpError) -> String {
     let mut text = error.to_string();
     let mut source = std::error::Error::source(error);
     while let Some(cause) = source {

@@ -4,6 +4,7 @@
 use base64::Engine;
 use base64::engine::general_purpose::URL_SAFE_NO_PAD;
 use chrono::TimeDelta;
+use fixpath::jobs::Job;
 use secrecy::SecretString;
 use serde_json::{Value, json};
 use sha2::{Digest, Sha256};
@@ -333,4 +334,39 @@ async fn cookies_go_where_the_table_says_and_encrypted_in_production() {
             assert_eq!(Some(attributes), cookie.map(|attributes| format!("{attributes}{secure}")), "{kind:?}");
         }
     }
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn what_has_expired_is_forgotten() {
+    let app = world().await;
+    let holder = Holder::new(&app, "holder").await;
+    for kind in [VerifyToken, ResetToken, SignInCode] {
+        holder.get(&app, kind).await;
+    }
+    let change = "mutation($p: String!) { changeEmail(input: { email: \"new@example.com\", password: $p }) { userErrors { code } } }";
+    let left = async || {
+        let count = |table| format!("SELECT count(*)::text FROM {table}");
+        let mut counts = Vec::new();
+        for table in ["email_tokens", "sign_in_codes", "email_changes"] {
+            counts.push(app.database_text(&count(table)).await.concat().parse::<i64>().unwrap());
+        }
+        counts
+    };
+    let forget = Job::ForgetSignIns;
+    app.run_job(&forget).await;
+    // Both people have a token of their own from signing up, too.
+    assert_eq!(left().await, [3, 1, 0], "none has expired");
+    app.advance(TimeDelta::minutes(1));
+    assert_eq!(holder.actor.ok(change, json!({ "p": PASSWORD })).await.refusals("changeEmail"), Vec::<String>::new());
+    app.run_job(&forget).await;
+    assert_eq!(left().await, [2, 1, 1], "a change ends what was mailed before, and brings a new token");
+    app.advance(TimeDelta::hours(25));
+    app.run_job(&forget).await;
+    assert_eq!(left().await, [0, 1, 1], "how many codes somebody got is remembered for a day");
+    app.advance(TimeDelta::days(1));
+    app.run_job(&forget).await;
+    assert_eq!(left().await, [0, 0, 1]);
+    app.advance(TimeDelta::days(28));
+    app.run_job(&forget).await;
+    assert_eq!(left().await, [0, 0, 0], "an address that was left is not kept");
 }

@@ -86,6 +86,7 @@ fn mails_are_text_and_html_say_that_a_machine_wrote_them_and_report_nothing_back
         let has = |header: &str| headers.iter().any(|line| line == header);
         assert!(has("From: Fixpath <no-reply@example.com>") || has("From: \"Fixpath\" <no-reply@example.com>"), "{headers:?}");
         assert!(has("To: reader@example.com") && has("Auto-Submitted: auto-generated"), "{headers:?}");
+        assert!(headers.iter().any(|line| line.starts_with("Message-ID: <") && line.ends_with("@example.com>")), "{headers:?}");
         assert!(has("Date: Thu, 01 Jan 2026 12:00:00 +0000"), "by the app's clock: {headers:?}");
         assert!(
             body.contains("Content-Type: text/plain; charset=utf-8") && body.contains("Content-Type: text/html; charset=utf-8"),

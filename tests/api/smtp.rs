@@ -97,10 +97,7 @@ async fn mails_are_handed_over_encrypted_by_whoever_has_the_password() {
         let server = Server::start(mode).await;
         let app = app(&server.url(scheme, CREDENTIALS), CA).await;
         app.sign_up("ada").await;
-        let input = json!({ "email": "用户@例子.广告", "username": "yonghu", "password": "密码密码密码密码" });
-        let query = "mutation($input: SignUpInput!) { signUp(input: $input) { userErrors { code } } }";
-        app.anon().ok(query, json!({ "input": input })).await;
-        app.run_jobs().await;
+        sign_up_far_away(&app).await;
         let mails = server.events("mail", 2).await;
         assert_eq!(mails[0]["sender"], "no-reply@fixpath.example");
         assert_eq!((&mails[0]["to"], &mails[0]["encrypted"]), (&json!(["ada@example.com"]), &json!(true)), "{mode}");
@@ -126,6 +123,26 @@ async fn a_refused_recipient_is_given_up_at_once() {
     // The connection is still good for the next one.
     app.sign_up("ada").await;
     assert_eq!(server.events("mail", 1).await[0]["to"], json!(["ada@example.com"]));
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn an_address_that_the_server_cannot_write_is_given_up_at_once() {
+    let server = Server::start("ASCII").await;
+    let app = app(&server.url("smtp", CREDENTIALS), CA).await;
+    sign_up_far_away(&app).await;
+    assert_eq!(waiting(&app).await, Vec::<String>::new());
+    let metrics = app.get("/metrics").await.text();
+    assert!(metrics.contains("mails_total{mail=\"verify_email\",outcome=\"refused\"}"), "{metrics}");
+    app.sign_up("ada").await;
+    assert_eq!(server.events("mail", 1).await[0]["to"], json!(["ada@example.com"]));
+}
+
+/// Somebody whose address is beyond ASCII.
+async fn sign_up_far_away(app: &TestApp) {
+    let input = json!({ "email": "用户@例子.广告", "username": "yonghu", "password": "密码密码密码密码" });
+    let query = "mutation($input: SignUpInput!) { signUp(input: $input) { userErrors { code } } }";
+    assert_eq!(app.anon().ok(query, json!({ "input": input })).await.refusals("signUp"), Vec::<String>::new());
+    app.run_jobs().await;
 }
 
 #[tokio::test(flavor = "multi_thread")]

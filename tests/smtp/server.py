@@ -1,8 +1,8 @@
 """A mail server for tests, which others wrote (aiosmtpd); this file says whom it lets in and what it refuses.
 
-`server.py STARTTLS|TLS|PLAIN CERTIFICATE KEY` prints a line of JSON with its port, then one for each thing that happens. It lets in the
+`server.py STARTTLS|ASCII|TLS|PLAIN CERTIFICATE KEY` prints a line of JSON with its port, then one for each thing that happens. It lets in the
 user `fixpath` with the password `a secret & more`. Whom mail is for decides what becomes of it: `gone@…` is refused for good, `busy@…`
-twice for the moment. It ends when its standard input does.
+twice for the moment. With ASCII it knows STARTTLS, and no addresses in other scripts. It ends when its standard input does.
 """
 
 import asyncio
@@ -55,11 +55,12 @@ class Handler:
 
 async def main():
     handler = Handler()
-    secured = dict(authenticator=let_in, auth_required=True, auth_require_tls=mode == "STARTTLS")
-    options = {"STARTTLS": dict(tls_context=tls, require_starttls=True, **secured), "TLS": secured, "PLAIN": {}}[mode]
+    secured = dict(authenticator=let_in, auth_required=True, auth_require_tls=mode != "TLS")
+    starttls = dict(tls_context=tls, require_starttls=True, **secured)
+    options = {"STARTTLS": starttls, "ASCII": starttls, "TLS": secured, "PLAIN": {}}[mode]
 
     def serve():
-        return SMTP(handler, hostname="localhost", enable_SMTPUTF8=True, **options)
+        return SMTP(handler, hostname="localhost", enable_SMTPUTF8=mode != "ASCII", **options)
 
     loop = asyncio.get_running_loop()
     server = await loop.create_server(serve, "127.0.0.1", 0, ssl=tls if mode == "TLS" else None)
