@@ -132,4 +132,5 @@ ids! {
     PurchaseId "purchase"
     DeliveryId "delivery"
     AlertId "alert"
+    EmailChangeId "emailchange"
 }

@@ -10,7 +10,7 @@ use crate::billing::graphql::live::BillingSubscription;
 use crate::billing::graphql::plan::PlanQuery;
 use crate::error::Error;
 use crate::identity::actor::{Actor, Requester};
-use crate::identity::graphql::{AccountMutation, IdentityMutation, IdentityQuery};
+use crate::identity::graphql::{AccountMutation, EmailMutation, IdentityMutation, IdentityQuery};
 use crate::session::graphql::{SessionMutation, SessionQuery, SessionSubscription};
 use crate::staff::graphql::StaffQuery;
 use crate::tree::graphql::{TreeMutation, TreeQuery};
@@ -33,7 +33,7 @@ pub struct Query(NodeQuery, IdentityQuery, TreeQuery, SessionQuery, PlanQuery, C
 
 /// What can be done. Refusals are `userErrors`.
 #[derive(MergedObject, Default)]
-pub struct Mutation(IdentityMutation, AccountMutation, TreeMutation, SessionMutation, DeliveryMutation);
+pub struct Mutation(IdentityMutation, EmailMutation, AccountMutation, TreeMutation, SessionMutation, DeliveryMutation);
 
 /// What can be watched, over SSE or graphql-transport-ws.
 #[derive(MergedSubscription, Default)]

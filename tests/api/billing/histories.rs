@@ -211,8 +211,11 @@ async fn two_hundred_lives_over_http_end_in_the_truth() {
             "status": truth["status"], "seats": item["quantity"], "plan": plan, "collection_paused": !truth["pause_collection"].is_null(),
             "needs_refetch": false, "cancel_at": cancel_at, "ended_at": truth["ended_at"],
         }]);
-        let jobs = app.db_rows("SELECT attempts, last_error FROM graphile_worker._private_jobs").await;
-        assert_eq!(row, expected, "seed {seed}, {jobs}");
+        if row != expected {
+            let read = fixpath::billing::refetch::read(&app.app, &subscription).await;
+            let versions = app.db_rows("SELECT version_created, version_until, version_event_id FROM subscriptions").await;
+            panic!("seed {seed}: {row} is not {expected}: {versions}, {read:?}");
+        }
     }
     let paid_twice = "SELECT provider_invoice_id FROM payments GROUP BY 1 HAVING count(*) > 1";
     assert_eq!(app.db_rows(paid_twice).await, json!([]), "one payment for each invoice");
