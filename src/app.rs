@@ -5,6 +5,7 @@ use std::sync::Arc;
 use tokio_util::sync::CancellationToken;
 use tokio_util::task::TaskTracker;
 
+use crate::billing::queue::Queues;
 use crate::clock::Clock;
 use crate::config::Config;
 use crate::db::Db;
@@ -18,6 +19,7 @@ use crate::identity::token;
 use crate::mail::mailer::Mailer;
 use crate::session::libraries::Libraries;
 use crate::signing::SigningKey;
+use crate::stripe;
 use crate::tree::version::Versions;
 
 /// Cheap to clone: shared by every request.
@@ -36,6 +38,9 @@ pub struct Parts {
     pub mailer: Mailer,
     pub versions: Versions,
     pub libraries: Libraries,
+    pub stripe: stripe::client::Client,
+    /// Deliveries of one customer, one after the other.
+    pub queues: Queues,
     pub signing_key: SigningKey,
     pub providers: Providers,
     /// Cancelled when the process begins to shut down: whatever runs for long listens to it.
@@ -62,6 +67,7 @@ impl App {
         let tokens = token::Keys::load(&config).map_err(|error| Error::internal(error.0))?;
         let requesters = Requesters::start(&notices, stop.clone());
         let mailer = Mailer::new(&config.mail, &clock)?;
+        let stripe = stripe::client::Client::new(&config.stripe)?;
         let providers = Providers::new(&config)?;
         let limits = RateLimits::new(&config, &clock)?;
         Ok(Self(Arc::new(Parts {
@@ -76,6 +82,8 @@ impl App {
             mailer,
             versions: Versions::default(),
             libraries: Libraries::default(),
+            stripe,
+            queues: Queues::default(),
             signing_key,
             providers,
             stop,

@@ -23,6 +23,9 @@ pub struct Config {
     pub mail: Mail,
     pub providers: Providers,
     pub log: Log,
+    pub stripe: Stripe,
+    /// What the platform keeps of a sale between accounts.
+    pub platform_fee_per_mille: i64,
     /// Counts only for verified addresses; lower case.
     pub staff_emails: Vec<String>,
 }
@@ -112,6 +115,24 @@ pub struct GitHub {
 pub struct OAuthClient {
     pub id: String,
     pub secret: SecretString,
+}
+
+#[derive(Debug)]
+pub struct Stripe {
+    /// None: the sandbox plays Stripe.
+    pub secret_key: Option<SecretString>,
+    /// Several while they are rotated: a delivery signed with any of them counts.
+    pub webhook_secrets: Vec<SecretString>,
+    /// Where the API is, for tests and proxies.
+    pub api_base: Option<Url>,
+}
+
+impl Stripe {
+    /// Whether money is real. The key says so; deliveries of the other mode are none of our business.
+    pub fn livemode(&self) -> bool {
+        let key = self.secret_key.as_ref().map(secrecy::ExposeSecret::expose_secret).unwrap_or_default();
+        key.starts_with("sk_live_") || key.starts_with("rk_live_")
+    }
 }
 
 #[derive(Debug)]
@@ -210,6 +231,12 @@ impl Config {
                 dir: env.parsed("LOG_DIR", "a folder")?,
                 otlp_endpoint: env.url("OTEL_EXPORTER_OTLP_ENDPOINT")?.map(String::from),
             },
+            stripe: Stripe {
+                secret_key: env.secret("STRIPE_SECRET_KEY"),
+                webhook_secrets: env.list("STRIPE_WEBHOOK_SECRET").into_iter().map(SecretString::from).collect(),
+                api_base: env.url("STRIPE_API_BASE")?,
+            },
+            platform_fee_per_mille: env.number("PLATFORM_FEE_PER_MILLE", 150, 0, 1000)?,
             staff_emails: env.list("STAFF_EMAILS").into_iter().map(|email| email.to_lowercase()).collect(),
         };
         config.check()
@@ -221,6 +248,9 @@ impl Config {
             && secrecy::ExposeSecret::expose_secret(key).len() < 32
         {
             return fail("EXPORT_SIGNING_KEY must have at least 32 characters");
+        }
+        if self.stripe.secret_key.is_some() && self.stripe.webhook_secrets.is_empty() {
+            return fail("STRIPE_WEBHOOK_SECRET is required with STRIPE_SECRET_KEY: the signing secret of the webhook endpoint (whsec_…)");
         }
         if let Some(token) = &self.http.metrics_token
             && secrecy::ExposeSecret::expose_secret(token).len() < 16

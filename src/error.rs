@@ -3,7 +3,7 @@
 
 use std::fmt;
 
-use crate::billing::plan::Limit;
+use crate::billing::plan::{Limit, Plan};
 use crate::tree::validate::Issue;
 
 #[derive(Debug)]
@@ -42,6 +42,11 @@ impl Error {
 
     /// The database driver's error, if it is one: what retries and constraint names are decided by.
     pub fn database(&self) -> Option<&diesel::result::Error> {
+        self.cause()
+    }
+
+    /// What caused an internal error, if it is of this type.
+    pub fn cause<E: std::error::Error + 'static>(&self) -> Option<&E> {
         match self {
             Self::Internal(Cause(cause)) => cause.downcast_ref(),
             Self::Refused(_) | Self::BadInput(_) | Self::Unauthenticated | Self::Forbidden(_) | Self::RateLimited(_) => None,
@@ -78,7 +83,11 @@ pub enum Detail {
     Revision(i32),
     Issues(Vec<Issue>),
     RetryAfter(u64),
-    Limit(Limit),
+    /// With the cheapest plan that lifts it.
+    Limit {
+        limit: Limit,
+        upgrade: Option<Box<Plan>>,
+    },
 }
 
 /// `UserErrorCode` of the API. Codes of features that do not exist yet are added with them.
@@ -125,6 +134,8 @@ pub enum Code {
     Unauthenticated,
     /// Too many requests; `retryAfter` says when to come back.
     RateLimited,
+    /// The payment provider does not answer.
+    StripeUnavailable,
 }
 
 impl Refusal {

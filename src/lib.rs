@@ -1,7 +1,7 @@
 //! Fixpath: a GraphQL API server for guided troubleshooting.
 
 pub mod app; // what every operation needs: configuration, clock, database, notices
-pub mod billing; // what an account may use
+pub mod billing; // what an account may use and pays for, and what Stripe tells of it
 pub mod clock; // the only place that knows the time
 pub mod config; // the environment, read and checked once
 pub mod db; // pool, transactions, migrations, live notices, the private PostgreSQL
@@ -17,7 +17,7 @@ pub mod mail; // what people are told by mail
 pub mod session; // walks through trees
 pub mod signing; // what is handed out and taken back unchanged
 pub mod staff; // operations for the platform's own people, and the demo
-pub mod stripe; // speaking with Stripe, and a simulation of it
+pub mod stripe; // the payment provider: its HTTP, signatures and objects
 pub mod telemetry; // logs, metrics, traces
 pub mod text; // what people type, checked
 pub mod tree; // decision trees

@@ -24,6 +24,8 @@ use crate::id::{AccountId, SessionId, UserId};
 pub enum Notice {
     /// A session has new steps.
     Session(AccountId, SessionId),
+    /// An account's subscription, credits or purchases have changed.
+    Billing(AccountId),
     /// What this person may do has changed: a role, a sign-in that ended, a deactivation.
     Requester(UserId),
     /// Notices may have been missed. Never sent: each process tells itself.

@@ -4,6 +4,10 @@ use async_graphql::{Context, MergedObject, MergedSubscription, SDLExportOptions,
 
 use self::node::NodeQuery;
 use crate::app::App;
+use crate::billing::graphql::credits::CreditQuery;
+use crate::billing::graphql::delivery::DeliveryMutation;
+use crate::billing::graphql::live::BillingSubscription;
+use crate::billing::graphql::plan::PlanQuery;
 use crate::error::Error;
 use crate::identity::actor::{Actor, Requester};
 use crate::identity::graphql::{AccountMutation, EmailMutation, IdentityMutation, IdentityQuery};
@@ -25,15 +29,15 @@ pub mod shape; // the schema as the guard sees it
 
 /// What can be read.
 #[derive(MergedObject, Default)]
-pub struct Query(NodeQuery, IdentityQuery, TreeQuery, SessionQuery, StaffQuery);
+pub struct Query(NodeQuery, IdentityQuery, TreeQuery, SessionQuery, PlanQuery, CreditQuery, StaffQuery);
 
 /// What can be done. Refusals are `userErrors`.
 #[derive(MergedObject, Default)]
-pub struct Mutation(IdentityMutation, EmailMutation, AccountMutation, TreeMutation, SessionMutation);
+pub struct Mutation(IdentityMutation, EmailMutation, AccountMutation, TreeMutation, SessionMutation, DeliveryMutation);
 
 /// What can be watched, over SSE or graphql-transport-ws.
 #[derive(MergedSubscription, Default)]
-pub struct Subscription(SessionSubscription);
+pub struct Subscription(SessionSubscription, BillingSubscription);
 
 pub type FixpathSchema = Schema<Query, Mutation, Subscription>;
 

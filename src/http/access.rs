@@ -32,7 +32,7 @@ pub async fn lost(app: &App, claim: &Claim, actor: Option<Actor>, request_id: &s
             match notices.recv().await {
                 Ok(Notice::Requester(user)) if user == actor.user => break,
                 Ok(Notice::Resync) | Err(RecvError::Lagged(_)) => break,
-                Ok(Notice::Requester(_) | Notice::Session(..)) => {}
+                Ok(Notice::Requester(_) | Notice::Session(..) | Notice::Billing(_)) => {}
                 Err(RecvError::Closed) => return pending().await,
             }
         }

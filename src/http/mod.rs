@@ -19,3 +19,4 @@ mod requester; // token, cookie and address → who asks
 pub mod router;
 pub mod serve;
 mod sse; // GraphQL over server-sent events
+mod stripe_webhook; // what Stripe sends

@@ -7,7 +7,7 @@ use axum::extract::{DefaultBodyLimit, State};
 use axum::http::header::{ACCEPT, AUTHORIZATION, CONTENT_TYPE, RETRY_AFTER, WWW_AUTHENTICATE};
 use axum::http::{HeaderMap, HeaderValue, Method, StatusCode};
 use axum::response::{IntoResponse, Response};
-use axum::routing::get;
+use axum::routing::{get, post};
 use axum::{Extension, Json, Router, middleware};
 use tokio_util::task::TaskTracker;
 use tower_http::cors::CorsLayer;
@@ -16,7 +16,7 @@ use super::answer::{BAD_REQUEST, Refused};
 use super::arrival::{Arrival, REQUEST_ID, observe};
 use super::operation::Endpoint;
 use super::requester::Claim;
-use super::{exports, graphiql, graphql, health, live, oauth};
+use super::{exports, graphiql, graphql, health, live, oauth, stripe_webhook};
 use crate::app::App;
 use crate::error::Error;
 use crate::graphql::schema;
@@ -54,6 +54,8 @@ pub fn with_sockets(app: App, sockets: TaskTracker) -> Result<Router, Error> {
         .route("/auth/{provider}/start", get(oauth::start))
         .route("/auth/{provider}/callback", get(oauth::callback))
         .route("/exports/{token}", get(exports::open))
+        .route("/webhooks/stripe", post(stripe_webhook::post))
+        .route("/api/v1/webhooks/stripe", post(stripe_webhook::post))
         .route("/.well-known/jwks.json", get(async |State(app): State<App>| Json(app.tokens.jwks().clone())))
         .route("/schema.graphql", get(sdl))
         .with_state(app.clone())

@@ -139,7 +139,7 @@ async fn listen(requesters: Requesters, mut notices: broadcast::Receiver<Notice>
         };
         match notice {
             Ok(Notice::Requester(user)) => requesters.forget(user),
-            Ok(Notice::Session(..)) => {}
+            Ok(Notice::Session(..) | Notice::Billing(_)) => {}
             Ok(Notice::Resync) | Err(broadcast::error::RecvError::Lagged(_)) => requesters.forget_all(),
             Err(broadcast::error::RecvError::Closed) => return,
         }

@@ -16,6 +16,7 @@ use diesel::sql_types::{Integer, Json, Nullable, Text, Timestamptz};
 use diesel_async::RunQueryDsl;
 use serde::{Deserialize, Serialize};
 
+use crate::billing::jobs::BillingJob;
 use crate::db::Conn;
 use crate::db::cached::Cached;
 use crate::error::Error;
@@ -36,6 +37,8 @@ pub mod worker; // takes jobs and runs them
 pub enum Job {
     /// Deletes tokens, codes and sign-ins that nobody can use any more.
     ForgetSignIns,
+    /// What billing does by itself.
+    Billing(BillingJob),
     /// Ends sessions that nobody touched for a month.
     AbandonSessions,
     /// Tidies up the queue, and opens and closes the alerts about it.

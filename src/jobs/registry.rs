@@ -6,8 +6,9 @@ use chrono::TimeDelta;
 
 use super::{Job, tend};
 use crate::app::App;
+use crate::billing::jobs::BillingJob;
 use crate::error::Error;
-use crate::{identity, session, staff};
+use crate::{billing, identity, session, staff};
 
 /// How a job is tried.
 #[derive(Clone, Copy, Debug)]
@@ -57,6 +58,11 @@ pub fn policy(job: &Job) -> Policy {
         | Job::MailEmailChanged { .. }
         | Job::MailAlert { .. } => MESSAGE,
         Job::MailPasswordReset { .. } | Job::MailSignInCode { .. } => QUICK,
+        Job::Billing(job) => match job {
+            BillingJob::RetryOverdue | BillingJob::EndLapsed => SWEEP,
+            // A failed attempt at a delivery is no failed run: it writes the next attempt itself.
+            BillingJob::Retry { .. } | BillingJob::Refetch { .. } | BillingJob::Mail(_) => MESSAGE,
+        },
     }
 }
 
@@ -64,6 +70,11 @@ pub fn policy(job: &Job) -> Policy {
 pub fn name(job: &Job) -> &'static str {
     match job {
         Job::ForgetSignIns => "forget_sign_ins",
+        Job::Billing(BillingJob::Retry { .. }) => "retry_delivery",
+        Job::Billing(BillingJob::RetryOverdue) => "retry_overdue_deliveries",
+        Job::Billing(BillingJob::Refetch { .. }) => "refetch_subscription",
+        Job::Billing(BillingJob::EndLapsed) => "end_lapsed_subscriptions",
+        Job::Billing(BillingJob::Mail(_)) => "billing_mail",
         Job::AbandonSessions => "abandon_sessions",
         Job::TendQueue => "tend_queue",
         Job::TellStaff { .. } => "tell_staff",
@@ -81,6 +92,7 @@ pub fn name(job: &Job) -> &'static str {
 pub async fn run(app: &App, job: &Job) -> Result<(), Error> {
     match job {
         Job::ForgetSignIns => identity::jobs::forget_sign_ins(app).await,
+        Job::Billing(job) => billing::jobs::run(app, job).await,
         Job::AbandonSessions => session::jobs::abandon_idle(app).await,
         Job::TendQueue => tend::tend(app).await,
         Job::TellStaff { alert } => staff::jobs::tell_staff(app, *alert).await,
@@ -105,6 +117,8 @@ pub struct Schedule {
 }
 
 pub const SCHEDULES: &[Schedule] = &[
+    Schedule { when: "* * * * *", every: "1m", job: Job::Billing(BillingJob::RetryOverdue) },
+    Schedule { when: "23 * * * *", every: "1h", job: Job::Billing(BillingJob::EndLapsed) },
     Schedule { when: "*/10 * * * *", every: "10m", job: Job::TendQueue },
     Schedule { when: "7 * * * *", every: "1h", job: Job::AbandonSessions },
     Schedule { when: "17 3 * * *", every: "1d", job: Job::ForgetSignIns },

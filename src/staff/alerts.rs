@@ -18,15 +18,24 @@ pub enum Kind {
     DeadJob,
     /// Jobs have been due for long, and nobody takes them. Subject: `queue`.
     QueueStuck,
+    /// Deliveries of Stripe's wait for an account, a price or a payment that nobody knows. Subject: `webhooks`.
+    ParkedDeliveries,
+    /// Deliveries of Stripe's have failed for good. Subject: `webhooks`.
+    DeadDeliveries,
+    /// An account pays for two subscriptions. Subject: Stripe's id of the second one.
+    SecondSubscription,
 }
 
 impl Kind {
-    pub const ALL: [Self; 2] = [Self::DeadJob, Self::QueueStuck];
+    pub const ALL: [Self; 5] = [Self::DeadJob, Self::QueueStuck, Self::ParkedDeliveries, Self::DeadDeliveries, Self::SecondSubscription];
 
     pub fn as_str(self) -> &'static str {
         match self {
             Self::DeadJob => "dead_job",
             Self::QueueStuck => "queue_stuck",
+            Self::ParkedDeliveries => "parked_deliveries",
+            Self::DeadDeliveries => "dead_deliveries",
+            Self::SecondSubscription => "second_subscription",
         }
     }
 }

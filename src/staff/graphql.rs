@@ -3,6 +3,7 @@
 use async_graphql::{Context, MergedObject, Object};
 
 use super::alerts;
+use crate::billing::graphql::delivery::BillingStaff;
 use crate::error::Error;
 use crate::graphql::scalars::{DateTime, Json};
 use crate::graphql::{app, requester};
@@ -22,7 +23,7 @@ impl StaffQuery {
 
 /// What the platform's own people can look up.
 #[derive(MergedObject, Default)]
-pub struct Staff(QueueStaff, AuditStaff);
+pub struct Staff(QueueStaff, AuditStaff, BillingStaff);
 
 /// Of lists that are short unless much is wrong.
 const LISTED: i64 = 100;

@@ -17,6 +17,7 @@ pub mod demo;
 pub mod grant;
 pub mod graphql;
 pub mod jobs;
+pub mod lookup; // whom somebody means
 pub mod revoke;
 pub mod seed;
 

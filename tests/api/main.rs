@@ -5,6 +5,7 @@ mod account_deletion;
 mod accounts;
 mod audit_log;
 mod authorization;
+mod billing;
 mod config;
 mod credentials;
 mod database;

@@ -41,6 +41,12 @@ impl Database {
         Self { url: keeper.url.replace("/postgres?", &format!("/{name}?")), name }
     }
 
+    /// The same one by another way.
+    pub fn reached_by(mut self, url: String) -> Self {
+        self.url = url;
+        self
+    }
+
     /// Another one with the same content. Nobody may be connected to this one meanwhile.
     pub async fn copy(&self) -> Self {
         self.disconnect_all().await;

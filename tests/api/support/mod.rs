@@ -8,7 +8,9 @@ pub mod jobs;
 pub mod mail;
 pub mod members;
 pub mod people;
+pub mod proxy;
 pub mod sessions;
+pub mod stripe;
 pub mod trees;
 
 pub use actor::{Actor, Answer};

@@ -1,0 +1,206 @@
+//! `checkout.session.*`: somebody has paid, or has not. What they get is what our own row offered them, never what the session says.
+
+use super::super::checkout::{COMPLETED, Checkout, EXPIRED, FAILED, Purpose};
+use super::super::credit::{self, Cause, Kind};
+use super::super::derive::{self, Bought};
+use super::super::jobs;
+use super::super::payment::Payment;
+use super::super::payment_link::Link;
+use super::super::place::Hints;
+use super::super::purchase::{self, Purchase};
+use super::super::subscription::{Status, Subscription};
+use super::subscription::{blank, store};
+use super::{Outcome, Told, placed};
+use crate::app::App;
+use crate::db::Conn;
+use crate::error::Error;
+use crate::id::Id;
+use crate::stripe::object::CheckoutSession;
+
+pub async fn apply(conn: &mut Conn, app: &App, told: &Told<'_>) -> Result<Outcome, Error> {
+    let session = CheckoutSession::read(told.object);
+    let Some(id) = session.id.as_deref() else { return Ok(Outcome::ignored("the session has no id")) };
+    let ours = session.checkout.as_deref().and_then(|id| Id::decode(id).ok());
+    let checkout = Checkout::of_session(conn, id, ours).await?;
+    let named = checkout.as_ref().map(|checkout| checkout.account_id.encode());
+    let hints = Hints {
+        customer: session.customer.as_deref(),
+        subscription: session.subscription.as_deref(),
+        client_reference: named.as_deref().or(session.client_reference.as_deref()),
+        account: session.account.as_deref(),
+        user: session.user.as_deref(),
+        email: session.email.as_deref(),
+    };
+    let (account, linked) = match placed(conn, app, hints).await? {
+        Ok(place) => place,
+        // Who has bought without becoming a customer is known by our own row.
+        Err(outcome) => match (&checkout, &session.customer) {
+            (Some(checkout), None) => (checkout.account_id, false),
+            _ => return Ok(outcome),
+        },
+    };
+    let link = Link {
+        payment_intent: session.payment_intent.clone(),
+        charge: None,
+        invoice: session.invoice.clone(),
+        customer: session.customer.clone(),
+    };
+    link.store(conn).await?;
+    let outcome = match checkout {
+        None => Outcome::completed(account, "the session was not made here: its own events say the rest"),
+        Some(checkout) => ours_ended(conn, app, told, &session, id, &checkout).await?,
+    };
+    let appeared = session.payment_intent.into_iter().chain(session.customer.filter(|_| linked));
+    Ok(Outcome { account: Some(account), ..outcome.with_appeared(appeared) })
+}
+
+async fn ours_ended(
+    conn: &mut Conn,
+    app: &App,
+    told: &Told<'_>,
+    session: &CheckoutSession,
+    id: &str,
+    checkout: &Checkout,
+) -> Result<Outcome, Error> {
+    let account = checkout.account_id;
+    let now = app.clock.now();
+    let subscription = session.subscription.as_deref();
+    if session.paid() || told.kind == "checkout.session.async_payment_succeeded" {
+        checkout.end(conn, COMPLETED, id, subscription, now).await?;
+        return paid(conn, app, told, session, id, checkout).await;
+    }
+    let status = match told.kind {
+        "checkout.session.async_payment_failed" => FAILED,
+        "checkout.session.expired" => EXPIRED,
+        _ => COMPLETED,
+    };
+    // What is paid stays paid, and what has failed does not wait again.
+    let settled = match checkout.purpose {
+        Purpose::Subscription => checkout.status == COMPLETED && status == EXPIRED,
+        Purpose::Credits | Purpose::Purchase => Payment::of_checkout(conn, checkout.id).await?.is_some_and(|payment| payment.paid()),
+    };
+    if settled || (checkout.status == FAILED && status != FAILED) || (checkout.status == EXPIRED && status == EXPIRED) {
+        return Ok(Outcome::stale(account, format!("the checkout is {} already", checkout.status)));
+    }
+    checkout.end(conn, status, id, subscription, now).await?;
+    if checkout.purpose != Purpose::Subscription && status != EXPIRED {
+        let failed = (status == FAILED).then_some(told.from);
+        let payment = Payment { failed_at: failed, ..payment(conn, app, session, checkout).await? };
+        write(conn, Payment { status: payment.standing(0), ..payment }).await?;
+    }
+    if checkout.purpose == Purpose::Purchase {
+        Purchase::begin(conn, &app.clock, checkout, app.config.platform_fee_per_mille).await?;
+        let status = match status {
+            FAILED => purchase::Status::Failed,
+            EXPIRED => purchase::Status::Expired,
+            _ => purchase::Status::Pending,
+        };
+        Purchase::set_status(conn, checkout.id, status, None, now).await?;
+    }
+    Ok(Outcome::completed(
+        account,
+        match status {
+            COMPLETED => "the checkout is complete; its payment is on the way",
+            FAILED => "the payment was refused",
+            _ => "the checkout has expired",
+        },
+    ))
+}
+
+async fn paid(
+    conn: &mut Conn,
+    app: &App,
+    told: &Told<'_>,
+    session: &CheckoutSession,
+    id: &str,
+    checkout: &Checkout,
+) -> Result<Outcome, Error> {
+    let account = checkout.account_id;
+    if checkout.purpose == Purpose::Subscription {
+        return match session.subscription.as_deref() {
+            Some(subscription) => subscribe(conn, app, session, subscription, checkout).await,
+            None => Ok(Outcome::completed(account, "the checkout is paid; its subscription is not known yet")),
+        };
+    }
+    let mut payment = payment(conn, app, session, checkout).await?;
+    let first = !payment.paid();
+    payment.paid_at = Some(payment.paid_at.map_or(told.from, |known| known.min(told.from)));
+    if first {
+        payment.status = payment.standing(0);
+    }
+    let granted = checkout.credits.unwrap_or_default();
+    if checkout.purpose == Purpose::Credits && payment.credits_granted == 0 {
+        let cause = Cause { source: id, reason: "credits bought" };
+        credit::add(conn, &app.clock, account, granted, Kind::Purchase, cause).await?;
+        payment.credits_granted = granted;
+    }
+    let payment_id = payment.id;
+    write(conn, payment).await?;
+    if checkout.purpose == Purpose::Purchase && first {
+        Purchase::begin(conn, &app.clock, checkout, app.config.platform_fee_per_mille).await?;
+        Purchase::set_status(conn, checkout.id, purchase::Status::Active, Some(payment_id), app.clock.now()).await?;
+    }
+    Ok(Outcome::completed(account, "the checkout is paid"))
+}
+
+/// Until the subscription itself is heard of, our own row says what it is. Whatever Stripe tells of it counts more.
+async fn subscribe(conn: &mut Conn, app: &App, session: &CheckoutSession, id: &str, checkout: &Checkout) -> Result<Outcome, Error> {
+    let account = checkout.account_id;
+    if Subscription::find_by_provider_id(conn, id).await?.is_some() {
+        return Ok(Outcome::completed(account, "the checkout is paid; its subscription is known already"));
+    }
+    let Some(plan) = checkout.plan_id else { return Ok(Outcome::completed(account, "the checkout is paid")) };
+    let bought = Bought { plan, interval: checkout.interval.clone(), seats: checkout.seats.unwrap_or(1) };
+    let mut row = Subscription {
+        status: if checkout.trial_days > 0 { Status::Trialing } else { Status::Active },
+        provider_customer_id: session.customer.clone(),
+        source: Some("event".to_owned()),
+        needs_refetch: true,
+        ..blank(app, account, id, &bought)
+    };
+    derive::show_facts(&mut row, &Payment::facts(conn, id).await?);
+    let rows = Subscription::of_account(conn, account).await?;
+    store(conn, &rows, None, row, None).await?;
+    jobs::refetch_later(conn, app, id).await?;
+    Ok(Outcome::completed(account, "the checkout is paid, and its subscription begins"))
+}
+
+/// The payment of a checkout: what is known of it, or a new one. An invoice may have told of it first.
+async fn payment(conn: &mut Conn, app: &App, session: &CheckoutSession, checkout: &Checkout) -> Result<Payment, Error> {
+    let known = match Payment::of_checkout(conn, checkout.id).await? {
+        Some(known) => Some(known),
+        None => match (&session.invoice, &session.payment_intent) {
+            (Some(invoice), _) => Payment::of_invoice(conn, invoice).await?,
+            (None, Some(intent)) => Payment::of_intent(conn, intent).await?,
+            (None, None) => None,
+        },
+    };
+    let mut payment = known.unwrap_or_else(|| Payment::new(&app.clock, checkout.account_id));
+    payment.purpose = checkout.purpose.as_str().to_owned();
+    payment.checkout_id = Some(checkout.id);
+    payment.provider_customer_id = payment.provider_customer_id.or(session.customer.clone());
+    payment.provider_invoice_id = payment.provider_invoice_id.or(session.invoice.clone());
+    payment.payment_intent_id = payment.payment_intent_id.or(session.payment_intent.clone());
+    payment.amount = session.amount.or(checkout.amount).unwrap_or(payment.amount).max(payment.refunded);
+    payment.currency = session.currency.clone().or(checkout.currency.clone()).unwrap_or(payment.currency);
+    payment.description = payment.description.or_else(|| match checkout.purpose {
+        Purpose::Credits => checkout.credits.map(|credits| format!("{credits} credits")),
+        Purpose::Purchase => checkout.tree_title.clone(),
+        Purpose::Subscription => None,
+    });
+    payment.updated_at = app.clock.now();
+    Ok(payment)
+}
+
+/// Known ones have been read in this transaction, under the customer's lock.
+async fn write(conn: &mut Conn, payment: Payment) -> Result<(), Error> {
+    let known = match payment.checkout_id {
+        Some(_) => Payment::exists(conn, payment.id).await?,
+        None => false,
+    };
+    match known {
+        true => Payment::update(conn, payment).await?,
+        false => Payment::insert(conn, payment).await?,
+    }
+    Ok(())
+}

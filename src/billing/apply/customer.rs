@@ -1,0 +1,55 @@
+//! `customer.*`: a customer that finds its account, or that was deleted.
+
+use super::super::customer::Customer;
+use super::super::place::Hints;
+use super::super::subscription::{Status, Subscription};
+use super::{Outcome, Told, placed};
+use crate::app::App;
+use crate::db::Conn;
+use crate::error::Error;
+use crate::stripe::object;
+
+pub async fn apply(conn: &mut Conn, app: &App, told: &Told<'_>) -> Result<Outcome, Error> {
+    let customer = object::Customer::read(told.object);
+    let Some(id) = customer.id.as_deref() else { return Ok(Outcome::ignored("the customer has no id")) };
+    if told.kind == "customer.deleted" || customer.deleted {
+        return bury(conn, app, told, id).await;
+    }
+    let hints = Hints {
+        customer: Some(id),
+        account: customer.account.as_deref(),
+        user: customer.user.as_deref(),
+        email: customer.email.as_deref(),
+        ..Hints::default()
+    };
+    Ok(match placed(conn, app, hints).await? {
+        Ok((account, true)) => Outcome::completed(account, "the customer's account is known now").with_appeared([id.to_owned()]),
+        Ok((account, false)) => Outcome::completed(account, "the customer is known"),
+        Err(outcome) => outcome,
+    })
+}
+
+/// Stripe ends a deleted customer's subscriptions. Its events about that may come later, when nothing changes any more: we end them now.
+async fn bury(conn: &mut Conn, app: &App, told: &Told<'_>, id: &str) -> Result<Outcome, Error> {
+    let known = Customer::find(conn, id).await?;
+    if known.as_ref().is_some_and(Customer::is_tombstone) {
+        return Ok(Outcome::tombstone());
+    }
+    let account = known.and_then(|known| known.account_id);
+    for row in Subscription::live_of_customer(conn, id).await? {
+        let ended = Subscription {
+            status: Status::Canceled,
+            canceled_at: row.canceled_at.or(Some(told.from)),
+            ended_at: Some(told.from),
+            current_period_end: Some(told.from),
+            needs_attention: None,
+            needs_refetch: false,
+            updated_at: app.clock.now(),
+            ..row
+        };
+        Subscription::update(conn, ended).await?;
+    }
+    Customer::bury(conn, &app.clock, id, account).await?;
+    let outcome = Outcome::new(super::Status::Completed, "the customer is deleted, and its subscriptions have ended");
+    Ok(Outcome { account, ..outcome }.with_appeared([id.to_owned()]))
+}

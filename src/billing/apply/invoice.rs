@@ -1,0 +1,189 @@
+//! `invoice.*`: one payment for each invoice, and what it says about its subscription.
+
+use super::super::derive::{self, Bought};
+use super::super::mails::{self, BillingMail};
+use super::super::payment::{InvoiceStatus, Payment, Status};
+use super::super::payment_link::Link;
+use super::super::place::Hints;
+use super::super::subscription::Subscription;
+use super::settle::settle;
+use super::{Outcome, Told, placed};
+use crate::app::App;
+use crate::db::Conn;
+use crate::error::Error;
+use crate::id::AccountId;
+use crate::stripe::object::{self, Invoice};
+
+pub async fn apply(conn: &mut Conn, app: &App, told: &Told<'_>) -> Result<Outcome, Error> {
+    let invoice = Invoice::read(told.object);
+    let Some(id) = invoice.id.as_deref() else { return Ok(Outcome::ignored("the invoice has no id")) };
+    let hints = Hints {
+        customer: invoice.customer.as_deref(),
+        subscription: invoice.subscription.as_deref(),
+        account: invoice.account.as_deref(),
+        user: invoice.user.as_deref(),
+        email: invoice.customer_email.as_deref(),
+        ..Hints::default()
+    };
+    let (account, linked) = match placed(conn, app, hints).await? {
+        Ok(place) => place,
+        Err(outcome) => return Ok(outcome),
+    };
+    if told.kind == "invoice.finalization_failed" {
+        tracing::error!(invoice = id, ?account, "Stripe could not finish an invoice: nobody will be charged until somebody looks at it");
+    }
+    let known = known(conn, &invoice, id).await?;
+    let payment = merged(app, told, &invoice, account, known.as_ref());
+    let link = Link {
+        payment_intent: invoice.payment_intent.clone(),
+        charge: invoice.charge.clone(),
+        invoice: Some(id.to_owned()),
+        customer: invoice.customer.clone(),
+    };
+    link.store(conn).await?;
+    write(conn, app, known.as_ref(), payment.clone(), id).await?;
+    if let Some(subscription) = invoice.subscription.as_deref() {
+        show_facts(conn, app, subscription).await?;
+    }
+    tell(conn, app, told, &invoice, known.as_ref(), &payment).await?;
+
+    let was_paid = known.as_ref().is_some_and(Payment::paid);
+    let outcome = match told.kind {
+        "invoice.paid" | "invoice.payment_succeeded" => Outcome::completed(account, "the invoice is paid"),
+        _ if was_paid => Outcome::stale(account, "the invoice is paid already"),
+        _ => Outcome::completed(account, format!("the payment is {} now", payment.status.as_str())),
+    };
+    let customer = invoice.customer.clone().filter(|_| linked);
+    Ok(outcome.with_appeared(invoice.payment_intent.into_iter().chain(invoice.charge).chain(customer)))
+}
+
+/// The payment of this invoice; or the one that a checkout has made before its invoice was heard of.
+async fn known(conn: &mut Conn, invoice: &Invoice, id: &str) -> Result<Option<Payment>, Error> {
+    match (Payment::of_invoice(conn, id).await?, &invoice.payment_intent) {
+        (None, Some(intent)) => Ok(Payment::of_intent(conn, intent).await?),
+        (known, _) => Ok(known),
+    }
+}
+
+/// What was known, and what is told now. In whatever order all of it comes, the same is left.
+fn merged(app: &App, told: &Told<'_>, invoice: &Invoice, account: AccountId, known: Option<&Payment>) -> Payment {
+    let now = app.clock.now();
+    let mut payment = known.cloned().unwrap_or_else(|| Payment::new(&app.clock, account));
+    let before = payment.invoice_status.as_deref().and_then(InvoiceStatus::read);
+    let said = invoice.status.as_deref().and_then(InvoiceStatus::read);
+    let implied = match told.kind {
+        "invoice.paid" | "invoice.payment_succeeded" => Some(InvoiceStatus::Paid),
+        "invoice.voided" => Some(InvoiceStatus::Void),
+        "invoice.marked_uncollectible" => Some(InvoiceStatus::Uncollectible),
+        _ => said,
+    };
+    let status = before.max(implied);
+    // Amounts are those of the furthest state that was told.
+    if implied >= before {
+        let paid = status == Some(InvoiceStatus::Paid);
+        let amount = if paid { invoice.amount_paid.or(invoice.amount_due) } else { invoice.amount_due };
+        payment.amount = amount.unwrap_or(payment.amount).max(payment.refunded);
+        payment.currency = invoice.currency.clone().unwrap_or(payment.currency);
+        payment.hosted_invoice_url = invoice.hosted_url.clone().or(payment.hosted_invoice_url);
+        payment.description = invoice.description.clone().or(payment.description);
+        payment.billing_reason = invoice.billing_reason.clone().or(payment.billing_reason);
+        payment.period_start = invoice.period.map(|(start, _)| start).or(payment.period_start);
+        payment.period_end = invoice.period.map(|(_, end)| end).or(payment.period_end);
+        if paid {
+            let paid_at = invoice.paid_at.unwrap_or(told.from);
+            payment.paid_at = Some(payment.paid_at.map_or(paid_at, |known| known.min(paid_at)));
+        }
+    }
+    payment.invoice_status = status.map(|status| status.as_str().to_owned());
+    payment.provider_invoice_id = invoice.id.clone().or(payment.provider_invoice_id);
+    payment.provider_customer_id = invoice.customer.clone().or(payment.provider_customer_id);
+    payment.provider_subscription_id = invoice.subscription.clone().or(payment.provider_subscription_id);
+    if payment.provider_subscription_id.is_some() {
+        payment.purpose = "subscription".to_owned();
+    }
+    match told.kind {
+        "invoice.payment_failed" => payment.failed_at = payment.failed_at.max(Some(told.from)),
+        "invoice.payment_action_required" => payment.action_required_at = payment.action_required_at.max(Some(told.from)),
+        _ => {}
+    }
+    payment.updated_at = now;
+    payment
+}
+
+async fn write(conn: &mut Conn, app: &App, known: Option<&Payment>, mut payment: Payment, invoice: &str) -> Result<(), Error> {
+    match known {
+        None => {
+            payment.status = payment.standing(0);
+            Payment::insert(conn, payment).await?;
+        }
+        Some(known) => {
+            let touched = known.charge_refunded > 0 || known.refunded > 0 || known.status == Status::Disputed;
+            payment.status = if touched { known.status } else { payment.standing(0) };
+            if payment != *known {
+                Payment::update(conn, payment.clone()).await?;
+            }
+            if touched {
+                settle(conn, app, payment, invoice).await?;
+            }
+        }
+    }
+    Ok(())
+}
+
+/// Shows on the subscription what its invoices say by now.
+pub(super) async fn show_facts(conn: &mut Conn, app: &App, subscription: &str) -> Result<(), Error> {
+    let Some(row) = Subscription::find_by_provider_id(conn, subscription).await? else { return Ok(()) };
+    let facts = Payment::facts(conn, subscription).await?;
+    let mut shown = row.clone();
+    match (&row.raw, row.version_created) {
+        (Some(raw), Some(told_at)) => {
+            let bought = Bought { plan: row.plan_id, interval: row.interval.clone(), seats: row.seats };
+            let pending = row.pending_plan_id.map(|plan| Bought {
+                plan,
+                interval: row.pending_interval.clone(),
+                seats: row.pending_seats.unwrap_or(row.seats),
+            });
+            derive::show(&mut shown, &object::Subscription::read(raw), &bought, pending.as_ref(), &facts, told_at);
+        }
+        // Made from a checkout: its invoices are all that is known.
+        _ => derive::show_facts(&mut shown, &facts),
+    }
+    if shown != row {
+        Subscription::update(conn, Subscription { updated_at: app.clock.now(), ..shown }).await?;
+    }
+    Ok(())
+}
+
+async fn tell(
+    conn: &mut Conn,
+    app: &App,
+    told: &Told<'_>,
+    invoice: &Invoice,
+    known: Option<&Payment>,
+    payment: &Payment,
+) -> Result<(), Error> {
+    let Some(id) = invoice.id.as_deref() else { return Ok(()) };
+    let was_paid = known.is_some_and(Payment::paid);
+    let payment_id = known.map_or(payment.id, |known| known.id);
+    let (about, mail) = match told.kind {
+        // Nobody is thanked for a payment of nothing.
+        "invoice.paid" | "invoice.payment_succeeded" if !was_paid && payment.amount > 0 => {
+            let mail = match invoice.billing_reason.as_deref() {
+                Some("subscription_create") => BillingMail::Created { payment: payment_id },
+                Some("subscription_cycle") => BillingMail::Renewed { payment: payment_id },
+                Some("subscription_update") => BillingMail::PlanChanged { payment: payment_id },
+                _ => return Ok(()),
+            };
+            (format!("paid:{id}"), mail)
+        }
+        "invoice.payment_failed" if !payment.paid() => {
+            let about = format!("payment_failed:{id}:{}", invoice.attempt_count.unwrap_or_default());
+            (about, BillingMail::PaymentFailed { payment: payment_id })
+        }
+        "invoice.payment_action_required" if !payment.paid() => {
+            (format!("action_required:{id}"), BillingMail::ActionRequired { payment: payment_id })
+        }
+        _ => return Ok(()),
+    };
+    mails::send_once(conn, app, &about, mail).await
+}

@@ -1,0 +1,81 @@
+//! What refunds and disputes leave of a payment: its status, the credits that it bought, the purchase that it paid. Everything follows
+//! from the sums, so that the order in which the parts were told does not matter.
+
+use diesel::prelude::*;
+use diesel::sql_types::{BigInt, Uuid};
+use diesel_async::RunQueryDsl;
+
+use super::super::credit::{self, Cause};
+use super::super::payment::Payment;
+use super::super::purchase::{self, Purchase};
+use crate::app::App;
+use crate::db::Conn;
+use crate::error::Error;
+
+#[derive(QueryableByName)]
+struct Sums {
+    /// All refunds, whatever became of them.
+    #[diesel(sql_type = BigInt)]
+    refunds: i64,
+    #[diesel(sql_type = BigInt)]
+    failed: i64,
+    #[diesel(sql_type = BigInt)]
+    disputed: i64,
+}
+
+/// `cause`: the provider's id of what has changed.
+pub async fn settle(conn: &mut Conn, app: &App, mut payment: Payment, cause: &str) -> Result<(), Error> {
+    let sums: Sums = diesel::sql_query(
+        "SELECT coalesce(sum(amount), 0)::bigint AS refunds, \
+                coalesce(sum(amount) FILTER (WHERE status = 'failed'), 0)::bigint AS failed, \
+                (SELECT coalesce(sum(amount), 0)::bigint FROM disputes WHERE payment_id = $1 AND status IN ('open', 'lost')) AS disputed \
+         FROM refunds WHERE payment_id = $1",
+    )
+    .bind::<Uuid, _>(payment.id)
+    .get_result(conn)
+    .await?;
+    let refunded = refunded(payment.amount, payment.charge_refunded, sums.refunds, sums.failed);
+    let claimed = claimed(payment.credits_granted, payment.amount, refunded.saturating_add(sums.disputed));
+    let claim = claimed - payment.credits_claimed;
+    // The total belongs to the name: the same cause can take, and later give back, and is counted once each time.
+    let source = format!("{cause}:{claimed}");
+    let account = payment.account_id;
+    if claim > 0 {
+        let cause = Cause { source: &source, reason: "the payment was taken back" };
+        credit::claim(conn, &app.clock, account, claim, cause).await?;
+    } else if claim < 0 {
+        let cause = Cause { source: &source, reason: "the payment came back" };
+        credit::give_back(conn, &app.clock, account, -claim, cause).await?;
+    }
+    let before = payment.clone();
+    payment.refunded = refunded;
+    payment.credits_claimed = claimed;
+    payment.status = payment.standing(sums.disputed);
+    if let Some(checkout) = payment.checkout_id.filter(|_| payment.purpose == "purchase" && payment.paid()) {
+        let status = match payment.status {
+            super::super::payment::Status::Disputed => purchase::Status::Disputed,
+            super::super::payment::Status::Refunded => purchase::Status::Refunded,
+            _ => purchase::Status::Active,
+        };
+        Purchase::set_status(conn, checkout, status, Some(payment.id), app.clock.now()).await?;
+    }
+    if payment != before {
+        payment.updated_at = app.clock.now();
+        Payment::update(conn, payment).await?;
+    }
+    Ok(())
+}
+
+/// A charge may tell a total before its refunds are known one by one; a refund that failed never left.
+fn refunded(amount: i64, told_by_charge: i64, refunds: i64, failed: i64) -> i64 {
+    (refunds.max(told_by_charge) - failed).clamp(0, amount.max(0))
+}
+
+/// Credits go back in proportion, and all of them when all of the money does.
+fn claimed(granted: i32, amount: i64, lost: i64) -> i32 {
+    if amount <= 0 {
+        return 0;
+    }
+    let part = i128::from(granted) * i128::from(lost.clamp(0, amount)) / i128::from(amount);
+    i32::try_from(part).unwrap_or(granted)
+}

@@ -1,0 +1,177 @@
+//! `customer.subscription.*`.
+
+use super::super::derive::{self, Bought};
+use super::super::mails::{self, BillingMail};
+use super::super::ordering::{Decision, Order, Version, decide};
+use super::super::payment::Payment;
+use super::super::place::Hints;
+use super::super::subscription::{STRIPE, Status, Subscription};
+use super::super::{catalogue, jobs};
+use super::{Outcome, Told, placed};
+use crate::app::App;
+use crate::db::Conn;
+use crate::error::Error;
+use crate::id::AccountId;
+use crate::stripe::object;
+
+mod store;
+pub(super) use store::store;
+
+pub async fn apply(conn: &mut Conn, app: &App, told: &Told<'_>) -> Result<Outcome, Error> {
+    let object = object::Subscription::read(told.object);
+    let Some(id) = object.id.as_deref() else { return Ok(Outcome::ignored("the subscription has no id")) };
+    let hints = Hints {
+        customer: object.customer.as_deref(),
+        subscription: Some(id),
+        account: object.account.as_deref(),
+        user: object.user.as_deref(),
+        ..Hints::default()
+    };
+    let (account, linked) = match placed(conn, app, hints).await? {
+        Ok(place) => place,
+        Err(outcome) => return Ok(outcome),
+    };
+    let rows = Subscription::of_account(conn, account).await?;
+    let known = rows.iter().find(|row| row.provider_subscription_id.as_deref() == Some(id)).cloned();
+    let mut outcome = match known.as_ref().map(|known| compare(known, &object, told)) {
+        Some(Decision { order: Order::Stale, .. }) => Outcome::stale(account, "the subscription is already at a later change"),
+        Some(Decision { order: Order::Undecided { take: false }, .. }) => {
+            if let Some(known) = known.clone() {
+                jobs::refetch_later(conn, app, id).await?;
+                Subscription::update(conn, Subscription { needs_refetch: true, updated_at: app.clock.now(), ..known }).await?;
+            }
+            Outcome::stale(account, "another change of the same second was kept; it is read again to be sure")
+        }
+        decided => {
+            let doubtful = decided.is_some_and(|decision| decision.doubtful);
+            take(conn, app, told, Arriving { object: &object, id, account, doubtful }, &rows, known.as_ref()).await?
+        }
+    };
+    if told.kind == "customer.subscription.trial_will_end" && outcome.account.is_some() {
+        remind(conn, app, id).await?;
+    }
+    if linked {
+        outcome.appeared.extend(object.customer.clone());
+    }
+    Ok(outcome)
+}
+
+/// A row made from a checkout is older than whatever an event tells.
+fn compare(known: &Subscription, object: &object::Subscription, told: &Told<'_>) -> Decision {
+    let (Some(from), Some(raw)) = (known.version_created, &known.raw) else {
+        return Decision { order: Order::Later, doubtful: false };
+    };
+    let stored = Version {
+        from,
+        until: known.version_until.unwrap_or(from),
+        event_id: known.version_event_id.as_deref(),
+        first: known.version_first,
+        status: object::Subscription::read(raw).status.as_deref().and_then(Status::read),
+        previous: known.version_previous.as_ref(),
+        object: raw,
+    };
+    let arriving = Version {
+        from: told.from,
+        until: told.until,
+        event_id: told.event_id,
+        first: told.kind == "customer.subscription.created",
+        status: object.status.as_deref().and_then(Status::read),
+        previous: told.previous,
+        object: told.object,
+    };
+    decide(&stored, known.needs_refetch, &arriving)
+}
+
+struct Arriving<'a> {
+    object: &'a object::Subscription,
+    id: &'a str,
+    account: AccountId,
+    doubtful: bool,
+}
+
+async fn take(
+    conn: &mut Conn,
+    app: &App,
+    told: &Told<'_>,
+    arriving: Arriving<'_>,
+    rows: &[Subscription],
+    known: Option<&Subscription>,
+) -> Result<Outcome, Error> {
+    let Arriving { object, id, account, doubtful } = arriving;
+    let sold: Vec<_> = object.items.iter().chain(&object.pending).collect();
+    let mut bought = catalogue::bought(conn, &sold).await?;
+    let pending = if object.pending.is_some() { bought.pop().flatten() } else { None };
+    // Of what is none of ours, the subscription may be one as well; of what we know already, the plan stays.
+    let kept = known.map(|row| Bought { plan: row.plan_id, interval: row.interval.clone(), seats: row.seats });
+    let Some(bought) = bought.into_iter().flatten().next().or(kept) else {
+        let price = object.items.iter().find_map(|item| item.price.as_deref()).unwrap_or("none");
+        return Ok(Outcome { account: Some(account), ..Outcome::parked(price, format!("no plan is known for the price {price}")) });
+    };
+    let now = app.clock.now();
+    let mut row = match known {
+        Some(known) => known.clone(),
+        None => blank(app, account, id, &bought),
+    };
+    let facts = Payment::facts(conn, id).await?;
+    derive::show(&mut row, object, &bought, pending.as_ref(), &facts, told.from);
+    row.provider_customer_id = object.customer.clone().or(row.provider_customer_id);
+    row.version_created = Some(told.from);
+    row.version_until = Some(told.until);
+    row.version_event_id = told.event_id.map(str::to_owned);
+    row.version_previous = told.previous.cloned();
+    row.version_first = told.kind == "customer.subscription.created";
+    row.raw = Some(told.object.clone());
+    row.source = Some(told.source.as_str().to_owned());
+    row.needs_refetch = doubtful;
+    row.updated_at = now;
+    if doubtful {
+        jobs::refetch_later(conn, app, id).await?;
+    }
+    let row = store(conn, rows, known, row, object.created).await?;
+    tell(conn, app, known, &row).await?;
+    Ok(match row.is_primary || !row.is_live() {
+        true => Outcome::completed(account, format!("the subscription is {} now", row.status.as_str())),
+        false => Outcome::completed(account, "stored as not primary: the account has another subscription that lives"),
+    })
+}
+
+/// A row of a subscription that we have not seen yet.
+pub(super) fn blank(app: &App, account: AccountId, id: &str, bought: &Bought) -> Subscription {
+    Subscription {
+        interval: bought.interval.clone(),
+        status: Status::Incomplete,
+        seats: bought.seats,
+        provider: STRIPE.to_owned(),
+        provider_subscription_id: Some(id.to_owned()),
+        ..Subscription::local(account, bought.plan, app.clock.now())
+    }
+}
+
+/// Mails for what has changed; each goes out once, whichever event tells it.
+async fn tell(conn: &mut Conn, app: &App, known: Option<&Subscription>, row: &Subscription) -> Result<(), Error> {
+    let Some(id) = row.provider_subscription_id.as_deref() else { return Ok(()) };
+    let was_over = known.is_some_and(|known| known.status.is_terminal());
+    if row.status == Status::Canceled && !was_over {
+        return mails::send_once(conn, app, &format!("ended:{id}"), BillingMail::Ended { subscription: row.id }).await;
+    }
+    let was_scheduled = known.is_some_and(|known| known.cancel_at.is_some());
+    match row.cancel_at {
+        Some(at) if !was_scheduled && !row.status.is_terminal() => {
+            let about = format!("cancellation_scheduled:{id}:{}", at.timestamp());
+            mails::send_once(conn, app, &about, BillingMail::CancellationScheduled { subscription: row.id }).await
+        }
+        _ => Ok(()),
+    }
+}
+
+/// A trial that ends soon; if it is still one.
+async fn remind(conn: &mut Conn, app: &App, id: &str) -> Result<(), Error> {
+    match Subscription::find_by_provider_id(conn, id).await? {
+        Some(row) if row.status == Status::Trialing => {
+            let ends = row.trial_end.map(|end| end.timestamp()).unwrap_or_default();
+            let mail = BillingMail::TrialEnding { subscription: row.id };
+            mails::send_once(conn, app, &format!("trial_ending:{id}:{ends}"), mail).await
+        }
+        _ => Ok(()),
+    }
+}

@@ -1,0 +1,84 @@
+//! The hourly sweep: a subscription whose period ended days ago, and of which nothing was heard since, ends here too. It is the last
+//! resort against access for ever: first Stripe is asked, and what it says counts. What is past due is Stripe's to end.
+
+use chrono::TimeDelta;
+use diesel::prelude::*;
+use diesel_async::RunQueryDsl;
+
+use super::apply::Source;
+use super::locked;
+use super::refetch;
+use super::subscription::{STRIPE, Status, Subscription};
+use crate::app::App;
+use crate::db::Conn;
+use crate::db::notices::Notice;
+use crate::db::schema::subscriptions;
+use crate::error::Error;
+use crate::stripe::client::StripeError;
+
+/// Renewals take up to a day, and events may come late.
+const GRACE: TimeDelta = TimeDelta::days(3);
+/// In one sweep. The next one does the rest.
+const BATCH: i64 = 500;
+
+pub async fn end_lapsed(app: &App) -> Result<(), Error> {
+    let lapsed: Vec<Subscription> = subscriptions::table
+        .filter(subscriptions::provider.eq(STRIPE))
+        .filter(subscriptions::status.eq_any([Status::Trialing.as_str(), Status::Active.as_str()]))
+        .filter(subscriptions::current_period_end.lt(app.clock.now() - GRACE))
+        .order(subscriptions::current_period_end)
+        .limit(BATCH)
+        .select(Subscription::as_select())
+        .load(&mut *app.db.conn().await?)
+        .await?;
+    for row in lapsed {
+        end(app, row).await?;
+    }
+    Ok(())
+}
+
+async fn end(app: &App, row: Subscription) -> Result<(), Error> {
+    let Some(id) = row.provider_subscription_id.as_deref() else { return Ok(()) };
+    match refetch::read(app, id).await {
+        Ok(answer) => {
+            refetch::apply_subscription(app, &answer, Source::Refetch).await?;
+            return Ok(());
+        }
+        Err(StripeError::Unavailable(cause)) => tracing::warn!(cause, "a lapsed subscription ends without having asked Stripe"),
+        Err(StripeError::Refused(refused)) => tracing::warn!(?refused, "Stripe does not know a lapsed subscription"),
+    }
+    let key = row.provider_customer_id.as_deref().unwrap_or(id);
+    let mut turn = locked::turn(app, key).await?;
+    let ended = loop {
+        let attempt = app.db.transaction(async |conn| {
+            turn.lock(conn).await?;
+            end_here(conn, app, &row, id).await
+        });
+        match attempt.await {
+            Ok(ended) => break ended,
+            Err(error) => turn.again(error)?,
+        }
+    };
+    if ended {
+        app.notices.publish(Notice::Billing(row.account_id));
+    }
+    Ok(())
+}
+
+async fn end_here(conn: &mut Conn, app: &App, row: &Subscription, id: &str) -> Result<bool, Error> {
+    // Anything may have been told while Stripe was asked.
+    let Some(now) = Subscription::find_by_provider_id(conn, id).await?.filter(|now| now == row) else { return Ok(false) };
+    let ended_at = now.current_period_end;
+    let ended = Subscription {
+        status: Status::Canceled,
+        ended_at,
+        canceled_at: now.canceled_at.or(ended_at),
+        needs_attention: None,
+        // Should Stripe know better, its next event says so: this end is ours, not its.
+        needs_refetch: true,
+        updated_at: app.clock.now(),
+        ..now
+    };
+    Subscription::update(conn, ended).await?;
+    Ok(true)
+}

@@ -1,0 +1,139 @@
+//! What billing does by itself: deliveries tried again, subscriptions read again, the sweep of what has lapsed, mails.
+
+use chrono::{DateTime, TimeDelta, Utc};
+use serde::{Deserialize, Serialize};
+
+use super::delivery::{Delivery, Status};
+use super::mails::BillingMail;
+use super::receive;
+use crate::app::App;
+use crate::db::Conn;
+use crate::error::Error;
+use crate::jobs::{Job, enqueue};
+use crate::staff::alerts::{self, Kind};
+use crate::stripe::object::Event;
+
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum BillingJob {
+    /// One more attempt at a delivery that has failed or is parked.
+    Retry {
+        event: String,
+    },
+    /// Every minute: what is overdue, and what is parked although what it waits for is there.
+    RetryOverdue,
+    /// Reads a subscription from Stripe.
+    Refetch {
+        subscription: String,
+    },
+    /// Hourly: ends what has lapsed.
+    EndLapsed,
+    Mail(BillingMail),
+}
+
+/// Two changes of one second are told apart once that second is over.
+const REFETCH_AFTER: TimeDelta = TimeDelta::seconds(2);
+
+/// How long a delivery may be parked before somebody is told.
+const PATIENCE: TimeDelta = TimeDelta::minutes(2);
+
+pub async fn run(app: &App, job: &BillingJob) -> Result<(), Error> {
+    match job {
+        BillingJob::Retry { event } => retry(app, event).await,
+        BillingJob::RetryOverdue => retry_overdue(app).await,
+        BillingJob::Refetch { subscription } => super::refetch::refetch(app, subscription).await,
+        BillingJob::EndLapsed => super::end_lapsed::end_lapsed(app).await,
+        BillingJob::Mail(mail) => super::mails::deliver(app, mail).await,
+    }
+}
+
+/// Ends well whatever comes of it: an attempt that fails writes the next one itself.
+async fn retry(app: &App, event: &str) -> Result<(), Error> {
+    let delivery = Delivery::find(&mut *app.db.conn().await?, event).await?;
+    let Some(delivery) = delivery.filter(|delivery| matches!(delivery.status, Status::Failed | Status::Parked)) else { return Ok(()) };
+    again(app, &delivery).await.map(|_| ())
+}
+
+/// One attempt at what was received before.
+pub async fn again(app: &App, delivery: &Delivery) -> Result<receive::Receipt, Error> {
+    let payload = serde_json::to_string(&delivery.payload)?;
+    match Event::read(payload.as_bytes()) {
+        Some(event) => Ok(receive::attempt(app, &event, &payload).await),
+        None => Err(Error::internal(format!("the stored payload of {} is no event", delivery.event_id))),
+    }
+}
+
+async fn retry_overdue(app: &App) -> Result<(), Error> {
+    let mut conn = app.db.conn().await?;
+    let mut events = Delivery::overdue(&mut conn, app.clock.now()).await?;
+    events.extend(Delivery::found(&mut conn).await?);
+    drop(conn);
+    for event in events {
+        retry(app, &event).await?;
+    }
+    report(app).await
+}
+
+/// Opens and closes the alerts about deliveries. What is parked is mostly found within seconds: nobody is called for that.
+async fn report(app: &App) -> Result<(), Error> {
+    let now = app.clock.now();
+    app.db
+        .transaction(async |conn| {
+            let parked = Delivery::count(conn, Status::Parked, now - PATIENCE).await?;
+            let message =
+                format!("{parked} deliveries of Stripe's wait for something unknown: `staff.webhookDeliveries` lists the PARKED ones.");
+            told(conn, Kind::ParkedDeliveries, parked, &message, now).await?;
+            let dead = Delivery::count(conn, Status::Dead, now).await?;
+            let message = format!("{dead} deliveries of Stripe's have failed for good: `staff.webhookDeliveries` lists the DEAD ones.");
+            told(conn, Kind::DeadDeliveries, dead, &message, now).await
+        })
+        .await
+}
+
+async fn told(conn: &mut Conn, kind: Kind, count: i64, message: &str, now: DateTime<Utc>) -> Result<(), Error> {
+    match count {
+        0 => alerts::close(conn, kind, "webhooks", now).await?,
+        _ => drop(alerts::open(conn, kind, "webhooks", message, now).await?),
+    }
+    Ok(())
+}
+
+/// Has what this parked event waits for come meanwhile?
+pub async fn has_appeared(app: &App, event: &str) -> bool {
+    let Ok(mut conn) = app.db.conn().await else { return false };
+    Delivery::found(&mut conn).await.is_ok_and(|found| found.iter().any(|found| found == event))
+}
+
+/// What waited for these ids goes on. What is missed here, the job of every minute finds.
+pub async fn unpark(app: &App, ids: &[String]) {
+    let Ok(mut conn) = app.db.conn().await else { return };
+    match Delivery::parked_under(&mut conn, ids).await {
+        Ok(events) if events.is_empty() => {}
+        Ok(events) => {
+            drop(conn);
+            retry_soon(app, &events).await;
+        }
+        Err(cause) => tracing::warn!(?cause, "parked deliveries could not be looked for; they will be found within a minute"),
+    }
+}
+
+pub async fn retry_soon(app: &App, events: &[String]) {
+    let enqueued = app
+        .db
+        .transaction(async |conn| {
+            for event in events {
+                enqueue(conn, &Job::Billing(BillingJob::Retry { event: event.clone() }), None).await?;
+            }
+            Ok(())
+        })
+        .await;
+    if let Err(cause) = enqueued {
+        tracing::warn!(?cause, "parked deliveries could not be enqueued; they will be found within a minute");
+    }
+}
+
+/// To be called in the transaction that marks the row.
+pub async fn refetch_later(conn: &mut Conn, app: &App, subscription: &str) -> Result<(), Error> {
+    let job = Job::Billing(BillingJob::Refetch { subscription: subscription.to_owned() });
+    enqueue(conn, &job, Some(app.clock.now() + REFETCH_AFTER)).await
+}

@@ -1,0 +1,81 @@
+//! Reads a subscription from Stripe, where events could not tell which of two states is the later one, or told less than all. One at a
+//! time for each subscription, and not many a second: Stripe has a limit, and events bring most of the truth anyway.
+
+use std::num::NonZeroU32;
+use std::sync::OnceLock;
+
+use governor::{DefaultDirectRateLimiter, Quota, RateLimiter};
+use stripe_billing::subscription::RetrieveSubscription;
+
+use super::apply::{Outcome, Source, Told, apply};
+use super::locked;
+use super::subscription::Subscription;
+use crate::app::App;
+use crate::db::notices::Notice;
+use crate::error::Error;
+use crate::stripe::client::{Answer, StripeError};
+
+/// Of all subscriptions together, in this process.
+const PER_SECOND: NonZeroU32 = NonZeroU32::new(15).unwrap();
+
+/// For the queue: only if it is still wanted.
+pub async fn refetch(app: &App, id: &str) -> Result<(), Error> {
+    // Two jobs for one subscription: the second one finds that the first has done its work.
+    let Some(_turn) = app.queues.enter(&format!("refetch:{id}")).await else { return Ok(()) };
+    let row = Subscription::find_by_provider_id(&mut *app.db.conn().await?, id).await?;
+    if row.is_none_or(|row| !row.needs_refetch) {
+        return Ok(());
+    }
+    match read(app, id).await {
+        Ok(answer) => apply_subscription(app, &answer, Source::Refetch).await.map(|_| ()),
+        // It is gone at Stripe. What ended it has its own events.
+        Err(StripeError::Refused(refused)) if refused.is_missing() => {
+            tracing::error!(subscription = id, "Stripe does not know a subscription that we have");
+            Ok(())
+        }
+        // The queue tries again, later and later.
+        Err(StripeError::Unavailable(cause)) => Err(Error::internal(format!("Stripe could not be reached: {cause}"))),
+        Err(error) => Err(error.into()),
+    }
+}
+
+/// The subscription as Stripe shows it now.
+pub async fn read(app: &App, id: &str) -> Result<Answer, StripeError> {
+    static BUDGET: OnceLock<DefaultDirectRateLimiter> = OnceLock::new();
+    BUDGET.get_or_init(|| RateLimiter::direct(Quota::per_second(PER_SECOND))).until_ready().await;
+    app.stripe.read("retrieve_subscription", &RetrieveSubscription::new(id)).await
+}
+
+/// Applies a subscription that was read, or that a change of ours was answered with: the same way as an event.
+pub async fn apply_subscription(app: &App, answer: &Answer, source: Source) -> Result<Outcome, Error> {
+    apply_object(app, "customer.subscription.updated", answer, source).await
+}
+
+/// Applies any object that Stripe has answered with. `kind`: the type of the event that would tell the same.
+pub async fn apply_object(app: &App, kind: &str, answer: &Answer, source: Source) -> Result<Outcome, Error> {
+    let told = Told { kind, object: &answer.body, previous: None, from: answer.from, until: answer.until, event_id: None, source };
+    let key = key(&answer.body);
+    let mut turn = locked::turn(app, &key).await?;
+    let outcome = loop {
+        let attempt = app.db.transaction(async |conn| {
+            turn.lock(conn).await?;
+            apply(conn, app, &told).await
+        });
+        match attempt.await {
+            Ok(outcome) => break outcome,
+            Err(error) => turn.again(error)?,
+        }
+    };
+    if let Some(account) = outcome.account {
+        app.notices.publish(Notice::Billing(account));
+    }
+    if !outcome.appeared.is_empty() {
+        super::jobs::unpark(app, &outcome.appeared).await;
+    }
+    Ok(outcome)
+}
+
+fn key(object: &serde_json::Value) -> String {
+    use crate::stripe::object::field::{id, text};
+    id(object, "customer").or_else(|| text(object, "id")).unwrap_or_default()
+}

@@ -1,0 +1,37 @@
+//! `retryWebhooks`, for the platform's staff.
+
+use super::delivery::Delivery;
+use super::jobs;
+use crate::app::App;
+use crate::error::{Code, Error, Refusal};
+use crate::identity::actor::Actor;
+
+/// A person waits for the answer.
+const AT_ONCE: usize = 100;
+
+/// Tries these deliveries again, or all that have failed or died; returns them as they stand then. What was decided already is left alone.
+pub async fn retry_webhooks(app: &App, actor: &Actor, events: Option<&[String]>) -> Result<Vec<Delivery>, Error> {
+    if !actor.staff {
+        return Err(Error::Forbidden("this is for the platform's staff".to_owned()));
+    }
+    let unwell = match events {
+        Some(events) if events.len() > AT_ONCE => {
+            let message = format!("at most {AT_ONCE} events can be retried at once, not {}", events.len());
+            return Err(Refusal::at(Code::TooMany, "eventIds", message).into());
+        }
+        Some(events) => {
+            let found = Delivery::find_many(&mut *app.db.conn().await?, events).await?;
+            if let Some(missing) = events.iter().find(|event| found.iter().all(|delivery| delivery.event_id != **event)) {
+                return Err(Refusal::at(Code::NotFound, "eventIds", format!("no event `{missing}` has arrived")).into());
+            }
+            found.into_iter().filter(Delivery::is_undecided).collect()
+        }
+        None => Delivery::unwell(&mut *app.db.conn().await?, AT_ONCE).await?,
+    };
+    let mut retried = Vec::with_capacity(unwell.len());
+    for delivery in unwell {
+        jobs::again(app, &delivery).await?;
+        retried.push(delivery.event_id);
+    }
+    Ok(Delivery::find_many(&mut *app.db.conn().await?, &retried).await?)
+}

@@ -1,0 +1,116 @@
+//! Rule 6: whose is it? Known or said, never guessed.
+
+use fixpath::id::Id;
+use fixpath::staff::lookup::{self, Reference};
+use serde_json::{Value, json};
+use uuid::Uuid;
+
+use crate::support::stripe::{self, Story, object, with};
+use crate::support::{TestApp, people};
+
+/// A session made elsewhere by this stranger, who says these things.
+fn session(name: &str, says: &[(&str, Value)]) -> Value {
+    let story = Story::new(name);
+    let base = [
+        ("/id", json!(format!("cs_{name}"))),
+        ("/customer", json!(story.customer)),
+        ("/subscription", json!(story.subscription)),
+        ("/client_reference_id", Value::Null),
+        ("/customer_details/email", Value::Null),
+        ("/payment_intent", Value::Null),
+        ("/metadata", json!({})),
+    ];
+    story.event("checkout.session.completed", 0, with(with(object("checkout.session.completed"), &base), says))
+}
+
+async fn linked(app: &TestApp, name: &str) -> Value {
+    app.db_value(&format!("SELECT account_id FROM customers WHERE provider_customer_id = 'cus_{name}'")).await
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn who_is_named_is_found_in_every_way_of_naming() {
+    let (app, owner, _story) = stripe::app().await;
+    let (user, account) = people::ids(&owner).await;
+    let (user_id, account_id) = (Uuid::from(user).to_string(), Uuid::from(account).to_string());
+    let number = app.db_value("SELECT number FROM users").await.to_string();
+    for (name, says) in [
+        ("w1", ("/client_reference_id", json!(account_id))),
+        ("w2", ("/client_reference_id", json!(account.encode()))),
+        ("w3", ("/metadata", json!({ "account": account_id }))),
+        ("w4", ("/metadata", json!({ "account_id": account.encode() }))),
+        ("w5", ("/metadata", json!({ "user": user_id }))),
+        ("w6", ("/metadata", json!({ "user_id": user.encode() }))),
+        ("w7", ("/metadata", json!({ "user_id": number }))),
+    ] {
+        app.expect(&session(name, &[says]), "completed").await;
+        assert_eq!(linked(&app, name).await, json!(account_id), "{name}");
+    }
+    assert_eq!(app.db_value("SELECT count(*) FROM customers WHERE is_primary").await, json!(1));
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn an_address_counts_once_it_is_verified_and_leads_to_one_account() {
+    let (app, owner, _story) = stripe::app().await;
+    let account = Uuid::from(people::ids(&owner).await.1);
+    let by_mail = |name: &str| session(name, &[("/customer_details/email", json!("OWNER@example.com"))]);
+    app.expect(&by_mail("m1"), "parked").await;
+    app.db_execute("UPDATE users SET email_verified_at = now()").await;
+    app.expect(&by_mail("m2"), "completed").await;
+    assert_eq!(linked(&app, "m2").await, json!(account.to_string()));
+
+    let other = app.sign_up("other").await;
+    people::db_join(&app, people::ids(&owner).await.0, people::ids(&other).await.1, "owner").await;
+    app.expect(&by_mail("m3"), "parked").await;
+    app.db_execute("UPDATE users SET email_verified_at = NULL").await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn placeholders_and_nothing_lead_to_nobody() {
+    let (app, _owner, _story) = stripe::app().await;
+    app.db_execute("UPDATE users SET email_verified_at = now()").await;
+    for (number, word) in ["<email>", "null", "undefined", "", "{{user}}", "%USER%", "none", "N/A", "${email}"].into_iter().enumerate() {
+        let says = [
+            ("/client_reference_id", json!(word)),
+            ("/metadata", json!({ "account": word, "user": word })),
+            ("/customer_details/email", json!(word)),
+        ];
+        app.expect(&session(&format!("p{number}"), &says), "parked").await;
+        assert_eq!(Reference::read(word), None, "{word}");
+    }
+    // A null customer is nobody's, although there are accounts without a customer.
+    let nobody = session("n1", &[("/customer", Value::Null)]);
+    app.expect(&nobody, "ignored").await;
+    let placeholder = session("n2", &[("/customer", json!("null"))]);
+    app.expect(&placeholder, "parked").await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn support_finds_an_account_by_whatever_it_was_told() {
+    let (app, owner, story) = stripe::app().await;
+    let (user, account) = people::ids(&owner).await;
+    app.expect(&story.event("customer.subscription.created", 0, story.state("active", 0, &[])), "completed").await;
+    let number = app.db_value("SELECT number FROM users").await.to_string();
+    let mut conn = app.app.db.conn().await.unwrap();
+    for text in [
+        "owner@example.com",
+        " Owner@Example.com ",
+        &number,
+        &format!("#{number}"),
+        &user.encode(),
+        &account.encode(),
+        &Uuid::from(user).to_string(),
+        &Uuid::from(account).to_string(),
+        &story.customer,
+        &story.subscription,
+    ] {
+        let reference = Reference::read(text).unwrap_or_else(|| panic!("{text} refers to nothing"));
+        let before = app.app.db.statements();
+        let found = lookup::find(&mut conn, &reference).await.unwrap();
+        assert_eq!(app.app.db.statements() - before, 1, "{text}");
+        assert_eq!(found.first().map(|found| (found.account, found.user)), Some((account, Some(user))), "{text}");
+    }
+    for text in ["nobody@example.com", "999999", "cus_nobody", "sub_nobody"] {
+        let reference = Reference::read(text).unwrap();
+        assert_eq!(lookup::find(&mut conn, &reference).await.unwrap(), [], "{text}");
+    }
+}

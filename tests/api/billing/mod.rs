@@ -1,0 +1,20 @@
+//! Billing: each rule that must hold, by its name.
+
+mod cancelling;
+mod credits;
+mod deleted_customer;
+mod entitlements;
+mod faults;
+mod histories;
+mod mapping;
+mod objects;
+mod ordering;
+mod parking;
+mod permutations;
+mod retries;
+mod second_subscription;
+mod shapes;
+mod signatures;
+mod staff;
+mod sweep;
+mod unreachable;

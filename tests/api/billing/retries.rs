@@ -1,0 +1,90 @@
+//! A delivery that fails: what is kept of it, and when it is tried again.
+
+use chrono::TimeDelta;
+use serde_json::{Value, json};
+
+use crate::support::TestApp;
+use crate::support::stripe;
+
+const LOG: &str = "SELECT status, attempts, next_attempt_at - '2026-01-01T12:00:00Z'::timestamptz AS next, \
+     last_error IS NOT NULL AS told FROM webhook_deliveries";
+
+async fn log(app: &TestApp) -> Value {
+    app.db_rows(LOG).await[0].clone()
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn three_tries_of_our_own_then_dead_and_still_tried_when_stripe_sends_it_again() {
+    let (app, _owner, story) = stripe::app().await;
+    let event = story.event("customer.subscription.created", 0, story.state("active", 0, &[]));
+    app.db_execute("ALTER TABLE payments RENAME TO away").await;
+    assert_eq!(app.deliver(&event).await.status, 500);
+    let entry = |status: &str, attempts: i64, next: Value| json!({ "status": status, "attempts": attempts, "next": next, "told": true });
+    assert_eq!(log(&app).await, entry("failed", 1, json!("00:05:00")));
+    app.advance(TimeDelta::minutes(5));
+    app.run_jobs().await;
+    assert_eq!(log(&app).await, entry("failed", 2, json!("00:15:00")));
+    app.advance(TimeDelta::minutes(10));
+    app.run_jobs().await;
+    assert_eq!(log(&app).await, entry("failed", 3, json!("00:30:00")));
+    app.advance(TimeDelta::minutes(15));
+    app.run_jobs().await;
+    assert_eq!(log(&app).await, entry("dead", 4, json!(null)));
+    assert_eq!(app.deliver(&event).await.status, 500);
+    assert_eq!(log(&app).await["status"], json!("dead"));
+    assert_eq!(app.db_rows("SELECT 1 FROM stripe_events UNION ALL SELECT 1 FROM subscriptions WHERE provider = 'stripe'").await, json!([]));
+
+    app.db_execute("ALTER TABLE away RENAME TO payments").await;
+    app.expect(&event, "completed").await;
+    assert_eq!(log(&app).await, json!({ "status": "completed", "attempts": 6, "next": null, "told": false }));
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn whoever_succeeds_first_writes_the_ledger_and_the_other_does_nothing() {
+    let (app, _owner, story) = stripe::app().await;
+    let event = story.event("invoice.paid", 0, story.invoice("paid", 0, &[]));
+    app.db_execute("ALTER TABLE payments RENAME TO away").await;
+    assert_eq!(app.deliver(&event).await.status, 500);
+    app.db_execute("ALTER TABLE away RENAME TO payments").await;
+    app.expect(&event, "completed").await;
+    app.advance(TimeDelta::minutes(6));
+    app.run_jobs().await;
+    assert_eq!(log(&app).await["attempts"], json!(2));
+    assert_eq!(app.db_value("SELECT count(*) FROM payments").await, json!(1));
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn who_holds_a_customer_for_long_makes_others_come_again() {
+    let (app, _owner, story) = stripe::app().await;
+    let (client, connection) = app.app.db.target().connect().await.unwrap();
+    tokio::spawn(connection);
+    let lock = format!("BEGIN; SELECT pg_advisory_xact_lock(hashtextextended('stripe:{}', 0))", story.customer);
+    client.batch_execute(&lock).await.unwrap();
+    let event = story.event("invoice.paid", 0, story.invoice("paid", 0, &[]));
+    assert_eq!(app.deliver(&event).await.status, 503);
+    assert_eq!(app.db_rows("SELECT 1 FROM webhook_deliveries").await, json!([]), "being busy is no attempt");
+    client.batch_execute("COMMIT").await.unwrap();
+    app.expect(&event, "completed").await;
+    app.run_jobs().await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn one_customers_crowd_waits_in_the_process_and_others_pass() {
+    let (app, _owner, story) = stripe::app().await;
+    let other = stripe::Story::new("other");
+    other.link(&app, super::permutations::account(&app).await).await;
+    let events: Vec<Value> =
+        (0..300).map(|second| story.event("customer.subscription.updated", second, story.state("active", 0, &[]))).collect();
+    let crowd = futures_util::future::join_all(events.iter().map(|event| app.deliver(event)));
+    let passer = async {
+        tokio::task::yield_now().await;
+        app.expect(&other.event("invoice.paid", 0, other.invoice("paid", 0, &[])), "completed").await;
+        assert!(!app.app.queues.is_empty(), "the crowd is still there");
+    };
+    let (answers, ()) = tokio::join!(crowd, passer);
+    let count = |status: u16| answers.iter().filter(|answer| answer.status == status).count();
+    assert_eq!(count(200) + count(503), 300);
+    assert!(count(200) >= 128, "{}", count(200));
+    assert!(app.app.queues.is_empty());
+    app.run_jobs().await;
+}

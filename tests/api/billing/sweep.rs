@@ -1,0 +1,106 @@
+//! Rule 12: the sweep that ends what has lapsed. And reading again what events left open.
+
+use axum::extract::{Path, State};
+use axum::routing::get;
+use axum::{Json, Router};
+use chrono::TimeDelta;
+use fixpath::billing::jobs::BillingJob;
+use fixpath::jobs::Job;
+use serde_json::{Value, json};
+use tokio::net::TcpListener;
+
+use crate::support::TestApp;
+use crate::support::stripe::{self, Story};
+
+/// A Stripe that knows one thing: what each subscription looks like.
+async fn answering(object: Value) -> String {
+    let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
+    let url = format!("http://{}", listener.local_addr().unwrap());
+    let answer = async |Path(_id): Path<String>, State(object): State<Value>| ([("date", "Sun, 01 Mar 2026 00:00:00 GMT")], Json(object));
+    let router = Router::new().route("/v1/subscriptions/{id}", get(answer)).with_state(object);
+    tokio::spawn(async move { axum::serve(listener, router).await });
+    url
+}
+
+async fn sweep(app: &TestApp) -> Value {
+    app.run_job(&Job::Billing(BillingJob::EndLapsed)).await;
+    app.db_value("SELECT status FROM subscriptions WHERE provider = 'stripe'").await
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn what_has_lapsed_ends_after_three_days_of_grace() {
+    let (app, _owner, story) = stripe::app().await;
+    app.expect(&story.event("customer.subscription.created", 0, story.state("active", 0, &[])), "completed").await;
+    app.advance(TimeDelta::days(33));
+    assert_eq!(sweep(&app).await, json!("active"), "the third day is not over");
+    app.advance(TimeDelta::minutes(1));
+    assert_eq!(sweep(&app).await, json!("canceled"));
+    let ended = app.db_value("SELECT extract(epoch FROM ended_at - current_period_end) FROM subscriptions WHERE provider = 'stripe'").await;
+    assert_eq!(ended, json!(0.0));
+    // It lived after all: Stripe could not be asked, and its event came late.
+    app.expect(&story.event("customer.subscription.updated", 30 * 24 * 3600, story.state("active", 1, &[])), "completed").await;
+    assert_eq!(app.db_value("SELECT status FROM subscriptions WHERE provider = 'stripe'").await, json!("active"));
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn what_is_past_due_is_left_to_stripe() {
+    let (app, _owner, story) = stripe::app().await;
+    app.expect(&story.event("customer.subscription.created", 0, story.state("past_due", 0, &[])), "completed").await;
+    app.advance(TimeDelta::days(300));
+    assert_eq!(sweep(&app).await, json!("past_due"));
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn stripe_is_asked_first_and_what_it_says_counts() {
+    let story = Story::new("a");
+    let url = answering(story.state("active", 1, &[])).await;
+    let (app, _owner, _) = stripe::app_with(&[("STRIPE_API_BASE", &url)]).await;
+    app.expect(&story.event("customer.subscription.created", 0, story.state("active", 0, &[])), "completed").await;
+    app.advance(TimeDelta::days(40));
+    assert_eq!(sweep(&app).await, json!("active"));
+    let row =
+        app.db_rows("SELECT extract(epoch FROM current_period_start) AS start, source FROM subscriptions WHERE provider = 'stripe'").await;
+    assert_eq!(row, json!([{ "start": (story.begin + 30 * 24 * 3600) as f64, "source": "refetch" }]));
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn two_changes_of_one_second_that_nobody_can_order_are_read_again() {
+    let story = Story::new("a");
+    let quantity = |quantity: i64| [("/items/data/0/quantity", json!(quantity))];
+    let url = answering(story.state("active", 0, &quantity(7))).await;
+    let (app, _owner, _) = stripe::app_with(&[("STRIPE_API_BASE", &url)]).await;
+    let told = |seats: i64| story.event("customer.subscription.updated", 5, story.state("active", 0, &quantity(seats)));
+    app.expect(&told(2), "completed").await;
+    app.deliver(&told(3)).await;
+    assert_eq!(app.db_value("SELECT needs_refetch FROM subscriptions WHERE provider = 'stripe'").await, json!(true));
+    app.advance(TimeDelta::seconds(5));
+    app.run_jobs().await;
+    let row = app.db_rows("SELECT needs_refetch AS open, seats, source FROM subscriptions WHERE provider = 'stripe'").await;
+    assert_eq!(row, json!([{ "open": false, "seats": 7, "source": "refetch" }]));
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_checkout_begins_the_subscription_until_it_is_heard_of() {
+    let (app, owner, story) = stripe::app().await;
+    let account = uuid::Uuid::from(crate::support::people::ids(&owner).await.1);
+    app.db_execute(&format!(
+        "INSERT INTO checkouts (id, account_id, purpose, status, plan_id, interval, seats, provider_session_id, expires_at, created_at, updated_at) \
+         SELECT gen_random_uuid(), '{account}', 'subscription', 'open', id, 'month', 3, 'cs_1', now(), now(), now() FROM plans WHERE key = 'pro'"
+    ))
+    .await;
+    let session = stripe::with(
+        stripe::object("checkout.session.completed"),
+        &[("/id", json!("cs_1")), ("/customer", json!(story.customer)), ("/subscription", json!(story.subscription))],
+    );
+    app.expect(&story.event("checkout.session.completed", 9, session), "completed").await;
+    let row = "SELECT status, seats, needs_refetch AS open, current_period_end AS end FROM subscriptions WHERE provider = 'stripe'";
+    assert_eq!(app.db_rows(row).await, json!([{ "status": "active", "seats": 3, "open": true, "end": null }]));
+    // Older than the checkout, and yet it counts more.
+    let trialing = story.state("trialing", 0, &[("/items/data/0/quantity", json!(4))]);
+    app.expect(&story.event("customer.subscription.created", 0, trialing), "completed").await;
+    let told = app.db_rows(row).await[0].clone();
+    assert_eq!((&told["status"], &told["seats"], &told["open"]), (&json!("trialing"), &json!(4), &json!(false)));
+    assert_eq!(app.db_value("SELECT status FROM checkouts").await, json!("completed"));
+    app.advance(TimeDelta::seconds(5));
+    app.run_jobs().await;
+}
