@@ -167,6 +167,7 @@ async fn a_new_account_tries_pro_for_two_weeks_and_once() {
     let again = app.anon().ok(query, json!({ "input": input })).await.str("signUp.accessToken");
     let again = app.anon().signed_in(&again);
     assert_eq!(look(&again).await["entitlements"]["reason"], "Nothing was bought: the Free plan counts.");
+    app.run_jobs().await;
 }
 
 #[tokio::test(flavor = "multi_thread")]

@@ -20,10 +20,10 @@ use crate::support::TestApp;
 use crate::support::app::start;
 use crate::support::stripe::{SECRET, Story};
 
-/// Up to this many events, every order is tried: 120 orders.
-const ALL_ORDERS: usize = 5;
+/// Up to this many events, every order is tried: 24 orders.
+const ALL_ORDERS: usize = 4;
 /// Of more events, so many random orders.
-const SOME_ORDERS: usize = 12;
+const SOME_ORDERS: usize = 5;
 
 fn life(seed: u64) -> Told {
     history::random(&mut StdRng::seed_from_u64(seed)).run()
@@ -133,7 +133,7 @@ fn without_bursts_nothing_is_in_doubt_and_with_them_little() {
         let events = own_events(&told);
         let bursts = events.windows(2).any(|pair| pair[0]["created"] == pair[1]["created"]);
         let mut rng = StdRng::seed_from_u64(seed);
-        for order in orders(&events, &mut rng).into_iter().take(SOME_ORDERS) {
+        for order in orders(&events, &mut rng).into_iter() {
             let (_, doubtful) = stored(&order);
             assert!(bursts || !doubtful, "seed {seed}: no two events share a second");
             all += 1;
@@ -213,8 +213,20 @@ async fn two_hundred_lives_over_http_end_in_the_truth() {
         }]);
         if row != expected {
             let read = fixpath::billing::refetch::read(&app.app, &subscription).await;
-            let versions = app.db_rows("SELECT version_created, version_until, version_event_id FROM subscriptions").await;
-            panic!("seed {seed}: {row} is not {expected}: {versions}, {read:?}");
+            let from = read.map(|answer| answer.from);
+            let jobs = app.db_rows("SELECT attempts, last_error, payload, is_available, run_at FROM graphile_worker._private_jobs").await;
+            let version = app
+                .db_rows(&format!(
+                    "SELECT version_created, version_until, version_event_id, version_contested, source, updated_at FROM subscriptions \
+                     WHERE provider_subscription_id = '{subscription}'"
+                ))
+                .await;
+            let log = app
+                .db_rows(&format!(
+                    "SELECT event_id, type, status, decision FROM webhook_deliveries WHERE payload::text LIKE '%{subscription}%' ORDER BY id"
+                ))
+                .await;
+            panic!("seed {seed}: {row:#} is not {expected:#}: {version:#}, {log:#}, {jobs:#}, read at {from:?}");
         }
     }
     let paid_twice = "SELECT provider_invoice_id FROM payments GROUP BY 1 HAVING count(*) > 1";
