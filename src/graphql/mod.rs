@@ -8,6 +8,8 @@ use crate::billing::graphql::credits::CreditQuery;
 use crate::billing::graphql::delivery::DeliveryMutation;
 use crate::billing::graphql::live::BillingSubscription;
 use crate::billing::graphql::plan::PlanQuery;
+use crate::billing::graphql::plan_mutation::PlanMutation;
+use crate::billing::graphql::staff::StaffMutation;
 use crate::error::Error;
 use crate::identity::actor::{Actor, Requester};
 use crate::identity::graphql::{AccountMutation, EmailMutation, IdentityMutation, IdentityQuery};
@@ -33,7 +35,16 @@ pub struct Query(NodeQuery, IdentityQuery, TreeQuery, SessionQuery, PlanQuery, C
 
 /// What can be done. Refusals are `userErrors`.
 #[derive(MergedObject, Default)]
-pub struct Mutation(IdentityMutation, EmailMutation, AccountMutation, TreeMutation, SessionMutation, DeliveryMutation);
+pub struct Mutation(
+    IdentityMutation,
+    EmailMutation,
+    AccountMutation,
+    TreeMutation,
+    SessionMutation,
+    DeliveryMutation,
+    StaffMutation,
+    PlanMutation,
+);
 
 /// What can be watched, over SSE or graphql-transport-ws.
 #[derive(MergedSubscription, Default)]
