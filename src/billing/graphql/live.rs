@@ -28,14 +28,15 @@ impl BillingSubscription {
         // Listens before it reads: what is written in between is then heard.
         let notices = app.notices.subscribe();
         Ok(stream::unfold((app, actor, notices, true), async |(app, actor, mut notices, first)| {
-            while !first {
-                match notices.recv().await {
-                    Ok(Notice::Billing(account)) if account == actor.account => break,
+            let mut heard = first;
+            while !heard {
+                heard = match notices.recv().await {
+                    Ok(Notice::Billing(account)) => account == actor.account,
+                    Ok(Notice::Session(..) | Notice::Requester(_)) => false,
                     // Anything may have been missed.
-                    Ok(Notice::Resync) | Err(broadcast::error::RecvError::Lagged(_)) => break,
-                    Ok(Notice::Session(..) | Notice::Requester(_) | Notice::Billing(_)) => {}
+                    Ok(Notice::Resync) | Err(broadcast::error::RecvError::Lagged(_)) => true,
                     Err(broadcast::error::RecvError::Closed) => return None,
-                }
+                };
             }
             loop {
                 match read(&app, &actor).await {
