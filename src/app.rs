@@ -66,8 +66,8 @@ impl App {
         let hasher = Hasher::new()?;
         let tokens = token::Keys::load(&config).map_err(|error| Error::internal(error.0))?;
         let requesters = Requesters::start(&notices, stop.clone());
-        let mailer = Mailer::new(&config.mail, &clock)?;
         let stripe = stripe::client::Client::new(&config.stripe)?;
+        let mailer = Mailer::new(&config.mail, &clock)?;
         let providers = Providers::new(&config)?;
         let limits = RateLimits::new(&config, &clock)?;
         Ok(Self(Arc::new(Parts {

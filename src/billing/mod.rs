@@ -18,6 +18,7 @@ pub mod jobs; // retries, refetches, the sweep, mails
 pub mod locked; // one customer's changes, one after the other
 pub mod mails; // which mails, once each
 pub mod money; // amounts for people
+pub mod news; // what a mail says, from the rows as they are
 pub mod ordering; // which of two states is the later one (pure)
 pub mod payment; // money for invoices and checkouts
 pub mod payment_link; // which intent and charge paid which invoice

@@ -57,25 +57,6 @@ diesel::table! {
 }
 
 diesel::table! {
-    email_changes (id) {
-        id -> Uuid,
-        user_id -> Uuid,
-        old_email -> Text,
-        changed_at -> Timestamptz,
-    }
-}
-
-diesel::table! {
-    email_tokens (user_id, purpose) {
-        user_id -> Uuid,
-        purpose -> Text,
-        hash -> Bytea,
-        email -> Text,
-        expires_at -> Timestamptz,
-    }
-}
-
-diesel::table! {
     checkouts (id) {
         id -> Uuid,
         account_id -> Uuid,
@@ -157,6 +138,25 @@ diesel::table! {
         status -> Text,
         reason -> Nullable<Text>,
         created_at -> Timestamptz,
+    }
+}
+
+diesel::table! {
+    email_changes (id) {
+        id -> Uuid,
+        user_id -> Uuid,
+        old_email -> Text,
+        changed_at -> Timestamptz,
+    }
+}
+
+diesel::table! {
+    email_tokens (user_id, purpose) {
+        user_id -> Uuid,
+        purpose -> Text,
+        hash -> Bytea,
+        email -> Text,
+        expires_at -> Timestamptz,
     }
 }
 
@@ -453,6 +453,7 @@ diesel::table! {
         version_event_id -> Nullable<Text>,
         version_previous -> Nullable<Json>,
         version_first -> Bool,
+        version_contested -> Bool,
         raw -> Nullable<Json>,
         source -> Nullable<Text>,
         needs_refetch -> Bool,
@@ -570,8 +571,6 @@ diesel::table! {
 
 diesel::joinable!(audit_entries -> accounts (account_id));
 diesel::joinable!(audit_entries -> users (actor_id));
-diesel::joinable!(email_changes -> users (user_id));
-diesel::joinable!(email_tokens -> users (user_id));
 diesel::joinable!(checkouts -> accounts (account_id));
 diesel::joinable!(checkouts -> plans (plan_id));
 diesel::joinable!(checkouts -> users (user_id));
@@ -579,6 +578,8 @@ diesel::joinable!(credit_balances -> accounts (account_id));
 diesel::joinable!(credit_entries -> accounts (account_id));
 diesel::joinable!(customers -> accounts (account_id));
 diesel::joinable!(disputes -> payments (payment_id));
+diesel::joinable!(email_changes -> users (user_id));
+diesel::joinable!(email_tokens -> users (user_id));
 diesel::joinable!(invitations -> accounts (account_id));
 diesel::joinable!(listings -> accounts (account_id));
 diesel::joinable!(identities -> users (user_id));
@@ -592,8 +593,8 @@ diesel::joinable!(plan_prices -> plans (plan_id));
 diesel::joinable!(purchases -> checkouts (checkout_id));
 diesel::joinable!(purchases -> payments (payment_id));
 diesel::joinable!(refresh_tokens -> sign_ins (sign_in_id));
-diesel::joinable!(sign_in_codes -> users (user_id));
 diesel::joinable!(refunds -> payments (payment_id));
+diesel::joinable!(sign_in_codes -> users (user_id));
 diesel::joinable!(sign_ins -> accounts (account_id));
 diesel::joinable!(sign_ins -> users (user_id));
 diesel::joinable!(subscriptions -> accounts (account_id));
@@ -607,14 +608,14 @@ diesel::allow_tables_to_appear_in_same_query!(
     billing_mails,
     card_fingerprints,
     categories,
-    email_changes,
-    email_tokens,
     checkouts,
     credit_balances,
     credit_entries,
     credit_packs,
     customers,
     disputes,
+    email_changes,
+    email_tokens,
     invitations,
     identities,
     listings,

@@ -61,7 +61,7 @@ pub fn policy(job: &Job) -> Policy {
         Job::Billing(job) => match job {
             BillingJob::RetryOverdue | BillingJob::EndLapsed => SWEEP,
             // A failed attempt at a delivery is no failed run: it writes the next attempt itself.
-            BillingJob::Retry { .. } | BillingJob::Refetch { .. } | BillingJob::Mail(_) => MESSAGE,
+            BillingJob::Retry { .. } | BillingJob::Refetch { .. } | BillingJob::Mail(_) | BillingJob::MailTo { .. } => MESSAGE,
         },
     }
 }
@@ -74,7 +74,8 @@ pub fn name(job: &Job) -> &'static str {
         Job::Billing(BillingJob::RetryOverdue) => "retry_overdue_deliveries",
         Job::Billing(BillingJob::Refetch { .. }) => "refetch_subscription",
         Job::Billing(BillingJob::EndLapsed) => "end_lapsed_subscriptions",
-        Job::Billing(BillingJob::Mail(_)) => "billing_mail",
+        Job::Billing(BillingJob::Mail(_)) => "address_billing_mail",
+        Job::Billing(BillingJob::MailTo { .. }) => "billing_mail",
         Job::AbandonSessions => "abandon_sessions",
         Job::TendQueue => "tend_queue",
         Job::TellStaff { .. } => "tell_staff",
