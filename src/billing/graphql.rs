@@ -2,9 +2,15 @@
 
 use async_graphql::SimpleObject;
 
-use super::plan::{self, LimitKey};
+use super::plan::LimitKey;
 
+pub mod change; // of a subscription
+pub mod checkout; // pages to pay on
 pub mod delivery; // what staff see of Stripe's deliveries
+pub mod live; // billing as it happens
+pub mod money;
+pub mod plan;
+pub mod subscription;
 
 /// A number that the plan limits.
 #[derive(Clone, SimpleObject)]
@@ -17,8 +23,8 @@ pub struct Limit {
     pub used: i32,
 }
 
-impl From<plan::Limit> for Limit {
-    fn from(plan::Limit { key, max, used }: plan::Limit) -> Self {
+impl From<super::plan::Limit> for Limit {
+    fn from(super::plan::Limit { key, max, used }: super::plan::Limit) -> Self {
         Self { key, max, used }
     }
 }

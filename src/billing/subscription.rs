@@ -154,6 +154,15 @@ impl Subscription {
             .await
     }
 
+    /// The one that tells how things stand: what is paid for, else what was granted, else what was paid for last.
+    pub async fn shown(conn: &mut Conn, account: AccountId) -> QueryResult<Option<Self>> {
+        let rows = Self::of_account(conn, account).await?;
+        let live = rows.iter().position(|row| row.is_primary && row.is_live());
+        let local = || rows.iter().position(Self::is_local);
+        let last = || rows.iter().rposition(|row| row.is_primary);
+        Ok(live.or_else(local).or_else(last).and_then(|place| rows.into_iter().nth(place)))
+    }
+
     pub async fn find_by_provider_id(conn: &mut Conn, id: &str) -> QueryResult<Option<Self>> {
         let query = subscriptions::table.filter(subscriptions::provider_subscription_id.eq(id));
         query.select(Self::as_select()).first(conn).await.optional()

@@ -4,7 +4,10 @@ use async_graphql::{Context, MergedObject, MergedSubscription, SDLExportOptions,
 
 use self::node::NodeQuery;
 use crate::app::App;
+use crate::billing::graphql::change::ChangeMutation;
+use crate::billing::graphql::checkout::CheckoutMutation;
 use crate::billing::graphql::delivery::DeliveryMutation;
+use crate::billing::graphql::live::BillingSubscription;
 use crate::error::Error;
 use crate::identity::actor::{Actor, Requester};
 use crate::identity::graphql::{AccountMutation, IdentityMutation, IdentityQuery};
@@ -30,11 +33,11 @@ pub struct Query(NodeQuery, IdentityQuery, TreeQuery, SessionQuery, StaffQuery);
 
 /// What can be done. Refusals are `userErrors`.
 #[derive(MergedObject, Default)]
-pub struct Mutation(IdentityMutation, AccountMutation, TreeMutation, SessionMutation, DeliveryMutation);
+pub struct Mutation(IdentityMutation, AccountMutation, TreeMutation, SessionMutation, CheckoutMutation, ChangeMutation, DeliveryMutation);
 
 /// What can be watched, over SSE or graphql-transport-ws.
 #[derive(MergedSubscription, Default)]
-pub struct Subscription(SessionSubscription);
+pub struct Subscription(SessionSubscription, BillingSubscription);
 
 pub type FixpathSchema = Schema<Query, Mutation, Subscription>;
 

@@ -49,7 +49,7 @@ pub fn policy(job: &Job) -> Policy {
         Job::ForgetSignIns | Job::AbandonSessions | Job::TendQueue | Job::EraseAccount { .. } => SWEEP,
         Job::TellStaff { .. } => MESSAGE,
         Job::Billing(job) => match job {
-            BillingJob::RetryOverdue | BillingJob::EndLapsed => SWEEP,
+            BillingJob::RetryOverdue | BillingJob::EndLapsed | BillingJob::OfferPlans => SWEEP,
             // A failed attempt at a delivery is no failed run: it writes the next attempt itself.
             BillingJob::Retry { .. } | BillingJob::Refetch { .. } | BillingJob::Mail(_) => MESSAGE,
         },
@@ -63,6 +63,7 @@ pub fn name(job: &Job) -> &'static str {
         Job::Billing(BillingJob::Retry { .. }) => "retry_delivery",
         Job::Billing(BillingJob::RetryOverdue) => "retry_overdue_deliveries",
         Job::Billing(BillingJob::Refetch { .. }) => "refetch_subscription",
+        Job::Billing(BillingJob::OfferPlans) => "offer_plans",
         Job::Billing(BillingJob::EndLapsed) => "end_lapsed_subscriptions",
         Job::Billing(BillingJob::Mail(_)) => "billing_mail",
         Job::AbandonSessions => "abandon_sessions",
@@ -94,6 +95,7 @@ pub struct Schedule {
 
 pub const SCHEDULES: &[Schedule] = &[
     Schedule { when: "* * * * *", every: "1m", job: Job::Billing(BillingJob::RetryOverdue) },
+    Schedule { when: "*/5 * * * *", every: "5m", job: Job::Billing(BillingJob::OfferPlans) },
     Schedule { when: "23 * * * *", every: "1h", job: Job::Billing(BillingJob::EndLapsed) },
     Schedule { when: "*/10 * * * *", every: "10m", job: Job::TendQueue },
     Schedule { when: "7 * * * *", every: "1h", job: Job::AbandonSessions },

@@ -6,6 +6,7 @@ use async_graphql::{Context, Enum, ID, Object};
 use super::audit::{self, AuditLog};
 use super::invitation::InvitationObject;
 use crate::billing::graphql::Limit;
+use crate::billing::graphql::subscription::PlanSubscription;
 use crate::billing::usage;
 use crate::db::is_storable;
 use crate::error::Error;
@@ -263,6 +264,14 @@ impl AccountObject {
     /// When it and all it owns will be deleted, after `deleteAccount`. Null unless the access token speaks for this account.
     async fn deletes_at(&self) -> Option<DateTime> {
         self.row.deletes_at.filter(|_| self.is_viewers()).map(DateTime)
+    }
+
+    /// What it pays for. Null if that is nothing, and unless the access token speaks for this account.
+    async fn subscription(&self, ctx: &Context<'_>) -> Result<Option<PlanSubscription>, Error> {
+        if !self.is_viewers() {
+            return Ok(None);
+        }
+        PlanSubscription::of_account(app(ctx)?, self.row.id).await
     }
 
     /// What the plan allows, and how much of it is used. Null unless the access token speaks for this account.
