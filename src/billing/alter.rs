@@ -1,9 +1,9 @@
 //! What all changes of a subscription share: which one it is, what it contains at Stripe now, and how the answer becomes our rows.
 
+use serde_json::Value;
 use stripe_billing::subscription_schedule::ReleaseSubscriptionSchedule;
 
-use super::apply::Source;
-use super::refetch::{self, apply_subscription};
+use super::refetch;
 use super::subscription::Subscription;
 use super::subscription_change::SubscriptionChange;
 use crate::app::App;
@@ -24,6 +24,7 @@ pub struct Present {
     pub seats: i32,
     pub schedule: Option<String>,
     pub ends: bool,
+    pub object: Value,
 }
 
 /// The row that counts, if it is paid for at Stripe.
@@ -33,11 +34,9 @@ pub async fn subscribed(app: &App, account: AccountId) -> Result<Subscription, E
     Ok(rows.into_iter().find(|row| row.is_primary && row.is_live()).ok_or_else(not)?)
 }
 
-/// Reads the subscription, and applies what it shows on the way.
 pub async fn present(app: &App, row: &Subscription) -> Result<Present, Error> {
     let id = row.provider_subscription_id.as_deref().unwrap_or_default();
     let answer = refetch::read(app, id).await?;
-    apply_subscription(app, &answer, Source::Refetch).await?;
     read(&answer)
 }
 
@@ -54,6 +53,7 @@ fn read(answer: &Answer) -> Result<Present, Error> {
         seats: seats.unwrap_or(1),
         schedule: id(body, "schedule"),
         ends: told.cancel_at.is_some(),
+        object: body.clone(),
     })
 }
 

@@ -5,8 +5,7 @@ use stripe_billing::subscription::{
 };
 
 use super::alter;
-use super::apply::Source;
-use super::refetch::{self, apply_subscription};
+use super::refetch::{self, apply_change};
 use super::subscription_change::SubscriptionChange;
 use crate::app::App;
 use crate::error::Error;
@@ -38,11 +37,11 @@ pub async fn cancel_subscription(
         details.comment = reason;
         let request = CancelSubscription::new(present.id.as_str()).cancellation_details(details);
         match app.stripe.write("cancel_subscription", &request, &change.key("cancel")).await {
-            Ok(answer) => drop(apply_subscription(app, &answer, Source::Refetch).await?),
+            Ok(answer) => drop(apply_change(app, &present.object, &answer).await?),
             // A try whose answer was lost has done it.
             Err(StripeError::Refused(refused)) if refused.is_missing() => {
                 let answer = refetch::read(app, &present.id).await?;
-                apply_subscription(app, &answer, Source::Refetch).await?;
+                apply_change(app, &present.object, &answer).await?;
             }
             Err(error) => return Err(error.into()),
         }
@@ -56,6 +55,6 @@ pub async fn cancel_subscription(
         request = request.cancellation_details(details);
     }
     let answer = app.stripe.write("update_subscription", &request, &change.key("end")).await.map_err(alter::refused)?;
-    apply_subscription(app, &answer, Source::Refetch).await?;
+    apply_change(app, &present.object, &answer).await?;
     change.finish(app).await
 }

@@ -15,10 +15,9 @@ use stripe_billing::subscription_schedule::{
 use stripe_shared::SubscriptionScheduleEndBehavior;
 
 use super::alter::{self, Present};
-use super::apply::Source;
 use super::offer::Offer;
 use super::offer_plans::offer_plan;
-use super::refetch::{self, apply_subscription};
+use super::refetch::{self, apply_change};
 use super::seats;
 use super::start_checkout::on_sale;
 use super::subscription::Subscription;
@@ -132,7 +131,7 @@ async fn carry_out(app: &App, change: &SubscriptionChange, row: &Subscription, p
     let same = target.offer.provider_price.as_deref() == Some(&present.price) && target.seats == present.seats;
     if same {
         // What was to come is taken back, if anything was.
-        apply_now(app, &present.id).await?;
+        apply_now(app, present).await?;
     } else if target.when == When::Now {
         at_once(app, change, present, target).await?;
     } else {
@@ -141,9 +140,9 @@ async fn carry_out(app: &App, change: &SubscriptionChange, row: &Subscription, p
     change.finish(app).await
 }
 
-async fn apply_now(app: &App, id: &str) -> Result<(), Error> {
-    let answer = refetch::read(app, id).await?;
-    apply_subscription(app, &answer, Source::Refetch).await.map(|_| ())
+async fn apply_now(app: &App, present: &Present) -> Result<(), Error> {
+    let answer = refetch::read(app, &present.id).await?;
+    apply_change(app, &present.object, &answer).await.map(|_| ())
 }
 
 /// Where the payment fails or must be confirmed, the change waits at Stripe as a pending update, for a day.
@@ -157,7 +156,7 @@ async fn at_once(app: &App, change: &SubscriptionChange, present: &Present, targ
         .payment_behavior(UpdateSubscriptionPaymentBehavior::PendingIfIncomplete)
         .proration_behavior(UpdateSubscriptionProrationBehavior::AlwaysInvoice);
     let answer = app.stripe.write("update_subscription", &request, &change.key("update")).await.map_err(alter::refused)?;
-    apply_subscription(app, &answer, Source::Refetch).await.map(|_| ())
+    apply_change(app, &present.object, &answer).await.map(|_| ())
 }
 
 async fn at_period_end(
@@ -193,7 +192,7 @@ async fn at_period_end(
         ))
         .execute(&mut *app.db.conn().await?)
         .await?;
-    apply_now(app, &present.id).await
+    apply_now(app, present).await
 }
 
 fn phase(price: Option<String>, seats: i32) -> UpdateSubscriptionSchedulePhases {

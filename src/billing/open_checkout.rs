@@ -135,31 +135,30 @@ async fn set_expired(app: &App, open: &Checkout) -> Result<(), Error> {
 }
 
 async fn with_session(app: &App, row: Checkout) -> Result<Checkout, Error> {
-    let customer = make_customer(app, row.account_id).await?;
-    let answer = match create_session(app, &row, &customer).await {
-        // Deleted at Stripe, or Stripe's data is elsewhere now.
-        Err(Failure::Refused(refused)) if refused.is_missing() && refused.names("customer") => {
-            Customer::bury(&mut *app.db.conn().await?, &app.clock, &customer, Some(row.account_id)).await?;
-            let customer = make_customer(app, row.account_id).await?;
-            create_session(app, &row, &customer).await
+    // A customer may be gone, and then a price.
+    let mut tries = 3;
+    loop {
+        tries -= 1;
+        let customer = make_customer(app, row.account_id).await?;
+        let refused = match create_session(app, &row, &customer).await {
+            Ok(answer) => return store(app, row, &answer).await,
+            Err(Failure::Refused(refused)) => refused,
+            Err(Failure::Other(error)) => return Err(error),
+        };
+        // Deleted at Stripe, or Stripe's data is elsewhere now. Each is told again, and the next try finds it.
+        match row.plan_id {
+            _ if refused.is_missing() && refused.names("customer") && tries > 0 => {
+                Customer::bury(&mut *app.db.conn().await?, &app.clock, &customer, Some(row.account_id)).await?;
+            }
+            Some(plan) if refused.is_missing() && refused.names("price") && tries > 0 => {
+                forget_plan(app, plan).await?;
+            }
+            _ if refused.names("discounts") || refused.names("promotion_code") => {
+                set_expired(app, &row).await?;
+                return Err(Refusal::at(Code::Invalid, "promotionCode", refused.message).into());
+            }
+            _ => return Err(StripeError::Refused(refused).into()),
         }
-        result => result,
-    };
-    let answer = match (answer, row.plan_id) {
-        (Err(Failure::Refused(refused)), Some(plan)) if refused.is_missing() && refused.names("price") => {
-            forget_plan(app, plan).await?;
-            create_session(app, &row, &customer).await
-        }
-        (result, _) => result,
-    };
-    match answer {
-        Ok(answer) => store(app, row, &answer).await,
-        Err(Failure::Refused(refused)) if refused.names("discounts") || refused.names("promotion_code") => {
-            set_expired(app, &row).await?;
-            Err(Refusal::at(Code::Invalid, "promotionCode", refused.message).into())
-        }
-        Err(Failure::Refused(refused)) => Err(StripeError::Refused(refused).into()),
-        Err(Failure::Other(error)) => Err(error),
     }
 }
 

@@ -4,8 +4,7 @@ use stripe_billing::subscription::ResumeSubscription;
 use stripe_client_core::{RequestBuilder, StripeMethod, StripeRequest};
 
 use super::alter;
-use super::apply::Source;
-use super::refetch::apply_subscription;
+use super::refetch::apply_change;
 use super::subscription_change::SubscriptionChange;
 use crate::app::App;
 use crate::error::{Code, Error, Refusal};
@@ -43,6 +42,6 @@ pub async fn resume_subscription(app: &App, actor: &Actor, key: Option<&str>) ->
         let message = format!("The subscription is {} and not to end: there is nothing to resume.", present.status);
         return Err(Refusal::new(Code::WrongState, message).into());
     };
-    apply_subscription(app, &answer.map_err(alter::refused)?, Source::Refetch).await?;
+    apply_change(app, &present.object, &answer.map_err(alter::refused)?).await?;
     change.finish(app).await
 }

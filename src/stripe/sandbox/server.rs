@@ -29,6 +29,8 @@ use super::state::{Settings, World};
 use super::{control, dashboard, deliveries, pages, portal_page};
 
 pub async fn start(clock: Clock, options: Options, stop: CancellationToken) -> Result<Arc<Shared>, Error> {
+    // One provider of cryptography for everything; a second installation changes nothing.
+    rustls::crypto::ring::default_provider().install_default().ok();
     let kept = options.folder.as_deref().and_then(kept::find);
     let listener = listen(kept.as_ref()).await?;
     let port = listener.local_addr()?.port();

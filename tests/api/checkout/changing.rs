@@ -24,9 +24,9 @@ async fn preview(shop: &Shop, input: Value) -> Value {
 
 #[tokio::test(flavor = "multi_thread")]
 async fn an_upgrade_is_paid_and_had_at_once_for_what_the_preview_said() {
-    let shop = Shop::open().await;
+    let mut shop = Shop::open().await;
     let id = shop.subscribe(json!({ "planKey": STARTER })).await;
-    shop.app.advance(chrono::TimeDelta::days(10));
+    shop.pass(chrono::TimeDelta::days(10)).await;
     let told = preview(&shop, json!({ "planKey": "pro" })).await;
     let due = told["dueNow"]["amount"].as_i64().unwrap();
     assert!((1000..1700).contains(&due), "two thirds of the difference: {told}");
@@ -60,7 +60,7 @@ async fn an_upgrade_that_is_not_paid_grants_nothing() {
 
 #[tokio::test(flavor = "multi_thread")]
 async fn a_downgrade_waits_for_the_period_s_end() {
-    let shop = Shop::open().await;
+    let mut shop = Shop::open().await;
     let id = shop.subscribe(json!({ "seats": 2 })).await;
     let told = preview(&shop, json!({ "planKey": STARTER })).await;
     assert_eq!((&told["dueNow"]["amount"], &told["nextInvoice"]["amount"]), (&json!(0), &json!(2400)));
@@ -69,8 +69,7 @@ async fn a_downgrade_waits_for_the_period_s_end() {
     shop.settle().await;
     assert_eq!(shop.subscription().await["pendingPlan"]["key"], STARTER, "whatever the webhooks tell");
     assert_eq!(of_stripe(&shop, &id), (2900, 2));
-    shop.sandbox.act(Action::NextPeriod { subscription: id.clone() }).unwrap();
-    shop.app.advance(chrono::TimeDelta::days(31));
+    shop.pass(chrono::TimeDelta::days(32)).await;
     shop.settle().await;
     let now = shop.subscription().await;
     assert_eq!((&now["plan"]["key"], &now["pendingPlan"], &now["seats"]), (&json!(STARTER), &Value::Null, &json!(2)));

@@ -25,11 +25,10 @@ async fn a_cancellation_waits_for_the_paid_period_s_end_and_can_be_taken_back() 
 
 #[tokio::test(flavor = "multi_thread")]
 async fn when_the_period_is_over_so_is_the_subscription() {
-    let shop = Shop::open().await;
-    let id = shop.subscribe(json!({})).await;
+    let mut shop = Shop::open().await;
+    shop.subscribe(json!({})).await;
     shop.changed("cancelSubscription", json!({})).await;
-    shop.sandbox.act(Action::NextPeriod { subscription: id.clone() }).unwrap();
-    shop.app.advance(chrono::TimeDelta::days(32));
+    shop.pass(chrono::TimeDelta::days(32)).await;
     shop.settle().await;
     assert_eq!(shop.app.db_value("SELECT status FROM subscriptions WHERE provider = 'stripe'").await, "canceled");
     assert_eq!(shop.app.db_value("SELECT count(*) FROM payments").await, 1, "no renewal");

@@ -35,7 +35,7 @@ async fn every_plan_that_costs_something_becomes_a_product_with_its_prices() {
 async fn what_was_made_and_not_heard_of_is_found_again() {
     let shop = Shop::open().await;
     for path in ["/v1/products", "/v1/prices"] {
-        shop.sandbox.plan_fault(Fault::ResetAfter, path, 3);
+        shop.sandbox.plan_fault(Fault::ResetAfter, path, 2);
     }
     shop.app.run_job(&OFFER).await;
     // Days later, when the idempotency keys are gone.

@@ -7,6 +7,7 @@ use std::process::{Child, Command, Stdio};
 use reqwest::Client;
 use serde_json::{Value, json};
 
+use crate::support::app::ORIGIN;
 use crate::support::database::Database;
 
 struct Server {
@@ -19,7 +20,12 @@ impl Server {
     fn start(database: &Database, folder: &PathBuf) -> Self {
         let mut command = Command::new(env!("CARGO_BIN_EXE_fixpath"));
         command.current_dir(folder).env_clear().stdout(Stdio::piped()).stderr(Stdio::null());
-        command.env("DATABASE_URL", &database.url).env("DATABASE_POOL_SIZE", "4").env("BIND", "127.0.0.1:0").env("DATA_DIR", folder);
+        command
+            .env("DATABASE_URL", &database.url)
+            .env("DATABASE_POOL_SIZE", "4")
+            .env("BIND", "127.0.0.1:0")
+            .env("DATA_DIR", folder)
+            .env("ALLOWED_ORIGINS", ORIGIN);
         let mut child = command.spawn().unwrap();
         let mut lines = BufReader::new(child.stdout.take().unwrap()).lines();
         let mut find = |word: &str| {
@@ -57,7 +63,7 @@ async fn somebody_subscribes_and_the_server_is_killed_in_between() {
     let token = server.ask("", sign_up, json!({})).await["data"]["signUp"]["accessToken"].as_str().unwrap().to_owned();
     let start = "mutation($base: URL!) { startCheckout(input: { planKey: \"pro\", successUrl: $base, cancelUrl: $base }) {
         checkout { id url } userErrors { message } } }";
-    let base = server.url.replace("/graphql", "/");
+    let base = format!("{ORIGIN}/");
     let answer = server.ask(&token, start, json!({ "base": base })).await;
     let checkout = answer["data"]["startCheckout"]["checkout"].clone();
     let page = checkout["url"].as_str().unwrap_or_else(|| panic!("{answer}")).to_owned();

@@ -30,7 +30,7 @@ async fn the_page_has_our_price_and_leads_back_to_us() {
 
 #[tokio::test(flavor = "multi_thread")]
 async fn the_same_wish_gets_the_same_page_and_another_wish_closes_it() {
-    let shop = Shop::open().await;
+    let mut shop = Shop::open().await;
     let first = shop.start(json!({})).await;
     assert_eq!(shop.start(json!({})).await, first);
     let second = shop.start(json!({ "seats": 2 })).await;
@@ -40,7 +40,7 @@ async fn the_same_wish_gets_the_same_page_and_another_wish_closes_it() {
     shop.settle().await;
     assert_eq!(shop.app.db_value("SELECT count(*) FROM checkouts WHERE status = 'open'").await, 1);
     // An hour before its end nobody is sent to a page any more.
-    shop.app.advance(chrono::TimeDelta::minutes(22 * 60 + 30));
+    shop.pass(chrono::TimeDelta::minutes(22 * 60 + 30)).await;
     assert_ne!(shop.start(json!({ "seats": 2 })).await, second);
 }
 

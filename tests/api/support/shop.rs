@@ -27,6 +27,7 @@ const SUBSCRIPTION: &str = "subscription { status seats interval plan { key } pe
 impl Shop {
     /// The owner had a trial before: what they buy is paid at once.
     pub async fn open() -> Self {
+        tracing_subscriber::fmt().with_test_writer().try_init().ok();
         let clock = Clock::manual(start());
         let options = Options { webhook_secrets: vec![SECRET.to_owned()], seed: 7, ..Options::default() };
         let sandbox = Sandbox::start(clock.clone(), options).await.unwrap();
@@ -125,6 +126,12 @@ impl Shop {
         let request = Request::post("/webhooks/stripe").header("stripe-signature", &signed.signature);
         let answer = self.app.send(request.body(Body::from(signed.body.clone())).unwrap()).await;
         assert_eq!(answer.status, 200, "{}: {}", signed.kind, answer.text());
+    }
+
+    /// Time passes, and the owner comes back. Stripe's clock is the same one.
+    pub async fn pass(&mut self, by: TimeDelta) {
+        self.app.advance(by);
+        self.owner = people::device(&self.app, "owner").await.0;
     }
 
     /// Everything arrives, and what is to be done later is done.
