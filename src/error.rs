@@ -3,7 +3,7 @@
 
 use std::fmt;
 
-use crate::billing::plan::Limit;
+use crate::billing::plan::{Limit, Plan};
 use crate::tree::validate::Issue;
 
 #[derive(Debug)]
@@ -83,7 +83,11 @@ pub enum Detail {
     Revision(i32),
     Issues(Vec<Issue>),
     RetryAfter(u64),
-    Limit(Limit),
+    /// With the cheapest plan that lifts it.
+    Limit {
+        limit: Limit,
+        upgrade: Option<Box<Plan>>,
+    },
 }
 
 /// `UserErrorCode` of the API. Codes of features that do not exist yet are added with them.

@@ -149,7 +149,8 @@ async fn apply_now(app: &App, present: &Present) -> Result<(), Error> {
 async fn at_once(app: &App, change: &SubscriptionChange, present: &Present, target: &Target) -> Result<(), Error> {
     let mut item = UpdateSubscriptionItems::new();
     item.id = Some(present.item.clone());
-    item.price = target.offer.provider_price.clone();
+    // A price that is retired may be kept, but not be asked for.
+    item.price = target.offer.provider_price.clone().filter(|price| *price != present.price);
     item.quantity = u64::try_from(target.seats).ok();
     let request = UpdateSubscription::new(present.id.as_str())
         .items(vec![item])

@@ -2,12 +2,14 @@
 //!
 //! What a refund takes back may be spent already. Then the balance goes to zero, and the rest is the *shortfall*.
 
+use chrono::{DateTime, Utc};
 use diesel::prelude::*;
 use diesel_async::RunQueryDsl;
 
 use crate::clock::Clock;
 use crate::db::Conn;
-use crate::db::schema::{credit_balances, credit_entries};
+use crate::db::schema::{credit_balances, credit_entries, credit_packs};
+use crate::graphql::page::Page;
 use crate::id::{AccountId, CreditEntryId, Id};
 
 /// Why a balance changed.
@@ -45,6 +47,65 @@ impl From<String> for Kind {
     }
 }
 
+/// What an account has.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Queryable, Selectable)]
+#[diesel(table_name = credit_balances)]
+pub struct Balance {
+    pub balance: i32,
+    pub shortfall: i32,
+}
+
+impl Balance {
+    pub async fn of(conn: &mut Conn, account: AccountId) -> QueryResult<Self> {
+        let found = credit_balances::table.find(account).select(Self::as_select()).first(conn).await.optional()?;
+        Ok(found.unwrap_or_default())
+    }
+}
+
+/// One change of a balance.
+#[derive(Clone, Debug, PartialEq, Queryable, Selectable)]
+#[diesel(table_name = credit_entries)]
+pub struct Entry {
+    pub id: CreditEntryId,
+    pub delta: i32,
+    pub balance_after: i32,
+    #[diesel(deserialize_as = String)]
+    pub kind: Kind,
+    pub reason: String,
+    pub created_at: DateTime<Utc>,
+}
+
+impl Entry {
+    /// An account's, the newest first.
+    pub async fn page(conn: &mut Conn, account: AccountId, page: &Page<CreditEntryId>) -> QueryResult<Vec<Self>> {
+        let mut query = credit_entries::table.filter(credit_entries::account_id.eq(account)).select(Self::as_select()).into_boxed();
+        if let Some(id) = page.after {
+            query = query.filter(credit_entries::id.lt(id));
+        }
+        query.order(credit_entries::id.desc()).limit(page.limit()).load(conn).await
+    }
+}
+
+/// Credits that are sold together.
+#[derive(Clone, Debug, PartialEq, Queryable, Selectable)]
+#[diesel(table_name = credit_packs)]
+pub struct Pack {
+    pub key: String,
+    pub name: String,
+    pub credits: i32,
+    pub unit_amount: i64,
+    pub currency: String,
+    pub on_sale: bool,
+}
+
+impl Pack {
+    /// Those that can be bought, the smallest first.
+    pub async fn on_sale(conn: &mut Conn) -> QueryResult<Vec<Self>> {
+        let query = credit_packs::table.filter(credit_packs::on_sale).order((credit_packs::credits, credit_packs::key));
+        query.select(Self::as_select()).load(conn).await
+    }
+}
+
 /// What caused a change, and how it is told to people.
 #[derive(Clone, Copy, Debug)]
 pub struct Cause<'a> {
@@ -56,6 +117,31 @@ pub struct Cause<'a> {
 pub async fn add(conn: &mut Conn, clock: &Clock, account: AccountId, credits: i32, kind: Kind, cause: Cause<'_>) -> QueryResult<bool> {
     let (balance, shortfall) = lock(conn, clock, account).await?;
     change(conn, clock, account, (balance.saturating_add(credits), shortfall), credits, kind, cause).await
+}
+
+/// Takes as many credits as something costs; false: there are not enough. To be called in a transaction.
+pub async fn spend(conn: &mut Conn, account: AccountId, credits: i32, cause: Cause<'_>, now: DateTime<Utc>) -> QueryResult<bool> {
+    let left = diesel::update(credit_balances::table.find(account).filter(credit_balances::balance.ge(credits)))
+        .set((credit_balances::balance.eq(credit_balances::balance - credits), credit_balances::updated_at.eq(now)))
+        .returning(credit_balances::balance)
+        .get_result::<i32>(conn)
+        .await
+        .optional()?;
+    let Some(balance) = left else { return Ok(false) };
+    diesel::insert_into(credit_entries::table)
+        .values((
+            credit_entries::id.eq(CreditEntryId::at(now)),
+            credit_entries::account_id.eq(account),
+            credit_entries::delta.eq(-credits),
+            credit_entries::balance_after.eq(balance),
+            credit_entries::kind.eq(Kind::Spend.as_str()),
+            credit_entries::source.eq(cause.source),
+            credit_entries::reason.eq(cause.reason),
+            credit_entries::created_at.eq(now),
+        ))
+        .execute(conn)
+        .await?;
+    Ok(true)
 }
 
 /// Takes back what there is; the rest is shortfall. To be called in a transaction.

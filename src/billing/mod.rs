@@ -16,8 +16,8 @@ pub mod customer; // who an account is at Stripe
 pub mod delivery; // the ledger and the log of what Stripe has sent
 pub mod derive; // a subscription's row from all that was told (pure)
 pub mod end_lapsed; // the hourly sweep
+pub mod entitlement; // what an account may do now, and why (pure)
 pub mod graphql;
-pub mod interval; // how often something is paid
 pub mod jobs; // retries, refetches, the sweep, mails
 pub mod locked; // one customer's changes, one after the other
 pub mod mails; // which mails, once each
@@ -31,7 +31,7 @@ pub mod ordering; // which of two states is the later one (pure)
 pub mod payment; // money for invoices and checkouts
 pub mod payment_link; // which intent and charge paid which invoice
 pub mod place; // whose is this?
-pub mod plan;
+pub mod plan; // what can be bought
 pub mod preview_plan_change;
 pub mod purchase; // trees that were bought
 pub mod queue; // who waits for whom, within a process
@@ -42,7 +42,8 @@ pub mod retry_webhooks;
 mod return_url; // where browsers go after they have paid
 mod seats; // how many can be bought
 pub mod start_checkout;
+pub mod start_trial; // what a new account begins with
 pub mod subscription; // what an account pays for
 pub mod subscription_change; // what somebody has asked Stripe to change
 pub mod sync_checkout;
-pub mod usage;
+pub mod usage; // how much of its limits an account uses

@@ -107,7 +107,7 @@ async fn offer_product(app: &App, plan: &PlanRow) -> Result<String, Error> {
             if let Some(description) = description {
                 request = request.description(description);
             }
-            let key = format!("{}:{}", plan.id.encode(), plan.revision);
+            let key = format!("{}:update:{}", plan.id.encode(), plan.revision);
             app.stripe.write("update_product", &request, &key).await?;
         }
         return Ok(product.clone());
@@ -120,7 +120,7 @@ async fn offer_product(app: &App, plan: &PlanRow) -> Result<String, Error> {
     if let Some(description) = description {
         request = request.description(description);
     }
-    match app.stripe.write("create_product", &request, &format!("{product}:{}", plan.revision)).await {
+    match app.stripe.write("create_product", &request, &format!("{product}:create:{}", plan.revision)).await {
         Ok(_) => {}
         Err(StripeError::Refused(refused)) if refused.exists_already() => {}
         Err(error) => return Err(error.into()),

@@ -11,6 +11,7 @@ use crate::clock::Clock;
 use crate::db::Conn;
 use crate::db::cached::Cached;
 use crate::db::schema::payments;
+use crate::graphql::page::Page;
 use crate::id::{AccountId, CheckoutId, Id, PaymentId};
 
 /// What is shown of a payment.
@@ -124,7 +125,24 @@ pub struct Payment {
     pub updated_at: DateTime<Utc>,
 }
 
+/// Where a payment stands in the list.
+pub type Position = (DateTime<Utc>, PaymentId);
+
 impl Payment {
+    pub async fn find(conn: &mut Conn, account: AccountId, id: PaymentId) -> QueryResult<Option<Self>> {
+        let query = payments::table.find(id).filter(payments::account_id.eq(account));
+        query.select(Self::as_select()).first(conn).await.optional()
+    }
+
+    /// An account's, the newest first.
+    pub async fn page(conn: &mut Conn, account: AccountId, page: &Page<Position>) -> QueryResult<Vec<Self>> {
+        let mut query = payments::table.filter(payments::account_id.eq(account)).select(Self::as_select()).into_boxed();
+        if let Some((created, id)) = page.after {
+            query = query.filter(payments::created_at.lt(created).or(payments::created_at.eq(created).and(payments::id.lt(id))));
+        }
+        query.order((payments::created_at.desc(), payments::id.desc())).limit(page.limit()).load(conn).await
+    }
+
     /// Nothing is known of it yet.
     pub fn new(clock: &Clock, account: AccountId) -> Self {
         Self {

@@ -58,7 +58,7 @@ fn unchanged(present: &Present, target: &Target) -> bool {
 async fn ask(app: &App, actor: &Actor, present: &Present, target: &Target, proration: Proration) -> Result<Answer, Error> {
     let mut item = CreatePreviewInvoiceSubscriptionDetailsItems::new();
     item.id = Some(present.item.clone());
-    item.price = target.offer.provider_price.clone();
+    item.price = target.offer.provider_price.clone().filter(|price| *price != present.price);
     item.quantity = u64::try_from(target.seats).ok();
     let mut details = CreatePreviewInvoiceSubscriptionDetails::new();
     details.items = Some(vec![item]);

@@ -12,7 +12,7 @@ use serde_json::Value;
 use crate::db::Conn;
 use crate::db::cached::Cached;
 use crate::db::schema::subscriptions;
-use crate::id::{AccountId, PlanId, SubscriptionId};
+use crate::id::{AccountId, Id, PlanId, SubscriptionId};
 
 /// Where a subscription stands: Stripe's eight words.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, async_graphql::Enum)]
@@ -135,6 +135,43 @@ pub struct Subscription {
 }
 
 impl Subscription {
+    /// A plan that is not paid for at Stripe.
+    pub fn local(account: AccountId, plan: PlanId, now: DateTime<Utc>) -> Self {
+        Self {
+            id: SubscriptionId::at(now),
+            account_id: account,
+            plan_id: plan,
+            interval: None,
+            status: Status::Active,
+            seats: 1,
+            current_period_start: None,
+            current_period_end: None,
+            cancel_at: None,
+            canceled_at: None,
+            ended_at: None,
+            trial_end: None,
+            collection_paused: false,
+            pending_plan_id: None,
+            pending_interval: None,
+            pending_seats: None,
+            needs_attention: None,
+            provider: LOCAL.to_owned(),
+            provider_subscription_id: None,
+            provider_customer_id: None,
+            is_primary: true,
+            version_created: None,
+            version_until: None,
+            version_event_id: None,
+            version_previous: None,
+            version_first: false,
+            raw: None,
+            source: None,
+            needs_refetch: false,
+            created_at: now,
+            updated_at: now,
+        }
+    }
+
     /// Could still give access, and is paid for at Stripe.
     pub fn is_live(&self) -> bool {
         self.provider == STRIPE && !self.status.is_terminal()
@@ -154,13 +191,9 @@ impl Subscription {
             .await
     }
 
-    /// The one that tells how things stand: what is paid for, else what was granted, else what was paid for last.
-    pub async fn shown(conn: &mut Conn, account: AccountId) -> QueryResult<Option<Self>> {
-        let rows = Self::of_account(conn, account).await?;
-        let live = rows.iter().position(|row| row.is_primary && row.is_live());
-        let local = || rows.iter().position(Self::is_local);
-        let last = || rows.iter().rposition(|row| row.is_primary);
-        Ok(live.or_else(local).or_else(last).and_then(|place| rows.into_iter().nth(place)))
+    pub async fn find(conn: &mut Conn, account: AccountId, id: SubscriptionId) -> QueryResult<Option<Self>> {
+        let query = subscriptions::table.find(id).filter(subscriptions::account_id.eq(account));
+        query.select(Self::as_select()).first(conn).await.optional()
     }
 
     pub async fn find_by_provider_id(conn: &mut Conn, id: &str) -> QueryResult<Option<Self>> {

@@ -1,51 +1,57 @@
-//! How much of its plan an account uses, counted where a limit can be checked without a race: under the account's row lock.
+//! How much of what it may use an account uses, counted where a limit can be checked without a race: under the account's row lock.
 
 use chrono::{DateTime, Datelike, NaiveDate, Utc};
 use diesel::prelude::*;
 use diesel_async::RunQueryDsl;
 
-use super::plan::{Limit, LimitKey, Plan};
+use super::credit::{self, Cause};
+use super::entitlement::{self, Entitlements};
+use super::plan::{self, Limit, LimitKey, Plan};
 use crate::db::Conn;
 use crate::db::schema::{accounts, session_usage, trees};
 use crate::error::{Code, Detail, Error, Refusal};
-use crate::id::AccountId;
+use crate::id::{AccountId, Id, SessionId};
 use crate::identity::invitation::Invitation;
 use crate::identity::membership::Membership;
 
 /// For whoever is about to use one more: refuses if that is one too many. The account stays locked until the transaction ends.
 pub async fn lock_and_check(conn: &mut Conn, account: AccountId, key: LimitKey, now: DateTime<Utc>) -> Result<(), Error> {
-    let query = accounts::table.find(account).select(accounts::plan).for_no_key_update();
-    let plan = Plan::find(&query.first::<String>(conn).await?);
-    let Some(max) = plan.max(key) else { return Ok(()) };
+    let entitled = lock(conn, account, now).await?;
+    let Some(max) = entitled.max(key) else { return Ok(()) };
     let used = used(conn, account, key, now).await?;
-    if used < max { Ok(()) } else { Err(reached(plan, Limit { key, max: Some(max), used })) }
+    if used < max { Ok(()) } else { Err(reached(conn, &entitled, Limit { key, max: Some(max), used }).await?) }
 }
 
 /// For an invitation that is being accepted: its seat is its own, so only people count. The account stays locked, as above.
 pub async fn lock_and_check_joining(conn: &mut Conn, account: AccountId, now: DateTime<Utc>) -> Result<(), Error> {
-    let query = accounts::table.find(account).select(accounts::plan).for_no_key_update();
-    let plan = Plan::find(&query.first::<String>(conn).await?);
-    let Some(max) = plan.seats else { return Ok(()) };
+    let entitled = lock(conn, account, now).await?;
+    let Some(max) = entitled.max(LimitKey::Seats) else { return Ok(()) };
     if Membership::count(conn, account).await? < i64::from(max) {
         return Ok(());
     }
     let used = used(conn, account, LimitKey::Seats, now).await?;
-    Err(reached(plan, Limit { key: LimitKey::Seats, max: Some(max), used }))
+    Err(reached(conn, &entitled, Limit { key: LimitKey::Seats, max: Some(max), used }).await?)
 }
 
-/// Every limit of an account's plan, and how much of it is used.
+/// The lock first, in a statement of its own: what is read after it is as new as it can be.
+async fn lock(conn: &mut Conn, account: AccountId, now: DateTime<Utc>) -> Result<Entitlements, Error> {
+    accounts::table.find(account).select(accounts::id).for_no_key_update().first::<AccountId>(conn).await?;
+    entitlement::load(conn, account, now).await
+}
+
+/// Every limit of an account, and how much of it is used.
 pub async fn limits(conn: &mut Conn, account: AccountId, now: DateTime<Utc>) -> Result<Vec<Limit>, Error> {
-    let plan = Plan::find(&accounts::table.find(account).select(accounts::plan).first::<String>(conn).await?);
+    let entitled = entitlement::load(conn, account, now).await?;
     let mut limits = Vec::new();
-    for key in [LimitKey::Seats, LimitKey::Trees, LimitKey::SessionsPerMonth] {
-        limits.push(Limit { key, max: plan.max(key), used: used(conn, account, key, now).await? });
+    for key in LimitKey::ALL {
+        limits.push(Limit { key, max: entitled.max(key), used: used(conn, account, key, now).await? });
     }
     Ok(limits)
 }
 
-/// Counts one more session of this month, or refuses it. One statement does both, and its row lock makes a race have one winner.
-pub async fn start_session(conn: &mut Conn, account: AccountId, now: DateTime<Utc>) -> Result<(), Error> {
-    let plan = Plan::find(&accounts::table.find(account).select(accounts::plan).first::<String>(conn).await?);
+/// Counts one more session of this month; beyond the month's allowance it costs a credit, and without one it is refused. One statement
+/// counts, and its row lock makes a race have one winner.
+pub async fn start_session(conn: &mut Conn, account: AccountId, session: SessionId, now: DateTime<Utc>) -> Result<(), Error> {
     let started: i32 = diesel::insert_into(session_usage::table)
         .values((session_usage::account_id.eq(account), session_usage::month.eq(month(now)), session_usage::started.eq(1)))
         .on_conflict((session_usage::account_id, session_usage::month))
@@ -54,11 +60,14 @@ pub async fn start_session(conn: &mut Conn, account: AccountId, now: DateTime<Ut
         .returning(session_usage::started)
         .get_result(conn)
         .await?;
-    match plan.sessions_per_month {
-        // The refusal rolls the count back.
-        Some(max) if started > max => Err(reached(plan, Limit { key: LimitKey::SessionsPerMonth, max: Some(max), used: max })),
-        _ => Ok(()),
+    let entitled = entitlement::load(conn, account, now).await?;
+    let Some(max) = entitled.max(LimitKey::SessionsPerMonth).filter(|max| started > *max) else { return Ok(()) };
+    let cause = Cause { source: &session.encode(), reason: "a session beyond the month's allowance" };
+    if credit::spend(conn, account, 1, cause, now).await? {
+        return Ok(());
     }
+    // The refusal rolls the count back.
+    Err(reached(conn, &entitled, Limit { key: LimitKey::SessionsPerMonth, max: Some(max), used: started - 1 }).await?)
 }
 
 pub async fn used(conn: &mut Conn, account: AccountId, key: LimitKey, now: DateTime<Utc>) -> Result<i32, Error> {
@@ -73,15 +82,25 @@ pub async fn used(conn: &mut Conn, account: AccountId, key: LimitKey, now: DateT
     Ok(i32::try_from(count).unwrap_or(i32::MAX))
 }
 
-fn reached(plan: &Plan, limit: Limit) -> Error {
+/// The refusal, with the cheapest plan that lifts the limit.
+async fn reached(conn: &mut Conn, entitled: &Entitlements, limit: Limit) -> Result<Error, Error> {
     let what = match limit.key {
         LimitKey::Seats => "people",
         LimitKey::Trees => "trees",
         LimitKey::SessionsPerMonth => "sessions a month",
     };
     let max = limit.max.unwrap_or_default();
-    let message = format!("The {} plan allows {max} {what}, and all are used.", plan.key);
-    Refusal { detail: Detail::Limit(limit), ..Refusal::new(Code::PlanLimit, message) }.into()
+    let plan = &entitled.plan;
+    // More seats of the same plan can be bought without changing it.
+    let paid = limit.key == LimitKey::Seats && limit.max != plan.max(LimitKey::Seats);
+    let message = match paid {
+        true => format!("The subscription to the {} plan has {max} seats, and all are used: add seats to it.", plan.name),
+        false => format!("The {} plan allows {max} {what}, and all are used.", plan.name),
+    };
+    let on_sale = Plan::on_sale(conn).await?;
+    let upgrade = if paid { Some(plan) } else { plan::cheapest_for(&on_sale, limit.key, limit.used) };
+    let detail = Detail::Limit { limit, upgrade: upgrade.cloned().map(Box::new) };
+    Ok(Refusal { detail, ..Refusal::new(Code::PlanLimit, message) }.into())
 }
 
 /// The first day of the month, in UTC.

@@ -4,7 +4,6 @@ diesel::table! {
     accounts (id) {
         id -> Uuid,
         name -> Text,
-        plan -> Text,
         created_at -> Timestamptz,
         deletes_at -> Nullable<Timestamptz>,
         deleted_at -> Nullable<Timestamptz>,

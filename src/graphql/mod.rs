@@ -6,8 +6,10 @@ use self::node::NodeQuery;
 use crate::app::App;
 use crate::billing::graphql::change::ChangeMutation;
 use crate::billing::graphql::checkout::CheckoutMutation;
+use crate::billing::graphql::credits::CreditQuery;
 use crate::billing::graphql::delivery::DeliveryMutation;
 use crate::billing::graphql::live::BillingSubscription;
+use crate::billing::graphql::plan::PlanQuery;
 use crate::error::Error;
 use crate::identity::actor::{Actor, Requester};
 use crate::identity::graphql::{AccountMutation, IdentityMutation, IdentityQuery};
@@ -29,7 +31,7 @@ pub mod shape; // the schema as the guard sees it
 
 /// What can be read.
 #[derive(MergedObject, Default)]
-pub struct Query(NodeQuery, IdentityQuery, TreeQuery, SessionQuery, StaffQuery);
+pub struct Query(NodeQuery, IdentityQuery, TreeQuery, SessionQuery, PlanQuery, CreditQuery, StaffQuery);
 
 /// What can be done. Refusals are `userErrors`.
 #[derive(MergedObject, Default)]

@@ -5,8 +5,14 @@ use async_graphql::{Context, ID, Interface, Object};
 use super::{actor, app, loaders};
 use crate::billing::delivery::Delivery;
 use crate::billing::graphql::delivery::WebhookDelivery;
+use crate::billing::graphql::payment::PaymentObject;
+use crate::billing::graphql::plan::PlanObject;
+use crate::billing::graphql::subscription::PlanSubscription;
+use crate::billing::payment::Payment;
+use crate::billing::subscription::Subscription;
 use crate::error::Error;
-use crate::id::{self, DeliveryId, SessionId, TreeId, UserId};
+use crate::id::{self, DeliveryId, PaymentId, PlanId, SessionId, SubscriptionId, TreeId, UserId};
+use crate::identity::actor::Role;
 use crate::identity::graphql::{AccountObject, InvitationObject, UserObject};
 use crate::session::graphql::SessionObject;
 use crate::session::session::Session;
@@ -18,6 +24,9 @@ use crate::tree::graphql::{TreeObject, TreeVersion};
 pub enum Node {
     Account(AccountObject),
     Invitation(InvitationObject),
+    Payment(PaymentObject),
+    Plan(PlanObject),
+    PlanSubscription(PlanSubscription),
     Session(SessionObject),
     Tree(TreeObject),
     TreeVersion(TreeVersion),
@@ -52,6 +61,18 @@ async fn find(ctx: &Context<'_>, text: &str) -> Result<Option<Node>, Error> {
         "account" => AccountObject::load(ctx, uuid.into(), actor).await?.filter(AccountObject::is_viewers).map(Node::Account),
         "invitation" => InvitationObject::find(ctx, actor, uuid.into()).await?.map(Node::Invitation),
         "user" => UserObject::load(ctx, UserId::from(uuid)).await?.filter(UserObject::is_colleague).map(Node::User),
+        "payment" if actor.role == Role::Owner => {
+            let payment = Payment::find(&mut *app(ctx)?.db.conn().await?, actor.account, PaymentId::from(uuid)).await?;
+            payment.map(|payment| Node::Payment(PaymentObject(payment)))
+        }
+        "plan" => PlanObject::find(ctx, PlanId::from(uuid)).await?.map(Node::Plan),
+        "subscription" => {
+            let found = Subscription::find(&mut *app(ctx)?.db.conn().await?, actor.account, SubscriptionId::from(uuid)).await?;
+            match found {
+                Some(row) => Some(Node::PlanSubscription(PlanSubscription::new(ctx, row).await?)),
+                None => None,
+            }
+        }
         "tree" => {
             let tree = loaders::one(&loaders::of(ctx)?.trees, TreeId::from(uuid)).await?;
             tree.filter(|tree| tree.visible_to(actor)).map(|tree| Node::Tree(TreeObject(tree)))
@@ -65,6 +86,7 @@ async fn find(ctx: &Context<'_>, text: &str) -> Result<Option<Node>, Error> {
             let delivery = Delivery::by_id(&mut *app(ctx)?.db.conn().await?, DeliveryId::from(uuid)).await?;
             delivery.map(|delivery| Node::WebhookDelivery(WebhookDelivery(delivery)))
         }
+        "delivery" | "payment" => None,
         _ => return Err(Error::BadInput(format!("nothing has ids that begin with `{prefix}_`"))),
     })
 }

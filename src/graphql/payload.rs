@@ -2,7 +2,7 @@
 
 use async_graphql::{Interface, SimpleObject};
 
-use crate::billing::graphql::Limit;
+use crate::billing::graphql::plan::{Limit, PlanObject};
 use crate::error::{Code, Detail, Error, Refusal};
 use crate::tree::graphql::TreeIssue;
 
@@ -82,6 +82,8 @@ pub struct LimitReached {
     pub path: Option<Vec<String>>,
     /// The limit, and how much of it is used.
     pub limit: Limit,
+    /// The cheapest plan that lifts the limit.
+    pub upgrade_to: Option<PlanObject>,
 }
 
 impl From<Refusal> for UserError {
@@ -94,7 +96,10 @@ impl From<Refusal> for UserError {
                 Self::TreeInvalid(TreeInvalid { code, message, path, issues: issues.into_iter().map(TreeIssue).collect() })
             }
             Detail::RetryAfter(retry_after) => Self::RateLimited(RateLimited { code, message, path, retry_after }),
-            Detail::Limit(limit) => Self::LimitReached(LimitReached { code, message, path, limit: limit.into() }),
+            Detail::Limit { limit, upgrade } => {
+                let upgrade_to = upgrade.map(|plan| PlanObject(*plan));
+                Self::LimitReached(LimitReached { code, message, path, limit: limit.into(), upgrade_to })
+            }
         }
     }
 }

@@ -6,7 +6,6 @@ use diesel_async::RunQueryDsl;
 
 use super::actor::{Actor, Role};
 use super::membership::Membership;
-use crate::billing::plan::Plan;
 use crate::db::Conn;
 use crate::db::schema::accounts;
 use crate::error::{Code, Error, Refusal};
@@ -17,7 +16,6 @@ use crate::id::{AccountId, Id, UserId};
 pub struct Account {
     pub id: AccountId,
     pub name: String,
-    pub plan: String,
     pub created_at: DateTime<Utc>,
     /// Set while it waits to be deleted.
     pub deletes_at: Option<DateTime<Utc>>,
@@ -29,10 +27,10 @@ impl Account {
     }
 
     /// With its first owner.
-    pub async fn create(conn: &mut Conn, name: &str, plan: &Plan, owner: UserId, at: DateTime<Utc>) -> QueryResult<Membership> {
+    pub async fn create(conn: &mut Conn, name: &str, owner: UserId, at: DateTime<Utc>) -> QueryResult<Membership> {
         let account = AccountId::at(at);
         diesel::insert_into(accounts::table)
-            .values((accounts::id.eq(account), accounts::name.eq(name), accounts::plan.eq(plan.key), accounts::created_at.eq(at)))
+            .values((accounts::id.eq(account), accounts::name.eq(name), accounts::created_at.eq(at)))
             .execute(conn)
             .await?;
         Membership::create(conn, account, owner, Role::Owner, at).await

@@ -13,7 +13,6 @@ use diesel_async::RunQueryDsl;
 use super::account::Account;
 use super::{audit, requesters};
 use crate::app::App;
-use crate::billing::plan;
 use crate::db::Conn;
 use crate::db::schema::{accounts, identities, memberships, sign_ins, users};
 use crate::error::Error;
@@ -50,10 +49,7 @@ pub async fn erase_account(app: &App, id: AccountId) -> Result<(), Error> {
             }
             audit::erase_in_txn(conn, id).await?;
             erase_homeless(conn, &people, now).await?;
-            diesel::update(accounts::table.find(id))
-                .set((accounts::name.eq(NAME), accounts::plan.eq(plan::FREE.key), accounts::deleted_at.eq(now)))
-                .execute(conn)
-                .await?;
+            diesel::update(accounts::table.find(id)).set((accounts::name.eq(NAME), accounts::deleted_at.eq(now))).execute(conn).await?;
             for person in &people {
                 requesters::announce_in_txn(conn, *person).await?;
             }

@@ -7,7 +7,6 @@ use super::membership::Membership;
 use super::requesters;
 use super::user::Secret;
 use crate::app::App;
-use crate::billing::plan;
 use crate::error::{Code, Error, Refusal};
 use crate::id::{Id, UserId};
 
@@ -31,7 +30,7 @@ pub async fn remove_member(app: &App, actor: &Actor, from: &Requester, user: Use
             let person = Secret::find_and_lock(conn, user).await?.ok_or_else(|| Error::internal("a member without a user"))?;
             member.delete(conn).await?;
             if Membership::of_user(conn, user).await?.is_empty() {
-                Account::create(conn, &account::default_name(&person.username), &plan::FREE, user, now).await?;
+                Account::create(conn, &account::default_name(&person.username), user, now).await?;
             }
             audit::record(conn, &Entry::by(&actor, "removeMember", now).about(user.encode()).from(from)).await?;
             requesters::announce_in_txn(conn, user).await

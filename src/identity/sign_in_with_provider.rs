@@ -16,7 +16,7 @@ use super::sign_up::{NewPerson, create_person};
 use super::user::{Secret, User};
 use super::{account, identity, rules};
 use crate::app::App;
-use crate::billing::plan;
+use crate::billing::start_trial;
 use crate::db::Conn;
 use crate::db::schema::users;
 use crate::error::{Code, Error};
@@ -82,14 +82,10 @@ async fn sign_in(
         Some(user) if user.email_verified_at.is_none() => return Ok(Step::Done(Err(Denied::SignInFirst))),
         Some(user) => user.id,
         None => {
-            let person = NewPerson {
-                email,
-                username: username.to_owned(),
-                password_hash: None,
-                account_name: account::default_name(username),
-                plan: &plan::FREE,
-            };
+            let person =
+                NewPerson { email, username: username.to_owned(), password_hash: None, account_name: account::default_name(username) };
             let member = create_person(conn, now, &person).await?;
+            start_trial::start_trial_in_txn(conn, member.account_id, &person.email, now).await?;
             let user = member.user_id;
             let entry = Entry { account: Some(member.account_id), actor: Some(user), ..Entry::new("signUp", now) };
             audit::record(conn, &entry.from(from)).await?;

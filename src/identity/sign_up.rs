@@ -13,7 +13,7 @@ use super::membership::Membership;
 use super::rules;
 use super::user::taken;
 use crate::app::App;
-use crate::billing::plan::{self, Plan};
+use crate::billing::start_trial;
 use crate::db::Conn;
 use crate::db::schema::users;
 use crate::error::Error;
@@ -39,11 +39,12 @@ pub async fn sign_up(app: &App, from: &Requester, input: SignUp) -> Result<Grant
     };
     app.limits.check_login(from.address, &email).await?;
     let password_hash = Some(app.hasher.hash(&input.password).await?);
-    let person = NewPerson { email, username, password_hash, account_name, plan: &plan::FREE };
+    let person = NewPerson { email, username, password_hash, account_name };
     let now = app.clock.now();
     app.db
         .transaction(async |conn| {
             let member = create_person(conn, now, &person).await?;
+            start_trial::start_trial_in_txn(conn, member.account_id, &person.email, now).await?;
             let entry = Entry { account: Some(member.account_id), actor: Some(member.user_id), ..Entry::new("signUp", now) };
             audit::record(conn, &entry.from(from)).await?;
             Grant::start_in_txn(conn, app, from, &member, false).await
@@ -59,7 +60,6 @@ pub struct NewPerson {
     /// None: they sign in by other ways.
     pub password_hash: Option<String>,
     pub account_name: String,
-    pub plan: &'static Plan,
 }
 
 /// A user, an account and the membership that makes the one the other's owner. To be called in a transaction.
@@ -77,5 +77,5 @@ pub async fn create_person(conn: &mut Conn, now: DateTime<Utc>, person: &NewPers
         .execute(conn)
         .await
         .map_err(taken)?;
-    Ok(Account::create(conn, &person.account_name, person.plan, user, now).await?)
+    Ok(Account::create(conn, &person.account_name, user, now).await?)
 }

@@ -63,7 +63,7 @@ async fn begin(app: &App, actor: &Actor, input: &StartSession, subject: Option<&
             let library = app.libraries.get(conn, &app.versions, tree.account_id, version).await?;
             let stamp = Stamp { by: actor.user.into(), at: now, active_ms: 0 };
             let change = commands::start(&library, version.into(), input.at_node.as_deref(), input.variables.clone(), stamp)?;
-            usage::start_session(conn, actor.account, now).await?;
+            usage::start_session(conn, actor.account, id, now).await?;
             // Counts, and makes sure that the tree is not deleted or archived at this moment.
             let counted = diesel::update(trees::table.find((tree.account_id, tree.id)))
                 .filter(trees::status.eq(Status::Published.as_str()))

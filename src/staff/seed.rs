@@ -1,7 +1,7 @@
 //! `fixpath seed`: a demo account with real trees, for trying things out. Does nothing where it has been done.
 
 use crate::app::App;
-use crate::billing::plan;
+use crate::billing::start_trial;
 use crate::error::{Code, Error, Refusal};
 use crate::id::{Id, SignInId};
 use crate::identity::actor::{Actor, Role};
@@ -13,6 +13,8 @@ use crate::tree::publish::publish;
 use crate::tree::source::Source;
 
 pub const EMAIL: &str = "demo@fixpath.example";
+/// All of it can be tried.
+const PLAN: &str = "enterprise";
 pub const PASSWORD: &str = "try-fixpath-now";
 
 /// Whether there was anything to do. If it was interrupted, the next run makes what is missing.
@@ -35,9 +37,15 @@ pub async fn seed(app: &App) -> Result<bool, Error> {
                 username: "demo".to_owned(),
                 password_hash: Some(app.hasher.hash(&PASSWORD.into()).await?),
                 account_name: "Demo".to_owned(),
-                plan: &plan::ENTERPRISE,
             };
-            let membership = app.db.transaction(async |conn| create_person(conn, now, &person).await).await?;
+            let membership = app
+                .db
+                .transaction(async |conn| {
+                    let membership = create_person(conn, now, &person).await?;
+                    start_trial::give_in_txn(conn, membership.account_id, PLAN, now).await?;
+                    Ok(membership)
+                })
+                .await?;
             (membership.user_id, membership.account_id)
         }
     };

@@ -15,7 +15,7 @@ fn person(email: &str, username: &str) -> Value {
 }
 
 #[tokio::test]
-async fn a_new_person_owns_an_account_on_the_free_plan() {
+async fn a_new_person_owns_an_account_that_tries_the_pro_plan() {
     let app = TestApp::new().await;
     let viewer = "viewer {
         user { username email number emailVerified active firstName signInMethods }
@@ -37,9 +37,9 @@ async fn a_new_person_owns_an_account_on_the_free_plan() {
         "account": {
             "name": "ada's account",
             "limits": [
-                { "key": "SEATS", "max": 2, "used": 1 },
-                { "key": "TREES", "max": 5, "used": 0 },
-                { "key": "SESSIONS_PER_MONTH", "max": 50, "used": 0 },
+                { "key": "SEATS", "max": 50, "used": 1 },
+                { "key": "TREES", "max": null, "used": 0 },
+                { "key": "SESSIONS_PER_MONTH", "max": 10000, "used": 0 },
             ],
             "members": {
                 "totalCount": 1,

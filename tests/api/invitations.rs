@@ -167,6 +167,7 @@ async fn of_two_who_accept_one_invitation_at_once_one_gets_in() {
 #[tokio::test]
 async fn open_invitations_hold_seats_and_the_last_seat_has_one_winner() {
     let (app, _, owner) = TestApp::with_owner().await;
+    app.db_plan("free").await;
     app.db_execute("UPDATE users SET email_verified_at = created_at").await;
     let (one, other) =
         tokio::join!(invite(&app, &owner, "one@example.com", "TECHNICIAN"), invite(&app, &owner, "other@example.com", "TECHNICIAN"));
@@ -193,7 +194,7 @@ async fn when_the_plan_has_shrunk_since_the_last_seat_has_one_winner() {
     let (app, owner) = roomy().await;
     let one = invited(&app, &owner, "one@example.com", "TECHNICIAN").await;
     let other = invited(&app, &owner, "other@example.com", "TECHNICIAN").await;
-    app.db_execute("UPDATE accounts SET plan = 'free'").await;
+    app.db_plan("free").await;
     let (one, other) = tokio::join!(accept_as(&app, &one, "one"), accept_as(&app, &other, "other"));
     let mut refusals = [one.refusals("acceptInvitation"), other.refusals("acceptInvitation")];
     refusals.sort();

@@ -129,6 +129,7 @@ async fn the_same_key_gives_the_same_session_also_in_a_race() {
 #[tokio::test(flavor = "multi_thread")]
 async fn a_month_has_so_many_sessions() {
     let (app, _, owner) = TestApp::with_owner().await;
+    app.db_plan("free").await;
     let (tree, _) = published(&owner, "Light", looping()).await;
     app.db_execute("INSERT INTO session_usage SELECT id, date_trunc('month', created_at AT TIME ZONE 'UTC')::date, 49 FROM accounts").await;
     let input = json!({ "input": { "tree": { "id": tree } } });

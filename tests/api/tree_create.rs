@@ -22,7 +22,7 @@ fn titled(title: &str) -> Value {
 #[tokio::test(flavor = "multi_thread")]
 async fn every_template_can_be_published_as_it_comes() {
     let (app, _, owner) = TestApp::with_owner().await;
-    app.db_execute("UPDATE accounts SET plan = 'enterprise'").await;
+    app.db_plan("enterprise").await;
     let templates = owner.ok("{ templates { key title summary document } }", json!({})).await.data("templates");
     assert!(templates.as_array().is_some_and(|templates| templates.len() >= 3));
     for template in templates.as_array().unwrap() {
@@ -88,7 +88,7 @@ async fn a_nul_character_is_refused_wherever_it_hides() {
 #[tokio::test(flavor = "multi_thread")]
 async fn a_draft_may_be_as_wrong_as_its_author_left_it() {
     let (app, _, owner) = TestApp::with_owner().await;
-    app.db_execute("UPDATE accounts SET plan = 'enterprise'").await;
+    app.db_plan("enterprise").await;
     let noise: String = (0..60_000_u32).map(|n| format!("{:x} ", n.wrapping_mul(2_654_435_761))).collect();
     let mut many = json!({ "schema": 1, "root": "n0", "nodes": {} });
     for number in 0..1001 {

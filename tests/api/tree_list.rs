@@ -33,7 +33,7 @@ async fn walked(reader: &Actor, order: &Value, size: i32) -> Vec<String> {
 #[tokio::test(flavor = "multi_thread")]
 async fn titles_of_all_alphabets_are_paged_completely() {
     let (app, _, owner) = TestApp::with_owner().await;
-    app.db_execute("UPDATE accounts SET plan = 'enterprise'").await;
+    app.db_plan("enterprise").await;
     // Not everybody lowers İ, ẞ or Σ in the same way.
     for title in ["İzmir", "iznik", "izzz", "Über", "ÜZ", "übrig", "ΣΑΣ", "σασ", "straẞe", "STRASSE", "日本", "zebra", "Zebra", "ǅ", "Å"]
     {
@@ -50,7 +50,7 @@ async fn titles_of_all_alphabets_are_paged_completely() {
 #[tokio::test(flavor = "multi_thread")]
 async fn a_page_stays_right_while_rows_change() {
     let (app, _, owner) = TestApp::with_owner().await;
-    app.db_execute("UPDATE accounts SET plan = 'enterprise'").await;
+    app.db_plan("enterprise").await;
     let mut trees = Vec::new();
     for number in 0..6 {
         app.advance(TimeDelta::seconds(1));
@@ -163,7 +163,7 @@ async fn sizes_and_cursors_are_checked() {
 #[tokio::test(flavor = "multi_thread")]
 async fn a_list_costs_the_same_however_long_it_is() {
     let (app, _, owner) = TestApp::with_owner().await;
-    app.db_execute("UPDATE accounts SET plan = 'enterprise'").await;
+    app.db_plan("enterprise").await;
     let list = "{ trees(first: 20) { totalCount nodes { title category { name } createdBy { username } draft { digest document }
         published { number publishedBy { username } nodes { key title } } } } }";
     let mut costs = Vec::new();

@@ -88,7 +88,7 @@ async fn calls_form_no_cycle_however_long() {
 #[tokio::test(flavor = "multi_thread")]
 async fn calls_nest_eight_deep_and_no_deeper() {
     let (app, _, owner) = TestApp::with_owner().await;
-    app.db_execute("UPDATE accounts SET plan = 'enterprise'").await;
+    app.db_plan("enterprise").await;
     published(&owner, "Level 1", looping()).await;
     for level in 2..=8 {
         published(&owner, &format!("Level {level}"), calling(&format!("level-{}", level - 1))).await;

@@ -124,7 +124,7 @@ async fn an_index_follows_its_tree() {
 #[tokio::test(flavor = "multi_thread")]
 async fn hits_are_paged_without_loss_or_repetition() {
     let (app, _, owner) = TestApp::with_owner().await;
-    app.db_execute("UPDATE accounts SET plan = 'enterprise'").await;
+    app.db_plan("enterprise").await;
     for number in 0..23 {
         // Of different length, hence of different rank; several of the same.
         let body = format!("switch {}", "and other words ".repeat(number / 2));

@@ -77,7 +77,8 @@ async fn a_trees_attributes_are_checked() {
 
 #[tokio::test(flavor = "multi_thread")]
 async fn the_last_tree_of_the_plan_has_one_winner() {
-    let (_app, _, owner) = TestApp::with_owner().await;
+    let (app, _, owner) = TestApp::with_owner().await;
+    app.db_plan("free").await;
     for number in 0..4 {
         create(&owner, &format!("Tree {number}"), looping()).await;
     }
@@ -87,6 +88,8 @@ async fn the_last_tree_of_the_plan_has_one_winner() {
     let refused = create(&owner, "Sixth", looping()).await;
     let error = refused.data("createTree.userErrors.0");
     assert_eq!((&error["__typename"], &error["limit"]), (&json!("LimitReached"), &json!({ "key": "TREES", "max": 5, "used": 5 })));
+    assert_eq!(error["upgradeTo"], json!({ "key": "starter" }));
+    assert_eq!(error["message"], "The Free plan allows 5 trees, and all are used.");
 }
 
 #[tokio::test(flavor = "multi_thread")]
@@ -247,7 +250,7 @@ async fn technicians_see_what_is_published_and_strangers_nothing() {
 #[tokio::test(flavor = "multi_thread")]
 async fn lists_are_filtered_ordered_and_paged() {
     let (app, _, owner) = TestApp::with_owner().await;
-    app.db_execute("UPDATE accounts SET plan = 'enterprise'").await;
+    app.db_plan("enterprise").await;
     for number in 0..7 {
         app.advance(chrono::TimeDelta::seconds(1));
         let tags = if number % 2 == 0 { json!(["even"]) } else { json!(["odd", "rare"]) };
@@ -364,7 +367,7 @@ async fn searching_never_scans_all_texts() {
 #[tokio::test(flavor = "multi_thread")]
 async fn standard_queries_cost_a_fixed_number_of_statements() {
     let (app, _, owner) = TestApp::with_owner().await;
-    app.db_execute("UPDATE accounts SET plan = 'enterprise'").await;
+    app.db_plan("enterprise").await;
     let (first, _) = published(&owner, "Tree 0", looping()).await;
     for number in 1..20 {
         published(&owner, &format!("Tree {number}"), looping()).await;

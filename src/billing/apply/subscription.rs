@@ -11,7 +11,7 @@ use super::{Outcome, Told, placed};
 use crate::app::App;
 use crate::db::Conn;
 use crate::error::Error;
-use crate::id::{AccountId, Id, SubscriptionId};
+use crate::id::AccountId;
 use crate::stripe::object;
 
 mod store;
@@ -135,39 +135,13 @@ async fn take(
 
 /// A row of a subscription that we have not seen yet.
 pub(super) fn blank(app: &App, account: AccountId, id: &str, bought: &Bought) -> Subscription {
-    let now = app.clock.now();
     Subscription {
-        id: SubscriptionId::new(&app.clock),
-        account_id: account,
-        plan_id: bought.plan,
         interval: bought.interval.clone(),
         status: Status::Incomplete,
         seats: bought.seats,
-        current_period_start: None,
-        current_period_end: None,
-        cancel_at: None,
-        canceled_at: None,
-        ended_at: None,
-        trial_end: None,
-        collection_paused: false,
-        pending_plan_id: None,
-        pending_interval: None,
-        pending_seats: None,
-        needs_attention: None,
         provider: STRIPE.to_owned(),
         provider_subscription_id: Some(id.to_owned()),
-        provider_customer_id: None,
-        is_primary: true,
-        version_created: None,
-        version_until: None,
-        version_event_id: None,
-        version_previous: None,
-        version_first: false,
-        raw: None,
-        source: None,
-        needs_refetch: false,
-        created_at: now,
-        updated_at: now,
+        ..Subscription::local(account, bought.plan, app.clock.now())
     }
 }
 

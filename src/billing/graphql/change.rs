@@ -2,16 +2,18 @@
 
 use async_graphql::{Context, InputObject, Object, SimpleObject};
 
-use super::money::Money;
-use super::subscription::SubscriptionPayload;
+use super::plan::Money;
+use super::subscription::PlanSubscription;
+use crate::app::App;
 use crate::billing::change_plan::{self, ChangePlan};
-use crate::billing::interval::Interval;
+use crate::billing::plan::Interval;
 use crate::billing::preview_plan_change::Preview;
-use crate::billing::{cancel_subscription, preview_plan_change, resume_subscription};
+use crate::billing::{cancel_subscription, entitlement, preview_plan_change, resume_subscription};
 use crate::error::Error;
 use crate::graphql::payload::{Payload, UserError, answer};
 use crate::graphql::scalars::DateTime;
 use crate::graphql::{actor, app};
+use crate::identity::actor::Actor;
 
 /// What to change to, for looking only.
 #[derive(InputObject)]
@@ -89,7 +91,7 @@ pub struct PlanChangePreviewPayload {
 
 impl From<Preview> for PlanChangePreviewPayload {
     fn from(preview: Preview) -> Self {
-        let money = |amount| Money::new(amount, &preview.currency);
+        let money = |amount| Money { amount, currency: preview.currency.clone() };
         let shown = PlanChangePreview {
             due_now: money(preview.due_now),
             next_invoice: money(preview.next_invoice),
@@ -102,6 +104,32 @@ impl From<Preview> for PlanChangePreviewPayload {
 impl Payload for PlanChangePreviewPayload {
     fn refused(user_errors: Vec<UserError>) -> Self {
         Self { preview: None, user_errors }
+    }
+}
+
+/// A subscription, as it is after what was asked for.
+#[derive(SimpleObject)]
+pub struct SubscriptionPayload {
+    /// The account's; null if it has none.
+    subscription: Option<PlanSubscription>,
+    /// Why nothing was done, if nothing was.
+    user_errors: Vec<UserError>,
+}
+
+impl SubscriptionPayload {
+    pub async fn now(ctx: &Context<'_>, app: &App, actor: &Actor) -> Result<Self, Error> {
+        let shown = entitlement::shown(&mut *app.db.conn().await?, actor.account, app.clock.now()).await?;
+        let subscription = match shown {
+            Some(row) => Some(PlanSubscription::new(ctx, row).await?),
+            None => None,
+        };
+        Ok(Self { subscription, user_errors: Vec::new() })
+    }
+}
+
+impl Payload for SubscriptionPayload {
+    fn refused(user_errors: Vec<UserError>) -> Self {
+        Self { subscription: None, user_errors }
     }
 }
 
@@ -130,7 +158,7 @@ impl ChangeMutation {
         let result = async {
             let (app, actor) = (app(ctx)?, actor(ctx)?);
             change_plan::change_plan(app, actor, wish).await?;
-            SubscriptionPayload::now(app, actor).await
+            SubscriptionPayload::now(ctx, app, actor).await
         };
         answer(result.await)
     }
@@ -140,7 +168,7 @@ impl ChangeMutation {
         let result = async {
             let (app, actor) = (app(ctx)?, actor(ctx)?);
             change_plan::change_seats(app, actor, input.seats, input.idempotency_key.as_deref()).await?;
-            SubscriptionPayload::now(app, actor).await
+            SubscriptionPayload::now(ctx, app, actor).await
         };
         answer(result.await)
     }
@@ -151,7 +179,7 @@ impl ChangeMutation {
             let (app, actor) = (app(ctx)?, actor(ctx)?);
             let (reason, key) = (input.reason.as_deref(), input.idempotency_key.as_deref());
             cancel_subscription::cancel_subscription(app, actor, input.immediately, reason, key).await?;
-            SubscriptionPayload::now(app, actor).await
+            SubscriptionPayload::now(ctx, app, actor).await
         };
         answer(result.await)
     }
@@ -162,7 +190,7 @@ impl ChangeMutation {
         let result = async {
             let (app, actor) = (app(ctx)?, actor(ctx)?);
             resume_subscription::resume_subscription(app, actor, key.as_deref()).await?;
-            SubscriptionPayload::now(app, actor).await
+            SubscriptionPayload::now(ctx, app, actor).await
         };
         answer(result.await)
     }

@@ -2,10 +2,10 @@
 
 use async_graphql::{Context, InputObject, Object, SimpleObject};
 
-use super::subscription::SubscriptionPayload;
+use super::change::SubscriptionPayload;
 use crate::billing::buy_credits::{self, BuyCredits};
 use crate::billing::checkout::Checkout;
-use crate::billing::interval::Interval;
+use crate::billing::plan::Interval;
 use crate::billing::start_checkout::{self, StartCheckout};
 use crate::billing::{open_billing_portal, sync_checkout};
 use crate::error::Error;
@@ -146,7 +146,7 @@ impl CheckoutMutation {
         let result = async {
             let (app, actor) = (app(ctx)?, actor(ctx)?);
             sync_checkout::sync_checkout(app, actor, &input.checkout_session_id).await?;
-            SubscriptionPayload::now(app, actor).await
+            SubscriptionPayload::now(ctx, app, actor).await
         };
         answer(result.await)
     }

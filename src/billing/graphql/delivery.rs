@@ -5,6 +5,7 @@ use async_graphql::{Context, ID, InputObject, Object, SimpleObject};
 
 use crate::billing::delivery::{self, Delivery, Filter};
 use crate::billing::retry_webhooks;
+use crate::db::is_storable;
 use crate::error::Error;
 use crate::graphql::page::{Cursor, PageArgs};
 use crate::graphql::payload::{Payload, UserError, answer};
@@ -56,6 +57,9 @@ impl BillingStaff {
     ) -> Result<Connection<Cursor, WebhookDelivery>, Error> {
         const ORDER: &str = "deliveries by arrival";
         let page = PageArgs::forward(first, after).page::<delivery::Position>(ORDER)?;
+        if page.after.is_some_and(|(received, _)| !is_storable(received)) {
+            return Err(Error::BadInput("the cursor is none of this list".into()));
+        }
         let filter = filter.map(WebhookDeliveryFilter::read).transpose()?.unwrap_or_default();
         let rows = Delivery::page(&mut *app(ctx)?.db.conn().await?, &filter, &page).await?;
         Ok(page.cut(rows).connection(ORDER, EmptyFields, |row| (row.received_at, row.id), WebhookDelivery))

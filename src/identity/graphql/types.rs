@@ -5,9 +5,12 @@ use async_graphql::{Context, Enum, ID, Object};
 
 use super::audit::{self, AuditLog};
 use super::invitation::InvitationObject;
-use crate::billing::graphql::Limit;
+use crate::billing::graphql::account::Entitlements;
+use crate::billing::graphql::credits::Credits;
+use crate::billing::graphql::payment::{self, Payments};
+use crate::billing::graphql::plan::Limit;
 use crate::billing::graphql::subscription::PlanSubscription;
-use crate::billing::usage;
+use crate::billing::{entitlement, usage};
 use crate::db::is_storable;
 use crate::error::Error;
 use crate::graphql::page::{Cursor, PageArgs};
@@ -266,14 +269,6 @@ impl AccountObject {
         self.row.deletes_at.filter(|_| self.is_viewers()).map(DateTime)
     }
 
-    /// What it pays for. Null if that is nothing, and unless the access token speaks for this account.
-    async fn subscription(&self, ctx: &Context<'_>) -> Result<Option<PlanSubscription>, Error> {
-        if !self.is_viewers() {
-            return Ok(None);
-        }
-        PlanSubscription::of_account(app(ctx)?, self.row.id).await
-    }
-
     /// What the plan allows, and how much of it is used. Null unless the access token speaks for this account.
     async fn limits(&self, ctx: &Context<'_>) -> Result<Option<Vec<Limit>>, Error> {
         if !self.is_viewers() {
@@ -282,6 +277,50 @@ impl AccountObject {
         let app = app(ctx)?;
         let limits = usage::limits(&mut *app.db.conn().await?, self.row.id, app.clock.now()).await?;
         Ok(Some(limits.into_iter().map(Limit::from).collect()))
+    }
+
+    /// Which features the current plan opens, and until when. Null unless the access token speaks for this account.
+    async fn entitlements(&self, ctx: &Context<'_>) -> Result<Option<Entitlements>, Error> {
+        if !self.is_viewers() {
+            return Ok(None);
+        }
+        let app = app(ctx)?;
+        Ok(Some(entitlement::load(&mut *app.db.conn().await?, self.row.id, app.clock.now()).await?.into()))
+    }
+
+    /// What it pays for, or has on trial; null if that is nothing, or unless the access token speaks for this account.
+    async fn subscription(&self, ctx: &Context<'_>) -> Result<Option<PlanSubscription>, Error> {
+        if !self.is_viewers() {
+            return Ok(None);
+        }
+        let app = app(ctx)?;
+        let shown = entitlement::shown(&mut *app.db.conn().await?, self.row.id, app.clock.now()).await?;
+        match shown {
+            Some(row) => Ok(Some(PlanSubscription::new(ctx, row).await?)),
+            None => Ok(None),
+        }
+    }
+
+    /// What was paid, and what is to be, the newest first. For owners; null unless the access token speaks for this account.
+    async fn payments(
+        &self,
+        ctx: &Context<'_>,
+        #[graphql(default = 20, desc = "How many, at most 100.")] first: Option<i32>,
+        #[graphql(desc = "Begin after this cursor.")] after: Option<String>,
+    ) -> Result<Option<Payments>, Error> {
+        if !self.is_viewers() {
+            return Ok(None);
+        }
+        self.viewer.require(Role::Owner)?;
+        Ok(Some(payment::page(ctx, self.row.id, first, after).await?))
+    }
+
+    /// What was paid for in advance. Null unless the access token speaks for this account.
+    async fn credits(&self, ctx: &Context<'_>) -> Result<Option<Credits>, Error> {
+        match self.is_viewers() {
+            true => Ok(Some(Credits::of(ctx, self.row.id).await?)),
+            false => Ok(None),
+        }
     }
 }
 

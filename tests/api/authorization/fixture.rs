@@ -43,7 +43,7 @@ impl Fixture {
     pub async fn new() -> Self {
         let (app, anon, owner) = TestApp::with_owner().await;
         let foreign_owner = app.sign_up("foreigner").await;
-        app.db_execute("UPDATE accounts SET plan = 'enterprise'").await;
+        app.db_plan("enterprise").await;
         let mut people = vec![anon, colleague(&app, &foreign_owner, "stranger", "technician").await];
         for role in ["technician", "engineer", "admin"] {
             people.push(colleague(&app, &owner, role, role).await);
@@ -94,7 +94,7 @@ impl Fixture {
     /// What one of the six sees of a field, as a letter, with the whole answer.
     pub async fn look(&self, field: &str, query: &str, call: &str, selection: &str, place: usize) -> (char, String) {
         if field.starts_with("LimitReached.") {
-            self.app.db_execute("UPDATE accounts SET plan = 'free'").await;
+            self.app.db_plan("free").await;
         }
         let person = self.person(field, place).await;
         let query = query.replace('*', &format!("leaf: {call}{selection}"));
@@ -103,7 +103,7 @@ impl Fixture {
         let query = self.filled(query, field).await;
         let seen = if field.starts_with("Subscription.") { person.first_event(&query).await } else { person.gql(&query, json!({})).await };
         if field.starts_with("LimitReached.") {
-            self.app.db_execute("UPDATE accounts SET plan = 'enterprise'").await;
+            self.app.db_plan("enterprise").await;
         }
         (letter(field, &seen), seen.text())
     }

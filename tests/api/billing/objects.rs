@@ -56,7 +56,17 @@ fn subscriptions_of_all_versions_say_the_same_things() {
         assert!(told.period_start.is_some() && told.period_start < told.period_end, "{file}");
         seen.push((shape, told.status.unwrap(), seconds(told.cancel_at).is_some(), told.ended_at.is_some()));
     }
-    insta::assert_compact_json_snapshot!(seen, @"");
+    let expected = [
+        ("endive", "incomplete", false, false),
+        ("endive", "active", true, false),
+        ("endive", "canceled", true, true),
+        ("2020", "incomplete", false, false),
+        ("clover", "active", false, false),
+    ];
+    assert_eq!(
+        seen.iter().map(|(shape, status, cancels, ended)| (*shape, status.as_str(), *cancels, *ended)).collect::<Vec<_>>(),
+        expected
+    );
 }
 
 #[test]

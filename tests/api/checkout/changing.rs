@@ -72,6 +72,8 @@ async fn a_downgrade_waits_for_the_period_s_end() {
     shop.pass(chrono::TimeDelta::days(32)).await;
     shop.settle().await;
     let now = shop.subscription().await;
+    println!("{:#}", shop.app.db_rows("SELECT type, status, decision, received_at FROM webhook_deliveries ORDER BY received_at, id").await);
+    println!("{:#}", shop.sandbox.object(&id));
     assert_eq!((&now["plan"]["key"], &now["pendingPlan"], &now["seats"]), (&json!(STARTER), &Value::Null, &json!(2)));
     assert_eq!(of_stripe(&shop, &id), (1200, 2));
 }
@@ -81,9 +83,12 @@ async fn a_downgrade_can_be_taken_back_and_an_upgrade_replaces_it() {
     let shop = Shop::open().await;
     let id = shop.subscribe(json!({})).await;
     shop.changed("changePlan", json!({ "planKey": STARTER })).await;
+    shop.settle().await;
     let back = shop.changed("changePlan", json!({ "planKey": "pro" })).await;
     assert_eq!((&back["plan"]["key"], &back["pendingPlan"]), (&json!("pro"), &Value::Null));
+    shop.settle().await;
     shop.changed("changePlan", json!({ "planKey": STARTER })).await;
+    shop.settle().await;
     let up = shop.changed("changePlan", json!({ "planKey": "enterprise" })).await;
     assert_eq!((&up["plan"]["key"], &up["pendingPlan"]), (&json!("enterprise"), &Value::Null));
     shop.settle().await;

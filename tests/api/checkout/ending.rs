@@ -1,6 +1,5 @@
 //! `cancelSubscription`, `resumeSubscription` and the billing portal.
 
-use fixpath::stripe::sandbox::actions::Action;
 use fixpath::stripe::sandbox::faults::Fault;
 use serde_json::{Value, json};
 
@@ -53,6 +52,7 @@ async fn a_cancellation_takes_a_downgrade_with_it() {
     let shop = Shop::open().await;
     let id = shop.subscribe(json!({})).await;
     shop.changed("changePlan", json!({ "planKey": "starter" })).await;
+    shop.settle().await;
     let cancelled = shop.changed("cancelSubscription", json!({})).await;
     assert_eq!(cancelled["pendingPlan"], Value::Null);
     assert!(cancelled["cancelAt"].is_string());

@@ -120,6 +120,17 @@ impl TestApp {
     }
 
     /// Runs SQL behind the app's back.
+    /// Gives every account a plan without charge, instead of its trial.
+    pub async fn db_plan(&self, key: &str) {
+        self.db_execute(&format!(
+            "DELETE FROM subscriptions WHERE provider = 'none'; \
+             INSERT INTO subscriptions (id, account_id, plan_id, status, seats, provider, created_at, updated_at) \
+             SELECT gen_random_uuid(), accounts.id, plans.id, 'active', 1, 'none', accounts.created_at, accounts.created_at \
+             FROM accounts JOIN plans ON plans.key = '{key}'"
+        ))
+        .await;
+    }
+
     pub async fn db_execute(&self, sql: &str) {
         let (client, connection) = self.app.db.target().connect().await.unwrap();
         let connection = tokio::spawn(connection);

@@ -12,7 +12,8 @@ use super::{Actor, Answer, TestApp};
 /// An app without a limit of seats, and the verified owner of an account in it.
 pub async fn roomy() -> (TestApp, Actor) {
     let (app, _, owner) = TestApp::with_owner().await;
-    app.db_execute("UPDATE accounts SET plan = 'enterprise'; UPDATE users SET email_verified_at = created_at").await;
+    app.db_execute("UPDATE users SET email_verified_at = created_at").await;
+    app.db_plan("enterprise").await;
     (app, owner)
 }
 
@@ -20,7 +21,7 @@ pub async fn roomy() -> (TestApp, Actor) {
 pub async fn invite_with(app: &TestApp, by: &Actor, input: Value) -> Answer {
     let query = "mutation($input: InviteMemberInput!) { inviteMember(input: $input) {
         invitation { id email role expiresAt invitedBy { username } }
-        userErrors { __typename code message path ... on LimitReached { limit { key max used } } } } }";
+        userErrors { __typename code message path ... on LimitReached { limit { key max used } upgradeTo { key } } } } }";
     by.at_address(&app.anon().address.to_string()).ok(query, json!({ "input": input })).await
 }
 

@@ -27,7 +27,6 @@ const SUBSCRIPTION: &str = "subscription { status seats interval plan { key } pe
 impl Shop {
     /// The owner had a trial before: what they buy is paid at once.
     pub async fn open() -> Self {
-        tracing_subscriber::fmt().with_test_writer().try_init().ok();
         let clock = Clock::manual(start());
         let options = Options { webhook_secrets: vec![SECRET.to_owned()], seed: 7, ..Options::default() };
         let sandbox = Sandbox::start(clock.clone(), options).await.unwrap();

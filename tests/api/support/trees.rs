@@ -7,7 +7,7 @@ use super::{Actor, Answer};
 pub const CREATE: &str = "mutation($input: CreateTreeInput!) { createTree(input: $input) {
     tree { id slug title revision status tags category { slug } }
     version { digest issues { code severity nodeKey message } }
-    userErrors { __typename code message path ... on LimitReached { limit { key max used } } } } }";
+    userErrors { __typename code message path ... on LimitReached { limit { key max used } upgradeTo { key } } } } }";
 pub const PUBLISH: &str = "mutation($id: ID!, $revision: Int!) { publishTree(input: { id: $id, revision: $revision }) {
     tree { id revision status } version { id number digest }
     userErrors { code message ... on TreeInvalid { issues { code severity nodeKey } } ... on RevisionConflict { currentRevision } } } }";
