@@ -37,9 +37,26 @@ pub enum Order {
     Undecided { take: bool },
 }
 
+/// What is decided about an arriving version, and whether what is stored then must be read again.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Decision {
+    pub order: Order,
+    pub doubtful: bool,
+}
+
+/// `doubtful`: what is stored is in doubt already. Of a second in doubt no further event takes the doubt away, only a later one or the end.
+pub fn decide(stored: &Version<'_>, doubtful: bool, arriving: &Version<'_>) -> Decision {
+    let order = order(stored, arriving);
+    let doubtful = match order {
+        Order::Undecided { .. } => true,
+        Order::Stale => doubtful,
+        Order::Later => doubtful && seconds(arriving).0 <= seconds(stored).1 && !ended(arriving),
+    };
+    Decision { order, doubtful }
+}
+
 /// Where the arriving version stands against the stored one.
 pub fn order(stored: &Version<'_>, arriving: &Version<'_>) -> Order {
-    let ended = |version: &Version<'_>| version.status.is_some_and(Status::is_terminal);
     match (ended(stored), ended(arriving)) {
         (true, false) => return Order::Stale,
         (false, true) => return Order::Later,
@@ -52,6 +69,10 @@ pub fn order(stored: &Version<'_>, arriving: &Version<'_>) -> Order {
         return Order::Stale;
     }
     same_second(stored, arriving)
+}
+
+fn ended(version: &Version<'_>) -> bool {
+    version.status.is_some_and(Status::is_terminal)
 }
 
 /// Whole seconds: an event knows no finer time.

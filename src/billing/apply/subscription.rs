@@ -2,7 +2,7 @@
 
 use super::super::derive::{self, Bought};
 use super::super::mails::{self, BillingMail};
-use super::super::ordering::{Order, Version, order};
+use super::super::ordering::{Decision, Order, Version, decide};
 use super::super::payment::Payment;
 use super::super::place::Hints;
 use super::super::subscription::{STRIPE, Status, Subscription};
@@ -34,8 +34,8 @@ pub async fn apply(conn: &mut Conn, app: &App, told: &Told<'_>) -> Result<Outcom
     let rows = Subscription::of_account(conn, account).await?;
     let known = rows.iter().find(|row| row.provider_subscription_id.as_deref() == Some(id)).cloned();
     let mut outcome = match known.as_ref().map(|known| compare(known, &object, told)) {
-        Some(Order::Stale) => Outcome::stale(account, "the subscription is already at a later change"),
-        Some(Order::Undecided { take: false }) => {
+        Some(Decision { order: Order::Stale, .. }) => Outcome::stale(account, "the subscription is already at a later change"),
+        Some(Decision { order: Order::Undecided { take: false }, .. }) => {
             if let Some(known) = known.clone() {
                 jobs::refetch_later(conn, app, id).await?;
                 Subscription::update(conn, Subscription { needs_refetch: true, updated_at: app.clock.now(), ..known }).await?;
@@ -43,8 +43,8 @@ pub async fn apply(conn: &mut Conn, app: &App, told: &Told<'_>) -> Result<Outcom
             Outcome::stale(account, "another change of the same second was kept; it is read again to be sure")
         }
         decided => {
-            let undecided = decided.is_some_and(|order| order != Order::Later);
-            take(conn, app, told, Arriving { object: &object, id, account, undecided }, &rows, known.as_ref()).await?
+            let doubtful = decided.is_some_and(|decision| decision.doubtful);
+            take(conn, app, told, Arriving { object: &object, id, account, doubtful }, &rows, known.as_ref()).await?
         }
     };
     if told.kind == "customer.subscription.trial_will_end" && outcome.account.is_some() {
@@ -57,8 +57,10 @@ pub async fn apply(conn: &mut Conn, app: &App, told: &Told<'_>) -> Result<Outcom
 }
 
 /// A row made from a checkout is older than whatever an event tells.
-fn compare(known: &Subscription, object: &object::Subscription, told: &Told<'_>) -> Order {
-    let (Some(from), Some(raw)) = (known.version_created, &known.raw) else { return Order::Later };
+fn compare(known: &Subscription, object: &object::Subscription, told: &Told<'_>) -> Decision {
+    let (Some(from), Some(raw)) = (known.version_created, &known.raw) else {
+        return Decision { order: Order::Later, doubtful: false };
+    };
     let stored = Version {
         from,
         until: known.version_until.unwrap_or(from),
@@ -77,14 +79,14 @@ fn compare(known: &Subscription, object: &object::Subscription, told: &Told<'_>)
         previous: told.previous,
         object: told.object,
     };
-    order(&stored, &arriving)
+    decide(&stored, known.needs_refetch, &arriving)
 }
 
 struct Arriving<'a> {
     object: &'a object::Subscription,
     id: &'a str,
     account: AccountId,
-    undecided: bool,
+    doubtful: bool,
 }
 
 async fn take(
@@ -95,7 +97,7 @@ async fn take(
     rows: &[Subscription],
     known: Option<&Subscription>,
 ) -> Result<Outcome, Error> {
-    let Arriving { object, id, account, undecided } = arriving;
+    let Arriving { object, id, account, doubtful } = arriving;
     let sold: Vec<_> = object.items.iter().chain(&object.pending).collect();
     let mut bought = catalogue::bought(conn, &sold).await?;
     let pending = if object.pending.is_some() { bought.pop().flatten() } else { None };
@@ -120,9 +122,9 @@ async fn take(
     row.version_first = told.kind == "customer.subscription.created";
     row.raw = Some(told.object.clone());
     row.source = Some(told.source.as_str().to_owned());
-    row.needs_refetch = undecided;
+    row.needs_refetch = doubtful;
     row.updated_at = now;
-    if undecided {
+    if doubtful {
         jobs::refetch_later(conn, app, id).await?;
     }
     let row = store(conn, rows, known, row, object.created).await?;

@@ -22,12 +22,13 @@ pub struct BillingSubscription;
 
 #[Subscription]
 impl BillingSubscription {
-    /// The viewer's account, after each change of its subscription, credits or purchases.
+    /// The viewer's account, now and after each change of its subscription, credits or purchases.
     async fn billing_updated(&self, ctx: &Context<'_>) -> Result<impl Stream<Item = AccountObject> + use<>, async_graphql::Error> {
         let (app, actor): (App, Actor) = (app(ctx)?.clone(), *actor(ctx)?);
+        // Listens before it reads: what is written in between is then heard.
         let notices = app.notices.subscribe();
-        Ok(stream::unfold((app, actor, notices), async |(app, actor, mut notices)| {
-            loop {
+        Ok(stream::unfold((app, actor, notices, true), async |(app, actor, mut notices, first)| {
+            while !first {
                 match notices.recv().await {
                     Ok(Notice::Billing(account)) if account == actor.account => break,
                     // Anything may have been missed.
@@ -38,7 +39,7 @@ impl BillingSubscription {
             }
             loop {
                 match read(&app, &actor).await {
-                    Ok(account) => return Some((AccountObject::new(account?, &actor), (app, actor, notices))),
+                    Ok(account) => return Some((AccountObject::new(account?, &actor), (app, actor, notices, false))),
                     Err(error) => {
                         tracing::warn!(?error, "live billing could not be read; trying again");
                         tokio::time::sleep(ASK_AGAIN).await;

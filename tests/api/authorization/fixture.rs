@@ -9,7 +9,7 @@ use crate::support::members::invite;
 use crate::support::people::{colleague, ids};
 use crate::support::trees::{CREATE, START, UPDATE, answer, calling, create, looping, publish, published};
 use crate::support::{Actor, Answer, TestApp};
-use fixpath::id::Id;
+use fixpath::id::{Id, PaymentId};
 
 pub const PEOPLE: [&str; 6] = ["anonymous", "foreign technician", "technician", "engineer", "admin", "owner"];
 const ROLES: [&str; 6] = ["", "technician", "technician", "engineer", "admin", "owner"];
@@ -75,6 +75,17 @@ impl Fixture {
         let invitation = invite(&app, &owner, "open@example.com", "TECHNICIAN").await.str("inviteMember.invitation.id");
         app.advance(TimeDelta::milliseconds(1));
         people[5].ok("mutation { updateAccount(input: { name: \"Walked\" }) { userErrors { code } } }", json!({})).await;
+        let payment = PaymentId::from(uuid::Uuid::from_u128(7));
+        app.db_execute(&format!(
+            "INSERT INTO payments (id, account_id, purpose, status, amount, currency, provider_invoice_id, description, paid_at, \
+             hosted_invoice_url, created_at, updated_at) VALUES ('{0}', '{1}', 'subscription', 'succeeded', 2900, 'USD', 'in_1', 'Pro', \
+             now(), 'https://example.com/in_1', now(), now()); \
+             INSERT INTO credit_balances VALUES ('{1}', 1, 0, now()); \
+             INSERT INTO credit_entries VALUES (gen_random_uuid(), '{1}', 1, 1, 'grant', 'of the walk', 'To begin with.', now())",
+            uuid::Uuid::from(payment),
+            uuid::Uuid::from(account)
+        ))
+        .await;
         // An account is deleted and restored: the job finds nothing to do, a week from now.
         app.leave_jobs();
         let names = vec![
@@ -86,6 +97,7 @@ impl Fixture {
             ("$person", person.encode()),
             ("$engineer", ids(&people[3]).await.0.encode()),
             ("$account", account.encode()),
+            ("$payment", payment.encode()),
             ("$invitation", invitation),
         ];
         Self { app, people, foreign_owner, names, next: AtomicU32::new(1) }

@@ -3,7 +3,9 @@
 mod cancelling;
 mod credits;
 mod deleted_customer;
+mod entitlements;
 mod faults;
+mod histories;
 mod mapping;
 mod objects;
 mod ordering;
