@@ -16,6 +16,7 @@ use crate::identity::password::Hasher;
 use crate::identity::provider::Providers;
 use crate::identity::requesters::Requesters;
 use crate::identity::token;
+use crate::mail::mailer::Mailer;
 use crate::session::libraries::Libraries;
 use crate::signing::SigningKey;
 use crate::stripe;
@@ -34,6 +35,7 @@ pub struct Parts {
     pub tokens: token::Keys,
     pub requesters: Requesters,
     pub limits: RateLimits,
+    pub mailer: Mailer,
     pub versions: Versions,
     pub libraries: Libraries,
     pub stripe: stripe::client::Client,
@@ -65,6 +67,7 @@ impl App {
         let tokens = token::Keys::load(&config).map_err(|error| Error::internal(error.0))?;
         let requesters = Requesters::start(&notices, stop.clone());
         let stripe = stripe::client::Client::new(&config.stripe)?;
+        let mailer = Mailer::new(&config.mail, &clock)?;
         let providers = Providers::new(&config)?;
         let limits = RateLimits::new(&config, &clock)?;
         Ok(Self(Arc::new(Parts {
@@ -76,6 +79,7 @@ impl App {
             tokens,
             requesters,
             limits,
+            mailer,
             versions: Versions::default(),
             libraries: Libraries::default(),
             stripe,

@@ -7,6 +7,8 @@ use std::str::FromStr;
 use std::time::Duration;
 
 use ipnet::IpNet;
+use lettre::Address;
+use lettre::message::Mailbox;
 use secrecy::SecretString;
 use url::Url;
 
@@ -18,6 +20,7 @@ pub struct Config {
     pub http: Http,
     pub keys: Keys,
     pub worker: Worker,
+    pub mail: Mail,
     pub providers: Providers,
     pub log: Log,
     pub stripe: Stripe,
@@ -143,6 +146,30 @@ pub struct Worker {
 }
 
 #[derive(Debug)]
+pub struct Mail {
+    pub transport: MailTransport,
+    /// Whom mails are from: `Name <address>`, or an address.
+    pub from: Mailbox,
+}
+
+#[derive(Debug)]
+pub enum MailTransport {
+    Smtp(Smtp),
+    /// A file for each mail.
+    Folder(PathBuf),
+    /// Kept, for tests to look at. No variable says so.
+    Memory,
+}
+
+#[derive(Debug)]
+pub struct Smtp {
+    /// `smtps://` (TLS from the first byte) or `smtp://` (STARTTLS), with user and password.
+    pub url: SecretString,
+    /// Trust the certificates in this file, and no others.
+    pub ca_file: Option<PathBuf>,
+}
+
+#[derive(Debug)]
 pub struct Log {
     pub format: LogFormat,
     /// Daily files when set; else standard error.
@@ -197,6 +224,7 @@ impl Config {
                 dead_after: Duration::from_secs(env.number("WORKER_DEAD_AFTER", 60, 2, 3600)?),
                 metrics_bind: env.parsed("METRICS_BIND", "an address and port such as 127.0.0.1:9090")?,
             },
+            mail: env.mail()?,
             providers: env.providers(development)?,
             log: Log {
                 format: env.one_of("LOG_FORMAT", LogFormat::Pretty, &[("pretty", LogFormat::Pretty), ("json", LogFormat::Json)])?,
@@ -244,6 +272,15 @@ impl Config {
             }
             if self.http.public_url.scheme() != "https" {
                 return fail("PUBLIC_URL must begin with https:// in production");
+            }
+            match &self.mail.transport {
+                MailTransport::Smtp(smtp) if secrecy::ExposeSecret::expose_secret(&smtp.url).contains("tls=none") => {
+                    return fail("SMTP_URL must not switch TLS off in production");
+                }
+                MailTransport::Smtp(_) => {}
+                MailTransport::Folder(_) | MailTransport::Memory => {
+                    return fail("SMTP_URL is required in production: smtps://user:password@host, or smtp:// for STARTTLS");
+                }
             }
         }
         Ok(self)
@@ -319,6 +356,28 @@ impl Variables<'_> {
             Ok(_) => Ok(Some(SecretString::from(value))),
             Err(reason) => fail(format!("{name} must be a PostgreSQL URL: {reason}")),
         }
+    }
+
+    fn mail(&self) -> Result<Mail> {
+        let from = self.parsed("MAIL_FROM", "an address, such as `Fixpath <no-reply@example.com>`")?;
+        let ca_file = self.parsed("SMTP_CA_FILE", "a file")?;
+        let Some(url) = self.get("SMTP_URL") else {
+            if ca_file.is_some() {
+                return fail("SMTP_CA_FILE needs SMTP_URL");
+            }
+            let data: PathBuf = self.parsed("DATA_DIR", "a folder")?.unwrap_or_else(|| PathBuf::from("./data"));
+            let folder = self.parsed("MAIL_DIR", "a folder")?.unwrap_or_else(|| data.join("mail"));
+            let nobody = || Address::new("fixpath", "localhost").map(|address| Mailbox::new(Some("Fixpath".to_owned()), address));
+            let from = from.map_or_else(nobody, Ok).map_err(|error| ConfigError(format!("MAIL_FROM: {error}")))?;
+            return Ok(Mail { transport: MailTransport::Folder(folder), from });
+        };
+        if self.get("MAIL_DIR").is_some() {
+            return fail("MAIL_DIR and SMTP_URL exclude each other: mails go to one of them");
+        }
+        let Some(from) = from else { return fail("MAIL_FROM is required with SMTP_URL: whom mails are from") };
+        let smtp = Smtp { url: SecretString::from(url), ca_file };
+        crate::mail::smtp::check(&smtp).map_err(ConfigError)?;
+        Ok(Mail { transport: MailTransport::Smtp(smtp), from })
     }
 
     /// Its value is never repeated in the message: it may hold a password.

@@ -133,4 +133,5 @@ ids! {
     PurchaseId "purchase"
     DeliveryId "delivery"
     AlertId "alert"
+    EmailChangeId "emailchange"
 }

@@ -13,6 +13,7 @@ pub mod id; // typed ids
 pub mod identity; // people, accounts, roles, signing in
 pub mod jobs; // work that is done later, and work that is due by itself
 pub mod key_file; // secrets that a development server makes for itself
+pub mod mail; // what people are told by mail
 pub mod session; // walks through trees
 pub mod signing; // what is handed out and taken back unchanged
 pub mod staff; // operations for the platform's own people, and the demo

@@ -36,7 +36,16 @@ impl Connection {
 
     /// The answer's body.
     pub async fn post(&mut self, token: Option<&str>, body: &str) -> String {
-        let (from, to) = self.exchange(&request(token, body)).await;
+        self.ask(&request(token, None, body)).await
+    }
+
+    /// As if it came through a proxy from this address.
+    pub async fn post_from(&mut self, address: &str, body: &str) -> String {
+        self.ask(&request(None, Some(address), body)).await
+    }
+
+    async fn ask(&mut self, request: &[u8]) -> String {
+        let (from, to) = self.exchange(request).await;
         String::from_utf8_lossy(&self.buffer[from..to]).into_owned()
     }
 
@@ -59,11 +68,12 @@ impl Connection {
     }
 }
 
-fn request(token: Option<&str>, body: &str) -> Vec<u8> {
+fn request(token: Option<&str>, address: Option<&str>, body: &str) -> Vec<u8> {
     let authorization = token.map(|token| format!("authorization: Bearer {token}\r\n")).unwrap_or_default();
+    let forwarded = address.map(|address| format!("x-forwarded-for: {address}\r\n")).unwrap_or_default();
     let length = body.len();
     let head = "POST /graphql HTTP/1.1\r\nhost: localhost\r\ncontent-type: application/json\r\naccept: application/json";
-    format!("{head}\r\n{authorization}content-length: {length}\r\n\r\n{body}").into_bytes()
+    format!("{head}\r\n{authorization}{forwarded}content-length: {length}\r\n\r\n{body}").into_bytes()
 }
 
 /// Every connection sends as fast as it gets answers. `checked`: an answer that refuses stops the run.
@@ -96,13 +106,13 @@ async fn one(port: u16, load: Load, number: usize, until: Instant, measured: boo
     };
     match load {
         Load::Query { token, body } => {
-            let request = request(token.as_deref(), &body);
+            let request = request(token.as_deref(), None, &body);
             while Instant::now() < until {
                 send(&request).await;
             }
         }
         Load::Many { token, bodies } => {
-            let requests: Vec<_> = bodies.iter().map(|body| request(Some(&token), body)).collect();
+            let requests: Vec<_> = bodies.iter().map(|body| request(Some(&token), None, body)).collect();
             for place in (number * 61).. {
                 if Instant::now() >= until {
                     break;
@@ -119,7 +129,7 @@ async fn one(port: u16, load: Load, number: usize, until: Instant, measured: boo
                     if Instant::now() >= until {
                         break 'sessions;
                     }
-                    let refused = send(&request(Some(&token), &super::content::answer(session, revision))).await;
+                    let refused = send(&request(Some(&token), None, &super::content::answer(session, revision))).await;
                     assert!(!refused, "an answer was refused");
                 }
             }

@@ -23,7 +23,7 @@ use super::server::Server;
 
 pub const TREES: usize = 2000;
 pub const NODES: usize = 20;
-const PASSWORD: &str = "throughput of the whole";
+pub const PASSWORD: &str = "throughput of the whole";
 
 const NODE: &str = "nodes { __typename key title body ... on QuestionNode { ask options { key label to } } ... on ActionNode { next } \
                     ... on ResolutionNode { outcome } }";
@@ -107,7 +107,14 @@ pub async fn make(url: &str, folder: &Path) -> Content {
     };
     let now = app.clock.now();
     let member = app.db.transaction(async |conn| create_person(conn, now, &person).await).await.unwrap();
-    let actor = Actor { user: member.user_id, account: member.account_id, role: Role::Owner, sign_in: SignInId::at(now), staff: false };
+    let actor = Actor {
+        user: member.user_id,
+        account: member.account_id,
+        role: Role::Owner,
+        sign_in: SignInId::at(now),
+        verified: true,
+        staff: false,
+    };
     let input = CreateTree { title: "Original".into(), source: Some(Source::Document(document())), ..CreateTree::default() };
     let (tree, _) = create(&app, &actor, input).await.unwrap_or_else(|error| panic!("{error:?}"));
     publish(&app, &actor, tree.id, 1, None).await.unwrap_or_else(|error| panic!("{error:?}"));
@@ -132,6 +139,23 @@ pub async fn make(url: &str, folder: &Path) -> Content {
 }
 
 impl Content {
+    /// `person1@example.com` and so on: verified members of the account, who all have the same password.
+    pub async fn make_people(&self, count: usize) {
+        let (client, connection) = self.target.connect().await.unwrap();
+        tokio::spawn(connection);
+        let people = format!(
+            "INSERT INTO users (id, email, username, password_hash, email_verified_at, created_at, updated_at)
+                 SELECT gen_random_uuid(), 'person' || n || '@example.com', 'person' || n, one.password_hash, now(), now(), now()
+                 FROM (SELECT password_hash FROM users WHERE id = '{user}') one, generate_series(1, {count}) n;
+             INSERT INTO memberships (account_id, user_id, role, created_at)
+                 SELECT '{account}', id, 'technician', now() FROM users WHERE username LIKE 'person%';
+             ANALYZE users, memberships",
+            user = self.user,
+            account = self.account,
+        );
+        client.batch_execute(&people).await.unwrap();
+    }
+
     pub async fn sign_in(&self, server: &Server) -> String {
         let mutation = format!("mutation {{ signIn(input: {{ login: \"bench\", password: \"{PASSWORD}\" }}) {{ accessToken }} }}");
         let answer = Connection::open(server.port).await.unwrap().post(None, &body(&mutation, "{}")).await;

@@ -7,6 +7,7 @@ mod client;
 mod content;
 mod pgbench;
 mod server;
+mod sign_ins;
 
 use std::path::PathBuf;
 use std::time::Duration;
@@ -36,6 +37,10 @@ fn main() {
 
 async fn run(url: &str, folder: &std::path::Path, postgres: &embedded::Embedded) {
     let content = content::make(url, folder).await;
+    // `cargo bench --bench throughput -- sign-ins` measures these alone.
+    if std::env::args().any(|argument| argument == "sign-ins") {
+        return sign_ins::run(&Server::start(url, folder).await, &content).await;
+    }
     let mut starts: Vec<Duration> = Vec::new();
     for _ in 0..5 {
         let server = Server::start(url, folder).await;
@@ -59,6 +64,7 @@ async fn run(url: &str, folder: &std::path::Path, postgres: &embedded::Embedded)
     let search = measure(&server, &search).await;
     let answers = measure(&server, &answers).await;
     let loaded = server.resident_mb();
+    sign_ins::run(&server, &content).await;
     drop(server);
 
     let select_tree = pgbench::run(postgres, folder, "tree", &content.select_tree(1));

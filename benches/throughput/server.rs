@@ -24,6 +24,7 @@ impl Server {
             .env("DATA_DIR", folder.join("server"))
             .env("BIND", format!("127.0.0.1:{port}"))
             .env("RATE_LIMIT_PER_MINUTE", "100000000")
+            .env("TRUSTED_PROXIES", "127.0.0.1")
             .env("RUST_LOG", "warn")
             .stdout(Stdio::null())
             .spawn()

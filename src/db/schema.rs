@@ -155,6 +155,25 @@ diesel::table! {
 }
 
 diesel::table! {
+    email_changes (id) {
+        id -> Uuid,
+        user_id -> Uuid,
+        old_email -> Text,
+        changed_at -> Timestamptz,
+    }
+}
+
+diesel::table! {
+    email_tokens (user_id, purpose) {
+        user_id -> Uuid,
+        purpose -> Text,
+        hash -> Bytea,
+        email -> Text,
+        expires_at -> Timestamptz,
+    }
+}
+
+diesel::table! {
     invitations (id) {
         id -> Uuid,
         account_id -> Uuid,
@@ -378,6 +397,18 @@ diesel::table! {
 }
 
 diesel::table! {
+    sign_in_codes (user_id) {
+        user_id -> Uuid,
+        email -> Text,
+        hash -> Text,
+        tries -> Int2,
+        expires_at -> Timestamptz,
+        made -> Int2,
+        made_since -> Timestamptz,
+    }
+}
+
+diesel::table! {
     sign_ins (id) {
         id -> Uuid,
         user_id -> Uuid,
@@ -566,6 +597,8 @@ diesel::joinable!(credit_balances -> accounts (account_id));
 diesel::joinable!(credit_entries -> accounts (account_id));
 diesel::joinable!(customers -> accounts (account_id));
 diesel::joinable!(disputes -> payments (payment_id));
+diesel::joinable!(email_changes -> users (user_id));
+diesel::joinable!(email_tokens -> users (user_id));
 diesel::joinable!(invitations -> accounts (account_id));
 diesel::joinable!(listings -> accounts (account_id));
 diesel::joinable!(identities -> users (user_id));
@@ -580,6 +613,7 @@ diesel::joinable!(purchases -> checkouts (checkout_id));
 diesel::joinable!(purchases -> payments (payment_id));
 diesel::joinable!(refresh_tokens -> sign_ins (sign_in_id));
 diesel::joinable!(refunds -> payments (payment_id));
+diesel::joinable!(sign_in_codes -> users (user_id));
 diesel::joinable!(sign_ins -> accounts (account_id));
 diesel::joinable!(sign_ins -> users (user_id));
 diesel::joinable!(subscription_changes -> accounts (account_id));
@@ -601,6 +635,8 @@ diesel::allow_tables_to_appear_in_same_query!(
     credit_packs,
     customers,
     disputes,
+    email_changes,
+    email_tokens,
     invitations,
     identities,
     listings,
@@ -618,6 +654,7 @@ diesel::allow_tables_to_appear_in_same_query!(
     session_steps,
     session_usage,
     sessions,
+    sign_in_codes,
     sign_ins,
     stripe_events,
     subscription_changes,

@@ -1,4 +1,4 @@
-//! What the server needs of others: Redis, and the providers where people sign in.
+//! What the server needs of others: Redis, the mail server, and the providers where people sign in.
 
 use std::time::Duration;
 
@@ -6,15 +6,16 @@ use secrecy::{ExposeSecret, SecretString};
 use stripe_client_core::{RequestBuilder, StripeMethod, StripeRequest};
 
 use super::{Finding, fail, fine, warn};
-use crate::config::Config;
+use crate::config::{Config, MailTransport};
 use crate::identity::provider::{Failure, Provider, Providers};
+use crate::mail::smtp;
 use crate::stripe::client::{Client, StripeError};
 
 const PATIENCE: Duration = Duration::from_secs(5);
 
 pub async fn all(config: &Config) -> Vec<Finding> {
-    let (limits, providers, stripe) = tokio::join!(limits(config), providers(config), stripe(config));
-    std::iter::once(limits).chain(providers).chain(stripe).collect()
+    let (limits, mail, providers, stripe) = tokio::join!(limits(config), mail(config), providers(config), stripe(config));
+    [limits, mail].into_iter().chain(providers).chain(stripe).collect()
 }
 
 /// Read-only, hence without a key of its own.
@@ -77,6 +78,26 @@ async fn limits(config: &Config) -> Finding {
 async fn ping(url: &SecretString) -> redis::RedisResult<()> {
     let mut connection = redis::Client::open(url.expose_secret())?.get_multiplexed_async_connection().await?;
     redis::cmd("PING").exec_async(&mut connection).await
+}
+
+/// Signs in at the mail server, and sends nothing.
+async fn mail(config: &Config) -> Finding {
+    let smtp = match &config.mail.transport {
+        MailTransport::Smtp(smtp) => smtp,
+        MailTransport::Folder(folder) => return fine("mail", format!("written into files in {}", folder.display())),
+        MailTransport::Memory => return fine("mail", "kept in memory"),
+    };
+    let remedy = "check SMTP_URL and SMTP_CA_FILE, and that this machine may call the server";
+    let connections = match smtp::connections(smtp) {
+        Ok(connections) => connections,
+        Err(sentence) => return fail("mail", sentence, remedy),
+    };
+    match tokio::time::timeout(PATIENCE, connections.test_connection()).await {
+        Ok(Ok(true)) => fine("mail", "the mail server lets us in"),
+        Ok(Ok(false)) => fail("mail", "the mail server hung up", remedy),
+        Ok(Err(error)) => fail("mail", format!("the mail server does not let us in: {}", smtp::cause(&error)), remedy),
+        Err(_) => fail("mail", format!("the mail server does not answer within {} s", PATIENCE.as_secs()), remedy),
+    }
 }
 
 async fn providers(config: &Config) -> Vec<Finding> {

@@ -12,7 +12,7 @@ use crate::billing::graphql::live::BillingSubscription;
 use crate::billing::graphql::plan::PlanQuery;
 use crate::error::Error;
 use crate::identity::actor::{Actor, Requester};
-use crate::identity::graphql::{AccountMutation, IdentityMutation, IdentityQuery};
+use crate::identity::graphql::{AccountMutation, EmailMutation, IdentityMutation, IdentityQuery};
 use crate::session::graphql::{SessionMutation, SessionQuery, SessionSubscription};
 use crate::staff::graphql::StaffQuery;
 use crate::tree::graphql::{TreeMutation, TreeQuery};
@@ -35,7 +35,16 @@ pub struct Query(NodeQuery, IdentityQuery, TreeQuery, SessionQuery, PlanQuery, C
 
 /// What can be done. Refusals are `userErrors`.
 #[derive(MergedObject, Default)]
-pub struct Mutation(IdentityMutation, AccountMutation, TreeMutation, SessionMutation, CheckoutMutation, ChangeMutation, DeliveryMutation);
+pub struct Mutation(
+    IdentityMutation,
+    EmailMutation,
+    AccountMutation,
+    TreeMutation,
+    SessionMutation,
+    CheckoutMutation,
+    ChangeMutation,
+    DeliveryMutation,
+);
 
 /// What can be watched, over SSE or graphql-transport-ws.
 #[derive(MergedSubscription, Default)]

@@ -37,6 +37,7 @@ pub fn recorder() -> &'static PrometheusHandle {
         describe_gauge!("jobs_queue", "Jobs by state: due, later, running, dead, outbox");
         describe_gauge!("jobs_oldest_seconds", Unit::Seconds, "For how long the longest waiting job has been due");
         describe_gauge!("alerts_open", "Open alerts by kind");
+        describe_counter!("mails_total", "Mails by name and outcome: sent, refused for good, failed and to be tried again");
         describe_counter!("sign_ins_elsewhere_total", "Attempts to sign in at a provider, by provider and outcome");
         describe_counter!("rate_limits_not_checked_total", "Requests that were let in because Redis did not answer");
         describe_gauge!("live_connections", "Open WebSocket connections and event streams");
@@ -85,6 +86,10 @@ pub fn operation(name: &str, kind: &'static str, outcome: &str, took: Duration) 
 /// A request that was let in because Redis did not answer.
 pub fn limits_not_checked() {
     counter!("rate_limits_not_checked_total").increment(1);
+}
+
+pub fn mailed(mail: &'static str, outcome: &'static str) {
+    counter!("mails_total", "mail" => mail, "outcome" => outcome).increment(1);
 }
 
 /// An attempt to sign in at a provider, and how it ended.

@@ -8,7 +8,7 @@ use diesel_async::RunQueryDsl;
 use secrecy::SecretString;
 
 use super::account::Account;
-use super::actor::{Actor, Requester};
+use super::actor::{Actor, Requester, Standing};
 use super::audit::{self, Entry};
 use super::grant::Grant;
 use super::invitation::{Invitation, expired};
@@ -63,7 +63,9 @@ async fn join(app: &App, actor: &Actor, from: &Requester, token: &SecretString) 
             SignIn::used(conn, actor.sign_in, account.id, from, now).await?;
             let refresh_token = RefreshToken::replace(conn, actor.sign_in, now).await?;
             requesters::announce_in_txn(conn, actor.user).await?;
-            Ok(Grant { actor: Actor { account: account.id, role: member.role, ..*actor }, refresh_token })
+            // The token has proved the address, if nothing else had.
+            let Standing { verified, staff } = Standing::of(&app.config, &person.email, Some(now), person.staff);
+            Ok(Grant { actor: Actor { account: account.id, role: member.role, verified, staff, ..*actor }, refresh_token })
         })
         .await?;
     app.requesters.forget(actor.user);
@@ -102,7 +104,8 @@ async fn join_as_somebody_new(app: &App, from: &Requester, input: AcceptInvitati
                 .await
                 .map_err(taken)?;
             let member = admit(conn, &account, &invitation, user, from, now).await?;
-            Grant::start_in_txn(conn, app, from, &member, false).await
+            let standing = Standing::of(&app.config, &invitation.email, Some(now), false);
+            Grant::start_in_txn(conn, app, from, &member, standing).await
         })
         .await
 }

@@ -2,7 +2,10 @@
 
 use std::net::IpAddr;
 
-use crate::error::Error;
+use chrono::{DateTime, Utc};
+
+use crate::config::Config;
+use crate::error::{Code, Error, Refusal};
 use crate::id::{AccountId, SignInId, UserId};
 
 /// Each role may do what the ones before it may.
@@ -43,6 +46,9 @@ pub struct Actor {
     pub account: AccountId,
     pub role: Role,
     pub sign_in: SignInId,
+    /// Whether they have proved that their address is theirs.
+    pub verified: bool,
+    /// Whether they work for the platform itself.
     pub staff: bool,
 }
 
@@ -53,6 +59,31 @@ impl Actor {
         }
         let needed = role.as_str();
         Err(Error::Forbidden(format!("This needs the role {needed} or a higher one; yours is {}.", self.role.as_str())))
+    }
+
+    /// Whoever has not proved that their address is theirs may sign in and try everything out. They may not invite, buy or sell:
+    /// operations that do so ask here. Nor are they staff (`Standing`).
+    pub fn require_verified(&self) -> Result<(), Error> {
+        if self.verified {
+            return Ok(());
+        }
+        Err(Refusal::new(Code::EmailNotVerified, "Verify your e-mail address first.").into())
+    }
+}
+
+/// What a person is beside their role.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Standing {
+    pub verified: bool,
+    pub staff: bool,
+}
+
+impl Standing {
+    /// Staff rights that were granted, and addresses in `STAFF_EMAILS`, count only for whoever has proved that the address is theirs.
+    pub fn of(config: &Config, email: &str, verified_at: Option<DateTime<Utc>>, granted: bool) -> Self {
+        let verified = verified_at.is_some();
+        let staff = granted || config.staff_emails.contains(&email.to_lowercase());
+        Self { verified, staff: verified && staff }
     }
 }
 

@@ -10,6 +10,7 @@ use diesel::sql_types;
 use diesel_async::RunQueryDsl;
 
 use super::actor::{Actor, Requester};
+use super::membership::Membership;
 use super::sign_in::user_agent;
 use crate::db::Conn;
 use crate::db::schema::audit_entries;
@@ -67,17 +68,18 @@ pub async fn record(conn: &mut Conn, entry: &Entry<'_>) -> QueryResult<()> {
     Ok(())
 }
 
-/// An attempt to sign in that failed: a line for the account that the person would have begun in. Without such a person (an unknown
-/// login) it is the same statement: how long it takes must not tell who is known. The login is not kept: it may be a password, typed
-/// into the wrong field.
-pub async fn record_failed_sign_in(conn: &mut Conn, user: Option<UserId>, from: &Requester, at: DateTime<Utc>) -> QueryResult<()> {
+/// What somebody tried who has proved nothing (a sign-in that failed, a request for a mail): a line for the account that the person
+/// would have begun in. Without such a person (an unknown login) it is the same statement: how long it takes must not tell who is known.
+/// The login is not kept: it may be a password, typed into the wrong field.
+pub async fn record_attempt(conn: &mut Conn, action: &str, user: Option<UserId>, from: &Requester, at: DateTime<Utc>) -> QueryResult<()> {
     diesel::sql_query(
         "INSERT INTO audit_entries (id, account_id, action, subject, ip_address, user_agent, at)
          VALUES ($1, (SELECT account_id FROM memberships WHERE user_id = $2 ORDER BY created_at, account_id LIMIT 1),
-             'signInFailed', $3, $4, $5, $6)",
+             $3, $4, $5, $6, $7)",
     )
     .bind::<sql_types::Uuid, _>(AuditEntryId::at(at))
     .bind::<sql_types::Nullable<sql_types::Uuid>, _>(user)
+    .bind::<sql_types::Text, _>(action)
     .bind::<sql_types::Nullable<sql_types::Text>, _>(user.map(Id::encode))
     .bind::<sql_types::Nullable<sql_types::Text>, _>(ip_address(from))
     .bind::<sql_types::Nullable<sql_types::Text>, _>(user_agent(from))
@@ -85,6 +87,12 @@ pub async fn record_failed_sign_in(conn: &mut Conn, user: Option<UserId>, from: 
     .execute(conn)
     .await?;
     Ok(())
+}
+
+/// What somebody does without being signed in, who has proved by a mail who they are: a line for the account that they begin in.
+pub async fn record_own(conn: &mut Conn, action: &str, user: UserId, from: &Requester, at: DateTime<Utc>) -> QueryResult<()> {
+    let account = Membership::of_user(conn, user).await?.into_iter().next().map(|member| member.account_id);
+    record(conn, &Entry { account, actor: Some(user), ..Entry::new(action, at) }.from(from)).await
 }
 
 fn ip_address(from: &Requester) -> Option<String> {

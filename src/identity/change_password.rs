@@ -6,12 +6,14 @@ use secrecy::SecretString;
 
 use super::actor::{Actor, Requester};
 use super::audit::{self, Entry};
+use super::email_token::EmailToken;
 use super::sign_in::SignIn;
 use super::user::Secret;
-use super::{requesters, rules};
+use super::{requesters, rules, sign_in_code};
 use crate::app::App;
 use crate::db::schema::users;
 use crate::error::{Code, Error, Refusal};
+use crate::jobs::{self, Job};
 
 /// Ends every other sign-in: whoever knew the old password is out.
 pub async fn change_password(app: &App, actor: &Actor, from: &Requester, current: &SecretString, new: &SecretString) -> Result<(), Error> {
@@ -35,12 +37,25 @@ pub async fn change_password(app: &App, actor: &Actor, from: &Requester, current
                 .execute(conn)
                 .await?;
             SignIn::end_all(conn, actor.user, Some(actor.sign_in), now).await?;
+            EmailToken::end_all(conn, actor.user).await?;
+            sign_in_code::end(conn, actor.user).await?;
+            jobs::enqueue(conn, &Job::MailPasswordChanged { user: actor.user }, None).await?;
             audit::record(conn, &Entry::by(actor, "changePassword", now).from(from)).await?;
             requesters::announce_in_txn(conn, actor.user).await
         })
         .await?;
     app.requesters.forget(actor.user);
     Ok(())
+}
+
+/// Before something that must not be done by whoever finds a device unlocked: users who have a password type it again.
+pub async fn confirm_password(app: &App, from: &Requester, secret: &Secret, password: Option<&SecretString>) -> Result<(), Error> {
+    let Some(stored) = &secret.password_hash else { return Ok(()) };
+    let Some(password) = password else {
+        return Err(Refusal::at(Code::Required, "password", "`password` is required for users who have one.").into());
+    };
+    app.limits.check_login(from.address, &secret.email).await?;
+    if app.hasher.verify(password, Some(stored)).await? { Ok(()) } else { Err(wrong_password("password")) }
 }
 
 pub fn wrong_password(field: &str) -> Error {

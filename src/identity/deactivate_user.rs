@@ -6,7 +6,7 @@ use secrecy::SecretString;
 
 use super::actor::{Actor, Requester, Role};
 use super::audit::{self, Entry};
-use super::change_password::wrong_password;
+use super::change_password::confirm_password;
 use super::requesters;
 use super::sign_in::SignIn;
 use super::user::Secret;
@@ -19,15 +19,7 @@ use crate::id::{AccountId, UserId};
 /// One's own user. Nothing is deleted: what they wrote stays theirs, and they can be reactivated.
 pub async fn deactivate_user(app: &App, actor: &Actor, from: &Requester, password: Option<&SecretString>) -> Result<(), Error> {
     let secret = Secret::find(&mut *app.db.conn().await?, actor.user).await?.ok_or(Error::Unauthenticated)?;
-    if let Some(stored) = &secret.password_hash {
-        let Some(password) = password else {
-            return Err(Refusal::at(Code::Required, "password", "`password` is required for users who have one.").into());
-        };
-        app.limits.check_login(from.address, &secret.email).await?;
-        if !app.hasher.verify(password, Some(stored)).await? {
-            return Err(wrong_password("password"));
-        }
-    }
+    confirm_password(app, from, &secret, password).await?;
     let now = app.clock.now();
     app.db
         .transaction(async |conn| {

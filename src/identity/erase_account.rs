@@ -11,10 +11,10 @@ use diesel::sql_types;
 use diesel_async::RunQueryDsl;
 
 use super::account::Account;
-use super::{audit, requesters};
+use super::{audit, identity, requesters};
 use crate::app::App;
 use crate::db::Conn;
-use crate::db::schema::{accounts, identities, memberships, sign_ins, users};
+use crate::db::schema::{accounts, email_changes, email_tokens, memberships, sign_in_codes, sign_ins, users};
 use crate::error::Error;
 use crate::id::{AccountId, Id, UserId};
 
@@ -86,7 +86,10 @@ async fn erase_homeless(conn: &mut Conn, people: &[UserId], now: DateTime<Utc>) 
             .execute(conn)
             .await?;
         diesel::delete(sign_ins::table.filter(sign_ins::user_id.eq(person))).execute(conn).await?;
-        diesel::delete(identities::table.filter(identities::user_id.eq(person))).execute(conn).await?;
+        diesel::delete(email_tokens::table.filter(email_tokens::user_id.eq(person))).execute(conn).await?;
+        diesel::delete(email_changes::table.filter(email_changes::user_id.eq(person))).execute(conn).await?;
+        diesel::delete(sign_in_codes::table.filter(sign_in_codes::user_id.eq(person))).execute(conn).await?;
+        identity::unlink_all(conn, person).await?;
     }
     Ok(())
 }

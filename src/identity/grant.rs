@@ -2,7 +2,7 @@
 
 use secrecy::SecretString;
 
-use super::actor::{Actor, Requester};
+use super::actor::{Actor, Requester, Standing};
 use super::audit::{self, Entry};
 use super::membership::Membership;
 use super::refresh_token::RefreshToken;
@@ -19,12 +19,19 @@ pub struct Grant {
 
 impl Grant {
     /// Begins a sign-in, in the transaction that has proved who it is.
-    pub async fn start_in_txn(conn: &mut Conn, app: &App, from: &Requester, member: &Membership, staff: bool) -> Result<Self, Error> {
+    pub async fn start_in_txn(
+        conn: &mut Conn,
+        app: &App,
+        from: &Requester,
+        member: &Membership,
+        standing: Standing,
+    ) -> Result<Self, Error> {
         let now = app.clock.now();
         let (user, account) = (member.user_id, member.account_id);
         let sign_in = SignIn::start(conn, user, account, from, now).await?;
         let refresh_token = RefreshToken::create(conn, sign_in, now).await?;
-        let actor = Actor { user, account, role: member.role, sign_in, staff };
+        let Standing { verified, staff } = standing;
+        let actor = Actor { user, account, role: member.role, sign_in, verified, staff };
         audit::record(conn, &Entry::by(&actor, "signIn", now).from(from)).await?;
         Ok(Self { actor, refresh_token })
     }

@@ -40,3 +40,9 @@ pub async fn providers(conn: &mut Conn, users: &[UserId]) -> QueryResult<Vec<(Us
         .await?;
     Ok(rows.into_iter().filter_map(|(user, name)| Some((user, Provider::named(&name)?))).collect())
 }
+
+/// Nobody signs in elsewhere as this person any more.
+pub async fn unlink_all(conn: &mut Conn, user: UserId) -> QueryResult<()> {
+    diesel::delete(identities::table.filter(identities::user_id.eq(user))).execute(conn).await?;
+    Ok(())
+}

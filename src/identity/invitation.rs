@@ -3,15 +3,13 @@
 //! Its token goes out by mail and is stored as its hash only; it is made when the mail is, so that nothing but the mail ever holds
 //! it. Whoever shows the token has proved that the mailbox is theirs.
 
-use base64::Engine;
-use base64::engine::general_purpose::URL_SAFE_NO_PAD;
 use chrono::{DateTime, TimeDelta, Utc};
 use diesel::prelude::*;
 use diesel_async::RunQueryDsl;
-use secrecy::{ExposeSecret, SecretString};
-use sha2::{Digest, Sha256};
+use secrecy::SecretString;
 
 use super::actor::{Actor, Role};
+use super::opaque_token;
 use super::user::lower;
 use crate::db::Conn;
 use crate::db::schema::invitations;
@@ -77,7 +75,8 @@ impl Invitation {
 
     /// Only while it is open.
     pub async fn find_by_token(conn: &mut Conn, token: &SecretString, at: DateTime<Utc>) -> QueryResult<Option<Self>> {
-        let found = invitations::table.filter(invitations::token_hash.eq(hash(token))).select(Self::as_select()).first(conn).await;
+        let found =
+            invitations::table.filter(invitations::token_hash.eq(opaque_token::hash(token))).select(Self::as_select()).first(conn).await;
         Ok(found.optional()?.filter(|invitation: &Self| invitation.is_open(at)))
     }
 
@@ -110,8 +109,8 @@ impl Invitation {
 
     /// Makes the token for the mail. A mail that is made again carries another one, and only the latest counts.
     pub async fn issue_token(conn: &mut Conn, id: InvitationId) -> QueryResult<SecretString> {
-        let token = SecretString::from(URL_SAFE_NO_PAD.encode(rand::random::<[u8; 32]>()));
-        diesel::update(invitations::table.find(id)).set(invitations::token_hash.eq(hash(&token))).execute(conn).await?;
+        let token = opaque_token::new();
+        diesel::update(invitations::table.find(id)).set(invitations::token_hash.eq(opaque_token::hash(&token))).execute(conn).await?;
         Ok(token)
     }
 
@@ -135,7 +134,7 @@ impl Invitation {
     /// Uses the token. Of two that use it at once, one gets the invitation.
     pub async fn take(conn: &mut Conn, token: &SecretString, at: DateTime<Utc>) -> QueryResult<Option<Self>> {
         let open = invitations::table
-            .filter(invitations::token_hash.eq(hash(token)))
+            .filter(invitations::token_hash.eq(opaque_token::hash(token)))
             .filter(invitations::ended_at.is_null())
             .filter(invitations::expires_at.gt(at));
         let taken = diesel::update(open).set(invitations::ended_at.eq(at)).returning(Self::as_returning());
@@ -151,9 +150,4 @@ impl Invitation {
 /// Forged, used, revoked, replaced or too old: all look the same.
 pub fn expired() -> Refusal {
     Refusal::at(Code::TokenExpired, "token", "This invitation is unknown, used, revoked or older than 7 days; ask for a new one.")
-}
-
-/// No salt and one pass are enough: nobody guesses 32 random bytes.
-fn hash(token: &SecretString) -> Vec<u8> {
-    Sha256::digest(token.expose_secret().as_bytes()).to_vec()
 }

@@ -17,6 +17,7 @@ use crate::db::Conn;
 use crate::db::schema::{memberships, users};
 use crate::error::{Code, Error, Refusal};
 use crate::id::AccountId;
+use crate::jobs::{self, Job};
 use crate::text;
 
 const MAX_KEY: usize = 200;
@@ -32,6 +33,7 @@ pub struct InviteMember {
 /// same invitation, and no second mail.
 pub async fn invite_member(app: &App, actor: &Actor, from: &Requester, input: InviteMember) -> Result<Invitation, Error> {
     actor.require(Role::Admin)?;
+    actor.require_verified()?;
     if input.role == Role::Owner {
         return Err(
             Refusal::at(Code::Invalid, "role", "Nobody becomes an owner by mail: invite them as ADMIN, then change their role.").into()
@@ -44,7 +46,6 @@ pub async fn invite_member(app: &App, actor: &Actor, from: &Requester, input: In
     app.db
         .transaction(async |conn| {
             let (account, actor) = Account::lock_for(conn, actor, Role::Admin).await?;
-            require_verified(conn, &actor).await?;
             if let Some(key) = &key
                 && let Some(found) = Invitation::find_by_key(conn, &actor, key).await?
             {
@@ -61,6 +62,7 @@ pub async fn invite_member(app: &App, actor: &Actor, from: &Requester, input: In
             let invitation = Invitation::create(conn, &actor, &email, input.role, key.as_deref(), now).await?;
             let entry = Entry::by(&actor, "inviteMember", now).about(format!("{email} as {}", input.role.as_str()));
             audit::record(conn, &entry.from(from)).await?;
+            jobs::enqueue(conn, &Job::MailInvitation { invitation: invitation.id }, None).await?;
             Ok(invitation)
         })
         .await
@@ -82,12 +84,4 @@ async fn refuse_member(conn: &mut Conn, account: AccountId, email: &str) -> Resu
         return Err(Refusal::at(Code::Taken, "email", "Somebody with this address is a member already.").into());
     }
     Ok(())
-}
-
-async fn require_verified(conn: &mut Conn, actor: &Actor) -> Result<(), Error> {
-    let verified = users::table.find(actor.user).filter(users::email_verified_at.is_not_null());
-    if select(exists(verified)).get_result(conn).await? {
-        return Ok(());
-    }
-    Err(Refusal::new(Code::EmailNotVerified, "Verify your e-mail address first.").into())
 }

@@ -1,26 +1,49 @@
 //! What the queue does for people and their sign-ins.
 
+use chrono::TimeDelta;
 use diesel::sql_types::{BigInt, Timestamptz};
 use diesel_async::RunQueryDsl;
+use secrecy::ExposeSecret;
 
+use super::account::Account;
+use super::actor::Role;
+use super::email_change::EmailChange;
+use super::email_token::{EmailToken, Purpose};
+use super::invitation::{self, Invitation};
 use super::refresh_token::LIFETIME;
+use super::sign_in_code;
+use super::user::{Secret, User};
 use crate::app::App;
+use crate::db::Conn;
 use crate::error::Error;
+use crate::id::{EmailChangeId, InvitationId, UserId};
+use crate::mail::{self, accounts, identity};
 
 /// Rows of one statement: it locks no more than this, and not for long.
 const BATCH: usize = 1000;
+/// An address that somebody left is kept for a mail that could not be sent at once.
+const CHANGE_KEPT: TimeDelta = TimeDelta::days(30);
+/// Longer than the day in which codes are counted, and than a code lasts.
+const CODE_KEPT: TimeDelta = TimeDelta::days(2);
 
-/// Deletes tokens that have expired, and sign-ins that nobody could continue for as long again as a token lives: until then a list of
-/// devices or a look at what happened may still want them.
+/// Deletes tokens and codes that have expired, and sign-ins that nobody could continue for as long again as a token lives: until then
+/// a list of devices or a look at what happened may still want them.
 pub async fn forget_sign_ins(app: &App) -> Result<(), Error> {
     let now = app.clock.now();
-    let tokens = "DELETE FROM refresh_tokens WHERE hash = ANY (ARRAY (SELECT hash FROM refresh_tokens WHERE expires_at < $1 \
-                  ORDER BY expires_at LIMIT $2 FOR UPDATE SKIP LOCKED))";
-    let sign_ins = "DELETE FROM sign_ins WHERE id = ANY (ARRAY (SELECT id FROM sign_ins WHERE last_used_at < $1 \
-                    ORDER BY last_used_at LIMIT $2 FOR UPDATE SKIP LOCKED))";
-    for (delete, before) in [(tokens, now), (sign_ins, now - LIFETIME * 2)] {
+    let old = [
+        ("refresh_tokens", "hash", "expires_at", now),
+        ("sign_ins", "id", "last_used_at", now - LIFETIME * 2),
+        ("email_tokens", "hash", "expires_at", now),
+        ("sign_in_codes", "user_id", "made_since", now - CODE_KEPT),
+        ("email_changes", "id", "changed_at", now - CHANGE_KEPT),
+    ];
+    for (table, key, time, before) in old {
+        let delete = format!(
+            "DELETE FROM {table} WHERE {key} = ANY (ARRAY (SELECT {key} FROM {table} WHERE {time} < $1 ORDER BY {time} LIMIT $2 \
+             FOR UPDATE SKIP LOCKED))"
+        );
         while BATCH
-            == diesel::sql_query(delete)
+            == diesel::sql_query(&delete)
                 .bind::<Timestamptz, _>(before)
                 .bind::<BigInt, _>(BATCH as i64)
                 .execute(&mut *app.db.conn().await?)
@@ -28,4 +51,89 @@ pub async fn forget_sign_ins(app: &App) -> Result<(), Error> {
         {}
     }
     Ok(())
+}
+
+/// Sends an invitation, unless it has ended since. Run twice, it sends two mails, and only the latter's link counts.
+pub async fn mail_invitation(app: &App, id: InvitationId) -> Result<(), Error> {
+    let mut conn = app.db.conn().await?;
+    let Some(open) = Invitation::find(&mut conn, id).await?.filter(|found| found.is_open(app.clock.now())) else { return Ok(()) };
+    let account = Account::find_many(&mut conn, &[open.account_id]).await?.into_iter().next();
+    let inviter = User::find_many(&mut conn, &[open.invited_by], None).await?.into_iter().next();
+    let (Some(account), Some((inviter, _))) = (account, inviter) else { return Ok(()) };
+    let token = Invitation::issue_token(&mut conn, id).await?;
+    drop(conn);
+    let role = match open.role {
+        Role::Technician => "a technician",
+        Role::Engineer => "an engineer",
+        Role::Admin | Role::Owner => "an admin",
+    };
+    let mail = accounts::Invitation {
+        account: account.name,
+        username: inviter.username,
+        role: role.to_owned(),
+        link: mail::link(app, "accept-invitation", Some(&token))?,
+        valid_days: invitation::LIFETIME.num_days(),
+    };
+    // If there is no such mailbox, the invitation stays in the list until somebody revokes it or it expires.
+    mail::deliver(app, &mail, &open.email).await
+}
+
+/// Asks for proof of a person's address, unless there is one. Run twice, it sends two mails, and only the latter's link counts.
+pub async fn mail_verification(app: &App, user: UserId) -> Result<(), Error> {
+    let mut conn = app.db.conn().await?;
+    let Some(person) = reader(&mut conn, user).await?.filter(|person| person.email_verified_at.is_none()) else { return Ok(()) };
+    let token = EmailToken::issue(&mut conn, &person, Purpose::VerifyEmail, app.clock.now()).await?;
+    drop(conn);
+    let link = mail::link(app, "verify-email", Some(&token))?;
+    let valid_hours = Purpose::VerifyEmail.lifetime().num_hours();
+    mail::deliver(app, &identity::VerifyEmail { username: person.username, link, valid_hours }, &person.email).await
+}
+
+/// Lets a person choose a new password. Of nobody it was asked for an address that nobody has.
+pub async fn mail_password_reset(app: &App, user: Option<UserId>) -> Result<(), Error> {
+    let Some(user) = user else { return Ok(()) };
+    let mut conn = app.db.conn().await?;
+    let Some(person) = reader(&mut conn, user).await? else { return Ok(()) };
+    let token = EmailToken::issue(&mut conn, &person, Purpose::ResetPassword, app.clock.now()).await?;
+    drop(conn);
+    let link = mail::link(app, "reset-password", Some(&token))?;
+    let valid_minutes = Purpose::ResetPassword.lifetime().num_minutes();
+    mail::deliver(app, &identity::ResetPassword { username: person.username, link, valid_minutes }, &person.email).await
+}
+
+/// Sends a code to sign in with, to an address that is proved: whoever chose the password of another may not be who reads its mail.
+pub async fn mail_sign_in_code(app: &App, user: Option<UserId>) -> Result<(), Error> {
+    // Hashed for nobody, too: whoever signs in at this moment waits in line behind it, and must not learn from how long.
+    let code = sign_in_code::new();
+    let hash = app.hasher.hash(&code).await?;
+    let Some(user) = user else { return Ok(()) };
+    let person = reader(&mut *app.db.conn().await?, user).await?;
+    let Some(person) = person.filter(|person| person.email_verified_at.is_some()) else { return Ok(()) };
+    if !sign_in_code::store(&mut *app.db.conn().await?, &person, &hash, app.clock.now()).await? {
+        tracing::warn!(?user, "somebody has had enough codes to sign in with for a day");
+        return Ok(());
+    }
+    let (code, valid_minutes) = (code.expose_secret().to_owned(), sign_in_code::LIFETIME.num_minutes());
+    mail::deliver(app, &identity::SignInCode { username: person.username, code, valid_minutes }, &person.email).await
+}
+
+/// Tells that the password was changed, however it was done.
+pub async fn mail_password_changed(app: &App, user: UserId) -> Result<(), Error> {
+    let Some(person) = reader(&mut *app.db.conn().await?, user).await? else { return Ok(()) };
+    let forgot_link = mail::link(app, "forgot-password", None)?;
+    mail::deliver(app, &identity::PasswordChanged { username: person.username, forgot_link }, &person.email).await
+}
+
+/// Tells at the old address that there is another one now.
+pub async fn mail_email_changed(app: &App, change: EmailChangeId) -> Result<(), Error> {
+    let mut conn = app.db.conn().await?;
+    let Some(change) = EmailChange::find(&mut conn, change).await? else { return Ok(()) };
+    let Some(person) = reader(&mut conn, change.user_id).await? else { return Ok(()) };
+    drop(conn);
+    mail::deliver(app, &identity::EmailChanged { username: person.username }, &change.old_email).await
+}
+
+/// Who can be written to: not those who have gone.
+async fn reader(conn: &mut Conn, user: UserId) -> Result<Option<Secret>, Error> {
+    Ok(Secret::find(conn, user).await?.filter(|person| person.deactivated_at.is_none()))
 }

@@ -2,7 +2,7 @@
 
 use secrecy::SecretString;
 
-use super::actor::{Actor, Requester};
+use super::actor::{Actor, Requester, Standing};
 use super::audit::{self, Entry};
 use super::grant::Grant;
 use super::membership::Membership;
@@ -66,7 +66,8 @@ async fn renew(conn: &mut Conn, app: &App, from: &Requester, token: &SecretStrin
     let Some(member) = same.or(memberships.first()) else { return Ok(Outcome::Refused) };
     SignIn::used(conn, sign_in.id, member.account_id, from, now).await?;
     let refresh_token = RefreshToken::create(conn, sign_in.id, now).await?;
-    let actor = Actor { user: user.id, account: member.account_id, role: member.role, sign_in: sign_in.id, staff: user.staff };
+    let Standing { verified, staff } = user.standing(&app.config);
+    let actor = Actor { user: user.id, account: member.account_id, role: member.role, sign_in: sign_in.id, verified, staff };
     Ok(Outcome::Renewed(Grant { actor, refresh_token }))
 }
 

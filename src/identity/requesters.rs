@@ -16,7 +16,7 @@ use diesel_async::RunQueryDsl;
 use tokio::sync::broadcast;
 use tokio_util::sync::CancellationToken;
 
-use super::actor::{Actor, Role};
+use super::actor::{Actor, Role, Standing};
 use super::token::Bearer;
 use crate::app::App;
 use crate::db::Conn;
@@ -58,10 +58,9 @@ async fn read(app: &App, bearer: &Bearer) -> Result<Option<Actor>, Error> {
         .await
         .optional()?;
     let Bearer { user, account, sign_in, .. } = *bearer;
-    Ok(found.map(|(role, granted, email, verified)| {
-        // An address in `STAFF_EMAILS` counts only for whoever has proven that it is theirs.
-        let staff = granted || verified.is_some() && app.config.staff_emails.contains(&email.to_lowercase());
-        Actor { user, account, role: Role::from(role), sign_in, staff }
+    Ok(found.map(|(role, granted, email, verified_at)| {
+        let Standing { verified, staff } = Standing::of(&app.config, &email, verified_at, granted);
+        Actor { user, account, role: Role::from(role), sign_in, verified, staff }
     }))
 }
 

@@ -22,7 +22,7 @@ pub async fn sign_in_with_password(app: &App, from: &Requester, login: &str, pas
     let fits = app.hasher.verify(password, stored).await?;
     let known = secret.as_ref().map(|secret| secret.id);
     let Some(secret) = secret.filter(|_| fits) else {
-        audit::record_failed_sign_in(&mut *app.db.conn().await?, known, from, app.clock.now()).await?;
+        audit::record_attempt(&mut *app.db.conn().await?, "signInFailed", known, from, app.clock.now()).await?;
         return Err(wrong_credentials());
     };
 
@@ -37,7 +37,7 @@ pub async fn sign_in_with_password(app: &App, from: &Requester, login: &str, pas
             let Some(member) = Membership::of_user(conn, held.id).await?.into_iter().next() else {
                 return Err(Refusal::new(Code::Forbidden, "You belong to no account any more.").into());
             };
-            Grant::start_in_txn(conn, app, from, &member, held.staff).await
+            Grant::start_in_txn(conn, app, from, &member, held.standing(&app.config)).await
         })
         .await
 }

@@ -115,7 +115,7 @@ async fn start(conn: &mut Conn, app: &App, from: &Requester, user: UserId) -> Re
         return Ok(Err(Denied::Deactivated));
     };
     let Some(member) = Membership::of_user(conn, user).await?.into_iter().next() else { return Ok(Err(Denied::NoAccount)) };
-    Ok(Ok(Grant::start_in_txn(conn, app, from, &member, held.staff).await?))
+    Ok(Ok(Grant::start_in_txn(conn, app, from, &member, held.standing(&app.config)).await?))
 }
 
 /// What they are called there, or the first part of their address, in letters that we allow; on later tries with a number.

@@ -6,7 +6,7 @@ use diesel_async::RunQueryDsl;
 use secrecy::SecretString;
 
 use super::account::{self, Account};
-use super::actor::Requester;
+use super::actor::{Requester, Standing};
 use super::audit::{self, Entry};
 use super::grant::Grant;
 use super::membership::Membership;
@@ -18,6 +18,7 @@ use crate::db::Conn;
 use crate::db::schema::users;
 use crate::error::Error;
 use crate::id::{Id, UserId};
+use crate::jobs::{self, Job};
 
 #[derive(Clone, Debug)]
 pub struct SignUp {
@@ -28,7 +29,7 @@ pub struct SignUp {
     pub account_name: Option<String>,
 }
 
-/// A new person, the account that they own, and their first sign-in: all or nothing.
+/// A new person, the account that they own, their first sign-in, and a mail that asks for proof of the address: all or nothing.
 pub async fn sign_up(app: &App, from: &Requester, input: SignUp) -> Result<Grant, Error> {
     let email = rules::email(&input.email)?;
     let username = rules::username(&input.username)?;
@@ -47,7 +48,8 @@ pub async fn sign_up(app: &App, from: &Requester, input: SignUp) -> Result<Grant
             start_trial::start_trial_in_txn(conn, member.account_id, &person.email, now).await?;
             let entry = Entry { account: Some(member.account_id), actor: Some(member.user_id), ..Entry::new("signUp", now) };
             audit::record(conn, &entry.from(from)).await?;
-            Grant::start_in_txn(conn, app, from, &member, false).await
+            jobs::enqueue(conn, &Job::MailVerification { user: member.user_id }, None).await?;
+            Grant::start_in_txn(conn, app, from, &member, Standing { verified: false, staff: false }).await
         })
         .await
 }

@@ -6,6 +6,8 @@ use diesel::prelude::*;
 use diesel::sql_types::Text;
 use diesel_async::RunQueryDsl;
 
+use super::actor::Standing;
+use crate::config::Config;
 use crate::db::Conn;
 use crate::db::schema::{memberships, users};
 use crate::error::{Code, Error, Refusal};
@@ -67,6 +69,8 @@ pub struct Secret {
     pub email: String,
     pub username: String,
     pub password_hash: Option<String>,
+    pub email_verified_at: Option<DateTime<Utc>>,
+    /// Whether staff rights were granted; whether they count is in `standing`.
     pub staff: bool,
     pub deactivated_at: Option<DateTime<Utc>>,
 }
@@ -79,6 +83,10 @@ impl Secret {
         } else {
             users::table.filter(lower(users::username).eq(lower(login))).select(Self::as_select()).first(conn).await.optional()
         }
+    }
+
+    pub fn standing(&self, config: &Config) -> Standing {
+        Standing::of(config, &self.email, self.email_verified_at, self.staff)
     }
 
     pub async fn find(conn: &mut Conn, id: UserId) -> QueryResult<Option<Self>> {

@@ -20,7 +20,7 @@ use crate::billing::jobs::BillingJob;
 use crate::db::Conn;
 use crate::db::cached::Cached;
 use crate::error::Error;
-use crate::id::{AccountId, AlertId};
+use crate::id::{AccountId, AlertId, EmailChangeId, InvitationId, UserId};
 
 mod driver; // graphile_worker on our connections
 pub mod outbox; // jobs of hot paths, on their way into the queue
@@ -35,7 +35,7 @@ pub mod worker; // takes jobs and runs them
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 #[serde(tag = "job", content = "with", rename_all = "snake_case")]
 pub enum Job {
-    /// Deletes sign-ins that nobody can continue any more.
+    /// Deletes tokens, codes and sign-ins that nobody can use any more.
     ForgetSignIns,
     /// What billing does by itself.
     Billing(BillingJob),
@@ -43,8 +43,22 @@ pub enum Job {
     AbandonSessions,
     /// Tidies up the queue, and opens and closes the alerts about it.
     TendQueue,
-    /// Says that an alert has opened.
+    /// Has staff told that an alert has opened.
     TellStaff { alert: AlertId },
+    /// Sends an invitation to whoever was invited.
+    MailInvitation { invitation: InvitationId },
+    /// Asks for proof of a person's address.
+    MailVerification { user: UserId },
+    /// Lets a person choose a new password. Nobody: the address is unknown, and only the cost is the same.
+    MailPasswordReset { user: Option<UserId> },
+    /// Sends a code to sign in with. Nobody: as above.
+    MailSignInCode { user: Option<UserId> },
+    /// Tells a person that their password was changed.
+    MailPasswordChanged { user: UserId },
+    /// Tells a person, at their old address, that they have another one.
+    MailEmailChanged { change: EmailChangeId },
+    /// Tells one of the staff that an alert has opened.
+    MailAlert { alert: AlertId, user: UserId },
     /// Ends an account whose week has passed.
     EraseAccount { account: AccountId },
 }

@@ -44,10 +44,20 @@ const MESSAGE: Policy = Policy {
     limit: Duration::from_secs(60),
 };
 
+/// What somebody waits for now, and asks for again if it does not come.
+const QUICK: Policy =
+    Policy { attempts: 5, delays: &[TimeDelta::seconds(5), TimeDelta::seconds(30), TimeDelta::minutes(2)], limit: Duration::from_secs(60) };
+
 pub fn policy(job: &Job) -> Policy {
     match job {
         Job::ForgetSignIns | Job::AbandonSessions | Job::TendQueue | Job::EraseAccount { .. } => SWEEP,
-        Job::TellStaff { .. } => MESSAGE,
+        Job::TellStaff { .. }
+        | Job::MailInvitation { .. }
+        | Job::MailVerification { .. }
+        | Job::MailPasswordChanged { .. }
+        | Job::MailEmailChanged { .. }
+        | Job::MailAlert { .. } => MESSAGE,
+        Job::MailPasswordReset { .. } | Job::MailSignInCode { .. } => QUICK,
         Job::Billing(job) => match job {
             BillingJob::RetryOverdue | BillingJob::EndLapsed | BillingJob::OfferPlans => SWEEP,
             // A failed attempt at a delivery is no failed run: it writes the next attempt itself.
@@ -69,6 +79,13 @@ pub fn name(job: &Job) -> &'static str {
         Job::AbandonSessions => "abandon_sessions",
         Job::TendQueue => "tend_queue",
         Job::TellStaff { .. } => "tell_staff",
+        Job::MailInvitation { .. } => "mail_invitation",
+        Job::MailVerification { .. } => "mail_verification",
+        Job::MailPasswordReset { .. } => "mail_password_reset",
+        Job::MailSignInCode { .. } => "mail_sign_in_code",
+        Job::MailPasswordChanged { .. } => "mail_password_changed",
+        Job::MailEmailChanged { .. } => "mail_email_changed",
+        Job::MailAlert { .. } => "mail_alert",
         Job::EraseAccount { .. } => "erase_account",
     }
 }
@@ -80,6 +97,13 @@ pub async fn run(app: &App, job: &Job) -> Result<(), Error> {
         Job::AbandonSessions => session::jobs::abandon_idle(app).await,
         Job::TendQueue => tend::tend(app).await,
         Job::TellStaff { alert } => staff::jobs::tell_staff(app, *alert).await,
+        Job::MailInvitation { invitation } => identity::jobs::mail_invitation(app, *invitation).await,
+        Job::MailVerification { user } => identity::jobs::mail_verification(app, *user).await,
+        Job::MailPasswordReset { user } => identity::jobs::mail_password_reset(app, *user).await,
+        Job::MailSignInCode { user } => identity::jobs::mail_sign_in_code(app, *user).await,
+        Job::MailPasswordChanged { user } => identity::jobs::mail_password_changed(app, *user).await,
+        Job::MailEmailChanged { change } => identity::jobs::mail_email_changed(app, *change).await,
+        Job::MailAlert { alert, user } => staff::jobs::mail_alert(app, *alert, *user).await,
         Job::EraseAccount { account } => identity::erase_account::erase_account(app, *account).await,
     }
 }

@@ -4,12 +4,13 @@ use diesel::prelude::*;
 use diesel_async::RunQueryDsl;
 
 use crate::app::App;
+use crate::db::Conn;
 use crate::db::schema::users;
 use crate::error::{Code, Error, Refusal};
 use crate::id::{Id, UserId};
 use crate::identity::audit::{self, Entry};
 use crate::identity::requesters;
-use crate::identity::user::lower;
+use crate::identity::user::{User, lower};
 
 pub mod alerts;
 pub mod demo;
@@ -25,6 +26,9 @@ async fn set_staff(app: &App, email: &str, staff: bool) -> Result<(), Error> {
     let user = app
         .db
         .transaction(async |conn| {
+            if staff {
+                require_verified(conn, email).await?;
+            }
             let found: Option<UserId> = diesel::update(users::table.filter(lower(users::email).eq(lower(email))))
                 .set((users::staff.eq(staff), users::updated_at.eq(now)))
                 .returning(users::id)
@@ -42,4 +46,15 @@ async fn set_staff(app: &App, email: &str, staff: bool) -> Result<(), Error> {
         .await?;
     app.requesters.forget(user);
     Ok(())
+}
+
+/// Rights would count for nothing otherwise, and the address may not be whose it seems.
+async fn require_verified(conn: &mut Conn, email: &str) -> Result<(), Error> {
+    match User::find_by_email(conn, email).await? {
+        Some(user) if user.email_verified_at.is_none() => {
+            let message = format!("Whoever signed up as `{email}` has not verified the address yet.");
+            Err(Refusal::at(Code::EmailNotVerified, "email", message).into())
+        }
+        Some(_) | None => Ok(()),
+    }
 }

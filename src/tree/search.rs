@@ -48,19 +48,28 @@ const MAX_QUERY: usize = 200;
 const CANDIDATES: i64 = 1000;
 
 /// Two ways to match, each by its own index: words (the last one as a prefix), and likeness. A match by words counts for more than
-/// any likeness, and where only likeness was found, the snippet shows the likest word. (How alike words must be for `%>` is set on each connection: `db/tls.rs`.)
+/// any likeness, hence likeness, which costs more, is looked at only where words do not fill the page. Where only likeness was found,
+/// the snippet shows the likest word. (How alike words must be for `%>` is set on each connection: `db/tls.rs`.)
 const SEARCH: &str = "
-WITH matched AS (
-    (SELECT tree_id, node_key, heading, body, 1 + ts_rank(search, to_tsquery('simple', $3))::float8 AS score
-     FROM tree_texts
-     WHERE account_id = $1 AND edition = $2 AND search @@ to_tsquery('simple', $3)
-     LIMIT $5)
+WITH by_words AS (
+    SELECT DISTINCT ON (tree_id) * FROM (
+        SELECT tree_id, node_key, heading, body, 1 + ts_rank(search, to_tsquery('simple', $3))::float8 AS score
+        FROM tree_texts
+        WHERE account_id = $1 AND edition = $2 AND search @@ to_tsquery('simple', $3)
+        LIMIT $5) matched
+    ORDER BY tree_id, score DESC, node_key
+), filled AS (
+    SELECT count(*) >= $8 AS page
+    FROM by_words JOIN trees ON trees.account_id = $1 AND trees.id = by_words.tree_id
+    WHERE (trees.status = 'published' OR $2 = 'draft') AND ($6 IS NULL OR (score, by_words.tree_id) < ($6, $7))
+), matched AS (
+    SELECT * FROM by_words
     UNION ALL
     (SELECT tree_id, node_key, heading, body, word_similarity($4, heading)::float8 * CASE WHEN node_key = '' THEN 1.0 ELSE 0.8 END
-     FROM tree_texts WHERE account_id = $1 AND edition = $2 AND heading %> $4 LIMIT $5)
+     FROM tree_texts WHERE NOT (SELECT page FROM filled) AND account_id = $1 AND edition = $2 AND heading %> $4 LIMIT $5)
     UNION ALL
     (SELECT tree_id, node_key, heading, body, word_similarity($4, body)::float8 * 0.6
-     FROM tree_texts WHERE account_id = $1 AND edition = $2 AND body %> $4 LIMIT $5)
+     FROM tree_texts WHERE NOT (SELECT page FROM filled) AND account_id = $1 AND edition = $2 AND body %> $4 LIMIT $5)
 ), best AS (
     SELECT DISTINCT ON (tree_id) * FROM matched ORDER BY tree_id, score DESC, node_key
 ), page AS (

@@ -92,8 +92,15 @@ async fn after_a_week_all_of_it_is_gone_but_what_the_law_keeps() {
     let (tree, _) = published(&owner, "Second", looping()).await;
     start(&grace, &tree).await;
     start(&both, &tree).await;
+    let change = "mutation($p: String!) { changeEmail(input: { email: \"moved@example.com\", password: $p }) { userErrors { code } } }";
+    assert_eq!(owner.ok(change, json!({ "p": PASSWORD })).await.refusals("changeEmail"), NONE);
     delete(&owner, "owner's account").await;
     app.advance(TimeDelta::days(7));
+    for ask in ["requestPasswordReset", "requestSignInCode"] {
+        app.db_verify("owner").await;
+        let ask = format!("mutation {{ {ask}(input: {{ email: \"moved@example.com\" }}) {{ acknowledged }} }}");
+        app.anon().ok(&ask, json!({})).await;
+    }
     let (_, phone) = device(&app, "both").await;
     app.run_jobs().await;
     app.run_job(&Job::EraseAccount { account }).await;
@@ -115,6 +122,10 @@ async fn after_a_week_all_of_it_is_gone_but_what_the_law_keeps() {
     // Whoever belonged to it alone is gone with it, and their names are free again.
     for name in ["owner", "grace"] {
         assert_eq!(sign_in(&app.anon(), name, PASSWORD).await.refusals("signIn"), ["WRONG_CREDENTIALS"]);
+    }
+    for table in ["sign_ins", "identities", "email_tokens", "sign_in_codes", "email_changes"] {
+        let of_erased = format!("SELECT count(*)::text FROM {table} JOIN users ON users.id = user_id WHERE erased_at IS NOT NULL");
+        assert_eq!(app.database_text(&of_erased).await, ["0"], "{table}");
     }
     let people = app.database_text("SELECT row_to_json(u)::text FROM users u WHERE erased_at IS NOT NULL").await;
     assert_eq!(people.len(), 2);

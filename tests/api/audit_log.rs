@@ -40,6 +40,7 @@ async fn what_matters_is_recorded_with_who_and_where_from() {
     let (grace_there, _) = device(&app, "grace").await;
     app.advance(TimeDelta::seconds(1));
     remove(&grace_there, user(&owner).await).await;
+    app.run_jobs().await;
 
     let lines = lines(&grace_there).await;
     let expected = [
@@ -173,7 +174,7 @@ async fn staff_read_all_of_it() {
     let query = "{ staff { auditLog(first: 100) { nodes { action subject account { name } actor { username } } } } }";
     assert_eq!(owner.ok(query, json!({})).await.data("staff"), Value::Null);
     sign_in(&anon, "nobody", "wrong password").await;
-    fixpath::staff::grant::grant(&app.app, "boss@example.com").await.unwrap();
+    app.make_staff("boss").await;
     let seen = boss.ok(query, json!({})).await.data("staff.auditLog.nodes");
     let has = |action: &str, account: Value, actor: Value| {
         seen.as_array().unwrap().iter().any(|line| line["action"] == action && line["account"] == account && line["actor"] == actor)

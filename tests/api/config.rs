@@ -2,14 +2,16 @@
 
 use std::collections::HashMap;
 
-use fixpath::config::{Config, Environment};
+use fixpath::config::{Config, Environment, MailTransport};
 
-const PRODUCTION: [(&str, &str); 5] = [
+const PRODUCTION: [(&str, &str); 7] = [
     ("FIXPATH_ENV", "production"),
     ("PUBLIC_URL", "https://api.example.com"),
     ("JWT_PRIVATE_KEY", "a key in PEM"),
     ("EXPORT_SIGNING_KEY", "thirty-two characters and no more"),
     ("DATABASE_URL", "postgres://fixpath:hunter2@db.example.com/fixpath?sslmode=verify-full"),
+    ("SMTP_URL", "smtps://fixpath:mailword@mail.example.com"),
+    ("MAIL_FROM", "Fixpath <no-reply@example.com>"),
 ];
 
 fn read(variables: &[(&str, &str)]) -> Result<Config, String> {
@@ -62,6 +64,8 @@ fn production_needs_its_keys_and_https() {
         ("JWT_PRIVATE_KEY", "JWT_PRIVATE_KEY is required in production"),
         ("EXPORT_SIGNING_KEY", "EXPORT_SIGNING_KEY is required in production"),
         ("PUBLIC_URL", "PUBLIC_URL must begin with https:// in production"),
+        ("SMTP_URL", "SMTP_URL is required in production"),
+        ("MAIL_FROM", "MAIL_FROM is required with SMTP_URL"),
     ] {
         let without: Vec<_> = PRODUCTION.into_iter().filter(|(known, _)| *known != name).collect();
         let sentence = read(&without).unwrap_err();
@@ -74,9 +78,45 @@ fn no_secret_is_shown_by_debug_or_by_a_refusal() {
     let mut variables = PRODUCTION.to_vec();
     variables.extend([("METRICS_TOKEN", "sixteen letters!"), ("JWT_PREVIOUS_KEYS", "an older key")]);
     let shown = format!("{:?}", read(&variables).unwrap());
-    for secret in ["hunter2", "a key in PEM", "an older key", "thirty-two", "sixteen letters"] {
+    for secret in ["hunter2", "mailword", "a key in PEM", "an older key", "thirty-two", "sixteen letters"] {
         assert!(!shown.contains(secret), "{secret}: {shown}");
     }
     let refused = read(&[("DATABASE_URL", "postgres://fixpath:hunter2@[db/x")]).unwrap_err();
     assert!(refused.starts_with("DATABASE_URL must be a PostgreSQL URL: ") && !refused.contains("hunter2"), "{refused}");
+}
+
+#[test]
+fn mails_go_to_a_server_or_into_a_folder() {
+    let folder = |variables: &[(&str, &str)]| match read(variables).unwrap().mail.transport {
+        MailTransport::Folder(folder) => folder.display().to_string(),
+        other => panic!("{other:?}"),
+    };
+    assert_eq!(folder(&[]), "./data/mail");
+    assert_eq!(folder(&[("DATA_DIR", "/srv/fixpath")]), "/srv/fixpath/mail");
+    assert_eq!(folder(&[("MAIL_DIR", "/srv/mails")]), "/srv/mails");
+    let from = ("MAIL_FROM", "no-reply@example.com");
+    for url in ["smtps://mail.example.com", "smtp://user:p%40ss@mail.example.com:2525", "smtp://127.0.0.1:25?tls=none"] {
+        let config = read(&[("SMTP_URL", url), from]).unwrap();
+        assert!(matches!(config.mail.transport, MailTransport::Smtp(_)), "{url}");
+    }
+    let no_pem = std::env::temp_dir().join(format!("fixpath-no-pem-{}", std::process::id()));
+    std::fs::write(&no_pem, "no certificate").unwrap();
+    let no_pem = no_pem.to_str().unwrap();
+    let wrong: [(&[(&str, &str)], &str); 8] = [
+        (&[("SMTP_URL", "smtps://fixpath:mailword@mail.example.com")], "MAIL_FROM is required with SMTP_URL"),
+        (&[("SMTP_URL", "https://fixpath:mailword@mail.example.com"), from], "SMTP_URL must look like smtps://"),
+        (&[("SMTP_URL", "smtps://:465"), from], "SMTP_URL must look like smtps://"),
+        (&[("SMTP_URL", "smtp://fixpath:mailword@mail.example.com?tls=opportunistic"), from], "SMTP_URL must look like smtps://"),
+        (&[("SMTP_URL", "smtps://mail.example.com"), from, ("MAIL_DIR", "x")], "MAIL_DIR and SMTP_URL exclude each other"),
+        (&[("SMTP_URL", "smtps://mail.example.com"), from, ("SMTP_CA_FILE", no_pem)], "SMTP_CA_FILE: "),
+        (&[("SMTP_CA_FILE", no_pem)], "SMTP_CA_FILE needs SMTP_URL"),
+        (&[("MAIL_FROM", "two\nlines <a@b>")], "MAIL_FROM must be an address"),
+    ];
+    for (variables, begins) in wrong {
+        let sentence = read(variables).unwrap_err();
+        assert!(sentence.starts_with(begins) && !sentence.contains("mailword"), "{sentence}");
+    }
+    let mut plain = PRODUCTION.to_vec();
+    plain.push(("SMTP_URL", "smtp://fixpath:mailword@mail.example.com?tls=none"));
+    assert_eq!(read(&plain).unwrap_err(), "SMTP_URL must not switch TLS off in production");
 }

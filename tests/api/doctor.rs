@@ -13,7 +13,7 @@ MC4CAQAwBQYDK2VwBCIEIA5dI4ZMuDfXcdEwhsP7GZr444A321Iok+d0oW2IJ2Yp
 -----END PRIVATE KEY-----";
 
 /// The lines by what they are about, and whether it ended well.
-async fn doctor(database: &str, variables: &[(&str, &str)]) -> (HashMap<String, String>, bool) {
+pub async fn doctor(database: &str, variables: &[(&str, &str)]) -> (HashMap<String, String>, bool) {
     let folder = Folder::new();
     let mut command = Command::new(env!("CARGO_BIN_EXE_fixpath"));
     // Of the environment only what finds programs: nothing of the tests' own configuration.
@@ -51,7 +51,7 @@ async fn a_good_configuration_gets_a_clean_bill_of_health() {
     let (lines, healthy) = doctor(&app.database.url, &[]).await;
     assert!(healthy, "{lines:?}");
     for subject in
-        ["configuration", "JWT keys", "signing key", "rate limits", "database", "extensions", "clock", "connections", "migrations"]
+        ["configuration", "JWT keys", "signing key", "rate limits", "mail", "database", "extensions", "clock", "connections", "migrations"]
     {
         assert!(lines[subject].starts_with("ok    "), "{lines:?}");
     }
@@ -82,7 +82,12 @@ async fn migrations_that_have_not_run_fail_production_only() {
     let (lines, healthy) = doctor(&database.url, &[]).await;
     assert!(healthy && lines["migrations"].starts_with("warn "), "{lines:?}");
     assert!(lines["migrations"].ends_with("have not run; run: fixpath migrate"), "{}", lines["migrations"]);
-    let production = [("FIXPATH_ENV", "production"), ("PUBLIC_URL", "https://api.example.com")];
+    let production = [
+        ("FIXPATH_ENV", "production"),
+        ("PUBLIC_URL", "https://api.example.com"),
+        ("SMTP_URL", "smtps://127.0.0.1:1"),
+        ("MAIL_FROM", "no-reply@example.com"),
+    ];
     let (lines, healthy) = doctor(&database.url, &production).await;
     assert!(!healthy && lines["migrations"].starts_with("fail "), "{lines:?}");
 }

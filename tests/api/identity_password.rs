@@ -19,6 +19,7 @@ async fn a_new_password_ends_every_other_sign_in() {
     assert_eq!(refresh(&anon, &token).await.refusals("refreshTokens"), ["TOKEN_EXPIRED"]);
     assert_eq!(sign_in(&app.anon(), "owner", PASSWORD).await.refusals("signIn"), ["WRONG_CREDENTIALS"]);
     assert_eq!(sign_in(&app.anon(), "owner", "quite another one").await.refusals("signIn"), Vec::<String>::new());
+    app.run_jobs().await;
 }
 
 #[tokio::test]
@@ -48,6 +49,7 @@ async fn of_two_changes_at_once_one_wins() {
     refusals.sort();
     assert_eq!(refusals, [vec![], vec!["WRONG_CREDENTIALS".to_owned()]]);
     assert_eq!(sign_in(&app.anon(), "owner", winner).await.refusals("signIn"), Vec::<String>::new());
+    app.run_jobs().await;
 }
 
 #[tokio::test]
@@ -60,4 +62,5 @@ async fn guessing_the_old_one_is_limited() {
     assert_eq!(codes.last().map(String::as_str), Some("RATE_LIMITED"), "{codes:?}");
     app.advance(TimeDelta::minutes(1));
     assert_eq!(change(&owner, PASSWORD, "quite another one").await.data("changePassword.acknowledged"), true);
+    app.run_jobs().await;
 }

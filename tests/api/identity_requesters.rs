@@ -106,6 +106,7 @@ async fn staff_is_made_and_unmade_at_once() {
     app.app.notices.heard().await;
     let is_staff = async || owner.ok("{ viewer { staff } }", json!({})).await.data("viewer.staff");
     assert_eq!(is_staff().await, false);
+    app.db_verify("owner").await;
     staff::grant::grant(&app.app, "OWNER@example.com").await.unwrap();
     assert_eq!(is_staff().await, true);
     staff::revoke::revoke(&app.app, "owner@example.com").await.unwrap();

@@ -6,6 +6,7 @@ use crate::support::{Actor, Answer, TestApp};
 
 const SIGN_UP: &str = "mutation($input: SignUpInput!) { signUp(input: $input) { accessToken userErrors { code message path } } }";
 
+/// Leaves the mail in the queue.
 async fn sign_up(actor: &Actor, input: Value) -> Answer {
     actor.ok(SIGN_UP, json!({ "input": input })).await
 }
@@ -17,6 +18,7 @@ fn person(email: &str, username: &str) -> Value {
 #[tokio::test]
 async fn a_new_person_owns_an_account_that_tries_the_pro_plan() {
     let app = TestApp::new().await;
+    app.leave_jobs();
     let viewer = "viewer {
         user { username email number emailVerified active firstName signInMethods }
         account {
@@ -71,6 +73,7 @@ async fn addresses_and_names_are_unique_whatever_their_case() {
 #[tokio::test]
 async fn two_at_once_for_one_address_have_one_winner() {
     let app = TestApp::new().await;
+    app.leave_jobs();
     let (one, other) = (app.anon(), app.anon());
     let (one, other) =
         tokio::join!(sign_up(&one, person("same@example.com", "first")), sign_up(&other, person("Same@example.com", "second")));
@@ -80,6 +83,7 @@ async fn two_at_once_for_one_address_have_one_winner() {
     // The loser leaves nothing behind.
     assert_eq!(count(&app, "accounts").await, 1);
     assert_eq!(count(&app, "sign_ins").await, 1);
+    assert_eq!(count(&app, "graphile_worker._private_jobs").await, 1, "nor a job");
 }
 
 async fn count(app: &TestApp, table: &str) -> i64 {
@@ -136,6 +140,7 @@ async fn what_cannot_be_stored_or_said_is_refused_with_its_field() {
 #[tokio::test]
 async fn names_and_passwords_may_be_in_any_script() {
     let app = TestApp::new().await;
+    app.leave_jobs();
     let input =
         json!({ "email": "用户@例子.广告", "username": "yonghu", "password": "密码密码密码密码🔑", "accountName": "Žluťoučký kůň 🐎" });
     let query = "mutation($input: SignUpInput!) { signUp(input: $input) { viewer { user { email } account { name } } accessToken } }";

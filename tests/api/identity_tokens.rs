@@ -32,7 +32,14 @@ fn keys(variables: &[(&str, &str)]) -> Result<Keys, String> {
 
 fn somebody() -> Actor {
     let clock = Clock::manual(start());
-    Actor { user: UserId::new(&clock), account: AccountId::new(&clock), role: Role::Engineer, sign_in: SignInId::new(&clock), staff: false }
+    Actor {
+        user: UserId::new(&clock),
+        account: AccountId::new(&clock),
+        role: Role::Engineer,
+        sign_in: SignInId::new(&clock),
+        verified: false,
+        staff: false,
+    }
 }
 
 fn part(token: &str, index: usize) -> Value {

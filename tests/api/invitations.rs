@@ -2,10 +2,11 @@
 
 use chrono::TimeDelta;
 use fixpath::id::{Id, InvitationId};
+use fixpath::jobs::Job;
 use serde_json::{Value, json};
 
 use crate::support::app::PASSWORD;
-use crate::support::members::{accept, accept_as, invite, invite_with, invited, members, role, roomy, token_of};
+use crate::support::members::{accept, accept_as, ask_to_invite, invite, invite_with, invited, members, role, roomy, token_of};
 use crate::support::people::{colleague, device, ids, refresh, who};
 use crate::support::{Actor, Answer, TestApp};
 
@@ -36,7 +37,7 @@ async fn somebody_new_joins_with_the_role_they_were_invited_to() {
 
     app.advance(TimeDelta::days(6));
     let (owner, _) = device(&app, "owner").await;
-    let joined = accept_as(&app, &token_of(&app, &answer).await, "grace").await;
+    let joined = accept_as(&app, &token_of(&app, &answer), "grace").await;
     assert_eq!(joined.refusals("acceptInvitation"), NONE);
     assert_eq!(joined.data("acceptInvitation.viewer.role"), "ENGINEER");
     assert_eq!(joined.data("acceptInvitation.viewer.account.name"), "owner's account");
@@ -94,7 +95,7 @@ async fn forged_used_expired_revoked_and_replaced_tokens_look_the_same() {
     refused.push(accept_as(&app, &used, "second").await);
 
     let answer = invite(&app, &owner, "revoked@example.com", "TECHNICIAN").await;
-    let revoked = token_of(&app, &answer).await;
+    let revoked = token_of(&app, &answer);
     assert_eq!(revoke(&owner, &answer.str("inviteMember.invitation.id")).await.data("revokeInvitation.acknowledged"), true);
     refused.push(accept_as(&app, &revoked, "someone").await);
 
@@ -103,8 +104,9 @@ async fn forged_used_expired_revoked_and_replaced_tokens_look_the_same() {
     refused.push(accept_as(&app, &replaced, "someone").await);
     // A mail that is made again carries another token, too.
     let resent = invite(&app, &owner, "resent@example.com", "TECHNICIAN").await;
-    let older = token_of(&app, &resent).await;
-    let newer = token_of(&app, &resent).await;
+    let older = token_of(&app, &resent);
+    app.run_job(&Job::MailInvitation { invitation: Id::decode(&resent.str("inviteMember.invitation.id")).unwrap() }).await;
+    let newer = token_of(&app, &resent);
     refused.push(accept_as(&app, &older, "someone").await);
     assert_eq!(accept_as(&app, &newer, "resent").await.refusals("acceptInvitation"), NONE);
 
@@ -206,7 +208,9 @@ async fn when_the_plan_has_shrunk_since_the_last_seat_has_one_winner() {
 async fn the_same_key_gives_the_same_invitation() {
     let (app, owner) = roomy().await;
     let input = json!({ "email": "grace@example.com", "role": "ENGINEER", "idempotencyKey": "k1" });
-    let (one, other) = tokio::join!(invite_with(&app, &owner, input.clone()), invite_with(&app, &owner, input.clone()));
+    let (one, other) = tokio::join!(ask_to_invite(&app, &owner, input.clone()), ask_to_invite(&app, &owner, input.clone()));
+    app.run_jobs().await;
+    assert_eq!(app.mailbox("grace@example.com").len(), 1, "one mail");
     let id = one.str("inviteMember.invitation.id");
     assert_eq!(other.str("inviteMember.invitation.id"), id);
     assert_eq!(open(&owner).await.as_array().unwrap().len(), 1);
@@ -292,4 +296,22 @@ async fn the_token_is_stored_as_its_hash_only() {
     assert_eq!(rows.len(), 1);
     let hex: String = token.bytes().map(|byte| format!("{byte:02x}")).collect();
     assert!(!rows[0].contains(&token) && !rows[0].contains(&hex), "{rows:?}");
+}
+
+#[tokio::test]
+async fn the_mail_says_who_invites_whereto_and_as_what() {
+    let (app, owner) = roomy().await;
+    owner.ok("mutation { updateAccount(input: { name: \"Ada's <b>desk</b>\" }) { userErrors { code } } }", json!({})).await;
+    let answer = invite(&app, &owner, "grace@example.com", "ENGINEER").await;
+    let mail = app.mail("invitation", "grace@example.com");
+    assert_eq!(mail.subject, "owner invites you to Ada's <b>desk</b>");
+    assert!(mail.text.contains("as an engineer") && mail.text.contains("for 7 days"), "{}", mail.text);
+    let link = format!("http://localhost:3000/accept-invitation?token={}", token_of(&app, &answer));
+    assert!(mail.text.contains(&link), "{}", mail.text);
+    assert!(!mail.html.contains("<b>desk"), "what people type is escaped");
+    // One that has ended before its mail was made is not sent.
+    let late = ask_to_invite(&app, &owner, json!({ "email": "late@example.com", "role": "ENGINEER" })).await;
+    revoke(&owner, &late.str("inviteMember.invitation.id")).await;
+    app.run_jobs().await;
+    assert_eq!(app.mailbox("late@example.com").len(), 0);
 }

@@ -210,7 +210,7 @@ async fn staff_see_dead_jobs_and_open_alerts_until_they_clear() {
     for person in [&anon, &owner] {
         assert_eq!(person.ok(query, json!({})).await.data("staff"), json!(null));
     }
-    fixpath::staff::grant::grant(&app.app, "owner@example.com").await.unwrap();
+    app.make_staff("owner").await;
     assert_eq!(owner.ok(query, json!({})).await.data("staff"), json!({ "alerts": [], "deadJobs": [] }));
 
     app.db_execute("ALTER TABLE sessions RENAME TO hidden_sessions").await;

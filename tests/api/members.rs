@@ -219,6 +219,6 @@ async fn a_deactivated_member_is_let_in_again_by_an_admin_or_staff() {
     assert_eq!(who(technician).await, Value::Null, "what they were signed in on has ended");
     let (technician, _) = device(&app, "technician").await;
     technician.ok(deactivate, json!({ "password": PASSWORD })).await;
-    fixpath::staff::grant::grant(&app.app, "foreigner@example.com").await.unwrap();
+    app.make_staff("foreigner").await;
     assert_eq!(reactivate(&foreigner, users).await.data("reactivateUser.user.username"), "technician");
 }

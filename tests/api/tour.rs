@@ -19,6 +19,7 @@ fn block(named: &str) -> String {
 #[tokio::test(flavor = "multi_thread")]
 async fn the_readmes_tour_works_as_printed() {
     let app = TestApp::new().await;
+    app.leave_jobs();
     let signed_up = app.anon().ok(&block("mutation SignUp"), json!({})).await;
     assert_eq!(signed_up.refusals("signUp"), Vec::<String>::new());
     let ada = app.anon().signed_in(&signed_up.str("signUp.accessToken"));

@@ -90,7 +90,7 @@ await judge("oidc", {
     const person = await first.person();
     assert.deepEqual(
       { ...person, id: null },
-      { id: null, username: ada, email: `${ada}@example.com`, emailVerified: true, signInMethods: ["GOOGLE"] },
+      { id: null, username: ada, email: `${ada}@example.com`, emailVerified: true, signInMethods: ["EMAIL_CODE", "GOOGLE"] },
     );
     await second.signIn(ada);
     assert.equal((await second.person()).id, person.id);

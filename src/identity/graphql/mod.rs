@@ -3,6 +3,7 @@
 mod account_mutation;
 mod account_payload;
 mod audit;
+mod email_mutation;
 mod invitation;
 mod mutation;
 mod payload;
@@ -11,6 +12,7 @@ mod types;
 
 pub use account_mutation::AccountMutation;
 pub use audit::AuditStaff;
+pub use email_mutation::EmailMutation;
 pub use invitation::InvitationObject;
 pub use mutation::IdentityMutation;
 pub use query::IdentityQuery;

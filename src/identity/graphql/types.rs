@@ -156,6 +156,9 @@ impl UserObject {
         if self.row.has_password {
             methods.push(SignInMethod::Password);
         }
+        if self.row.email_verified_at.is_some() {
+            methods.push(SignInMethod::EmailCode);
+        }
         let elsewhere = loaders::one(&loaders::people(ctx)?.identities, self.row.id).await?.unwrap_or_default();
         methods.extend(elsewhere.into_iter().map(|provider| match provider {
             Provider::Google => SignInMethod::Google,
@@ -175,6 +178,8 @@ impl UserObject {
 pub enum SignInMethod {
     /// E-mail or username, and a password.
     Password,
+    /// A code by mail, to a verified address.
+    EmailCode,
     /// An account at Google.
     Google,
     /// An account at GitHub.

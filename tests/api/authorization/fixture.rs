@@ -42,6 +42,7 @@ fn everything() -> Value {
 impl Fixture {
     pub async fn new() -> Self {
         let (app, anon, owner) = TestApp::with_owner().await;
+        app.leave_jobs();
         let foreign_owner = app.sign_up("foreigner").await;
         app.db_plan("enterprise").await;
         let mut people = vec![anon, colleague(&app, &foreign_owner, "stranger", "technician").await];
@@ -122,7 +123,7 @@ impl Fixture {
 
     /// Whoever changes their own sign-in is somebody new each time.
     async fn person(&self, field: &str, place: usize) -> Actor {
-        let itself = ["changePassword", "deactivateUser", "signOut", "switchAccount", "transferOwnership"]
+        let itself = ["changeEmail", "changePassword", "deactivateUser", "signOut", "switchAccount", "transferOwnership"]
             .iter()
             .any(|name| field == format!("Mutation.{name}"));
         // Each from an address of their own, so that they do not share what sign-ins are allowed.
@@ -178,6 +179,16 @@ impl Fixture {
             let name = format!("signer{}", self.next.fetch_add(1, Ordering::Relaxed));
             self.app.sign_up(&name).await;
             query = query.replace("$signer", &name);
+        }
+        if query.contains("$code") {
+            let name = format!("reader{}", self.next.fetch_add(1, Ordering::Relaxed));
+            self.app.sign_up(&name).await;
+            self.app.db_verify(&name).await;
+            let email = format!("{name}@example.com");
+            let mutation = format!("mutation {{ requestSignInCode(input: {{ email: \"{email}\" }}) {{ acknowledged }} }}");
+            self.app.anon().ok(&mutation, json!({})).await;
+            self.app.run_jobs().await;
+            query = query.replace("$code", &self.app.mailed_code(&email)).replace("$mailbox", &email);
         }
         if query.contains("$throttled") {
             let login = format!("nobody{}", self.next.fetch_add(1, Ordering::Relaxed));

@@ -118,7 +118,7 @@ async fn a_new_person_gets_what_signing_up_gives() {
         "role": "OWNER", "staff": false, "account": { "name": "ada's account" },
         "user": {
             "id": viewer["user"]["id"], "username": "ada", "email": "ada@example.com", "emailVerified": true, "firstName": "Ada",
-            "signInMethods": ["GOOGLE"],
+            "signInMethods": ["EMAIL_CODE", "GOOGLE"],
         },
     });
     assert_eq!(viewer, expected);
@@ -148,7 +148,7 @@ async fn an_address_that_is_verified_on_both_sides_joins_the_two() {
     world.stub.set(|answers| answers.person["email"] = "ADA@example.com".into());
     let (elsewhere, viewer) = world.person(&world.sign_in().await).await;
     assert_eq!(ids(&here).await, ids(&elsewhere).await);
-    assert_eq!(viewer["user"]["signInMethods"], json!(["PASSWORD", "GOOGLE"]));
+    assert_eq!(viewer["user"]["signInMethods"], json!(["PASSWORD", "EMAIL_CODE", "GOOGLE"]));
 }
 
 #[tokio::test]
@@ -383,7 +383,7 @@ async fn github_tells_who_it_is_through_its_api() {
     let (_, viewer) = world.person(&world.sign_in().await).await;
     assert_eq!(viewer["user"]["username"], "ada-l");
     assert_eq!((&viewer["user"]["email"], &viewer["user"]["emailVerified"]), (&json!("ada@example.com"), &json!(true)));
-    assert_eq!(viewer["user"]["signInMethods"], json!(["GITHUB"]));
+    assert_eq!(viewer["user"]["signInMethods"], json!(["EMAIL_CODE", "GITHUB"]));
 }
 
 #[tokio::test]

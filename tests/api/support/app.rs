@@ -11,10 +11,11 @@ use axum::http::{Request, Response};
 use chrono::{DateTime, TimeDelta, Utc};
 use fixpath::app::App;
 use fixpath::clock::Clock;
-use fixpath::config::Config;
+use fixpath::config::{Config, MailTransport};
 use fixpath::db::Db;
 use fixpath::db::tls::Target;
 use fixpath::http::{router, serve};
+use fixpath::mail::Message;
 use graphile_worker::Worker;
 use http_body_util::BodyExt;
 use secrecy::ExposeSecret;
@@ -149,6 +150,11 @@ impl TestApp {
         rows
     }
 
+    /// The mails that were sent so far.
+    pub fn mails(&self) -> Vec<Message> {
+        self.app.mailer.sent()
+    }
+
     /// Listens on a port that the system chooses.
     pub async fn serve(&self) -> Server {
         let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
@@ -195,11 +201,17 @@ fn build(database: &Database, variables: &[(&str, &str)], clock: Clock) -> App {
         ("JWT_PRIVATE_KEY", JWT_KEY),
         ("EXPORT_SIGNING_KEY", "thirty-two characters and no more"),
         ("RATE_LIMIT_PER_MINUTE", "1000000"),
+        ("SMTP_URL", "smtps://mail.example.com"),
+        ("MAIL_FROM", "Fixpath <no-reply@example.com>"),
     ]);
     values.extend(variables.iter().copied());
     // As `main` does; the second time it is there already.
     rustls::crypto::ring::default_provider().install_default().ok();
-    let config = Config::read(&|name| values.get(name).map(|value| (*value).to_owned())).unwrap();
+    let mut config = Config::read(&|name| values.get(name).map(|value| (*value).to_owned())).unwrap();
+    // Mails are kept, unless a test says where they go.
+    if !variables.iter().any(|(name, _)| *name == "SMTP_URL") {
+        config.mail.transport = MailTransport::Memory;
+    }
     let replica = config.database.replica_url.as_ref().map(|url| Target::parse(url.expose_secret()).unwrap());
     let db = Db::new(Target::parse(&database.url).unwrap(), replica, config.database.pool_size).unwrap();
     App::new(config, clock, db).unwrap()

@@ -5,6 +5,7 @@ pub mod app;
 pub mod database;
 pub mod documents;
 pub mod jobs;
+pub mod mail;
 pub mod members;
 pub mod people;
 pub mod proxy;

@@ -1,0 +1,47 @@
+//! `signInWithCode`.
+
+use super::actor::Requester;
+use super::grant::Grant;
+use super::membership::Membership;
+use super::user::Secret;
+use super::{audit, rules, sign_in_code};
+use crate::app::App;
+use crate::error::{Code, Error, Refusal};
+
+/// A wrong code, one that counts no more and an unknown address get the same answer after the same work. A try is counted before the
+/// code is looked at, so that many at once get no more tries than many in turn.
+pub async fn sign_in_with_code(app: &App, from: &Requester, email: &str, code: &str) -> Result<Grant, Error> {
+    let email = rules::email(email)?;
+    let code = sign_in_code::read(code).ok_or_else(|| Refusal::at(Code::Invalid, "code", "A code has six digits."))?;
+    app.limits.check_login(from.address, &email).await?;
+    let now = app.clock.now();
+    let mut conn = app.db.conn().await?;
+    let known = Secret::by_login(&mut conn, &email).await?.map(|known| known.id);
+    let stored = sign_in_code::count_try(&mut conn, known, now).await?;
+    drop(conn);
+    let fits = app.hasher.verify(&code, stored.as_deref()).await?;
+    let (Some(user), Some(hash), true) = (known, stored, fits) else {
+        audit::record_attempt(&mut *app.db.conn().await?, "signInFailed", known, from, now).await?;
+        return Err(wrong_code());
+    };
+
+    app.db
+        .transaction(async |conn| {
+            let person = Secret::find_and_lock(conn, user).await?.ok_or_else(wrong_code)?;
+            if !sign_in_code::take(conn, &person, &hash).await? {
+                return Err(wrong_code());
+            }
+            if person.deactivated_at.is_some() {
+                return Err(Refusal::new(Code::Forbidden, "This user is deactivated.").into());
+            }
+            let Some(member) = Membership::of_user(conn, user).await?.into_iter().next() else {
+                return Err(Refusal::new(Code::Forbidden, "You belong to no account any more.").into());
+            };
+            Grant::start_in_txn(conn, app, from, &member, person.standing(&app.config)).await
+        })
+        .await
+}
+
+fn wrong_code() -> Error {
+    Refusal::new(Code::WrongCredentials, "There is no user with this address and this code, or the code is used or too old.").into()
+}

@@ -1,0 +1,59 @@
+//! Mails about a person's own address, password and sign-ins.
+
+use serde::Serialize;
+
+use super::Mail;
+
+/// Asks a person to prove that an address is theirs.
+#[derive(Debug, Serialize)]
+pub struct VerifyEmail {
+    pub username: String,
+    pub link: String,
+    pub valid_hours: i64,
+}
+
+/// Lets a person choose a new password.
+#[derive(Debug, Serialize)]
+pub struct ResetPassword {
+    pub username: String,
+    pub link: String,
+    pub valid_minutes: i64,
+}
+
+/// Tells that the password was changed, however it was done.
+#[derive(Debug, Serialize)]
+pub struct PasswordChanged {
+    pub username: String,
+    /// Where a reset is asked for.
+    pub forgot_link: String,
+}
+
+/// Six digits to sign in with.
+#[derive(Debug, Serialize)]
+pub struct SignInCode {
+    pub username: String,
+    pub code: String,
+    pub valid_minutes: i64,
+}
+
+/// Tells, at the address that was left, that there is another one now.
+#[derive(Debug, Serialize)]
+pub struct EmailChanged {
+    pub username: String,
+}
+
+impl Mail for VerifyEmail {
+    const NAME: &'static str = "verify_email";
+}
+impl Mail for ResetPassword {
+    const NAME: &'static str = "reset_password";
+}
+impl Mail for PasswordChanged {
+    const NAME: &'static str = "password_changed";
+}
+impl Mail for SignInCode {
+    const NAME: &'static str = "sign_in_code";
+}
+impl Mail for EmailChanged {
+    const NAME: &'static str = "email_changed";
+}

@@ -1,0 +1,12 @@
+#!/usr/bin/env bash
+# `venv.sh FOLDER` makes sure that FOLDER is a Python environment with exactly the packages of requirements.txt.
+set -euo pipefail
+folder=$1
+wanted=$(dirname "$0")/requirements.txt
+
+cmp -s "$wanted" "$folder/requirements.txt" && exit 0
+rm -rf "$folder"
+python3 -m venv "$folder"
+"$folder/bin/python" -m pip install --quiet --disable-pip-version-check --require-hashes -r "$wanted"
+# Last: an environment that was not finished is made again.
+cp "$wanted" "$folder/requirements.txt"
