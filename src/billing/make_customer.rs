@@ -22,8 +22,9 @@ pub async fn make_customer(app: &App, account: AccountId) -> Result<String, Erro
     if let Some(known) = Customer::primary(&mut conn, account).await? {
         return Ok(known.provider_customer_id);
     }
-    // One that was deleted stays as a tombstone: the next one is another.
-    let number: i64 = customers::table.filter(customers::account_id.eq(account)).count().get_result(&mut conn).await?;
+    // One that was deleted stays as a tombstone: the next one is another. Only those count: one that was linked just now is this one.
+    let buried = customers::table.filter(customers::account_id.eq(account)).filter(customers::deleted_at.is_not_null());
+    let number: i64 = buried.count().get_result(&mut conn).await?;
     let name: String = accounts::table.find(account).select(accounts::name).first(&mut conn).await?;
     let email: Option<String> = memberships::table
         .inner_join(users::table)

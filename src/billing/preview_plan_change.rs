@@ -65,7 +65,7 @@ async fn ask(app: &App, actor: &Actor, present: &Present, target: &Target, prora
     details.proration_behavior = Some(proration);
     let request = CreatePreviewInvoice::new().subscription(present.id.as_str()).subscription_details(details);
     let key = format!("preview:{}:{:032x}", actor.account.encode(), rand::random::<u128>());
-    Ok(app.stripe.write("preview_invoice", &request, &key).await.map_err(alter::refused)?)
+    app.stripe.write("preview_invoice", &request, &key).await.map_err(alter::refused)
 }
 
 /// What is left to pay after credit from before; a credit of it is nothing to pay.

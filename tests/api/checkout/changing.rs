@@ -72,8 +72,6 @@ async fn a_downgrade_waits_for_the_period_s_end() {
     shop.pass(chrono::TimeDelta::days(32)).await;
     shop.settle().await;
     let now = shop.subscription().await;
-    println!("{:#}", shop.app.db_rows("SELECT type, status, decision, received_at FROM webhook_deliveries ORDER BY received_at, id").await);
-    println!("{:#}", shop.sandbox.object(&id));
     assert_eq!((&now["plan"]["key"], &now["pendingPlan"], &now["seats"]), (&json!(STARTER), &Value::Null, &json!(2)));
     assert_eq!(of_stripe(&shop, &id), (1200, 2));
 }

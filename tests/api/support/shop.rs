@@ -114,6 +114,8 @@ impl Shop {
 
     /// Delivers everything that has happened, in its order; how many there were.
     pub async fn deliver(&self) -> usize {
+        // Time catches up first.
+        self.sandbox.now();
         let waiting = self.sandbox.take_deliveries();
         for signed in &waiting {
             self.deliver_one(signed).await;
