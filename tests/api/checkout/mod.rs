@@ -4,6 +4,7 @@ mod calls;
 mod changing;
 mod credits;
 mod ending;
+mod kills;
 mod plans;
 mod racing;
 mod restarts;
