@@ -9,6 +9,7 @@ use super::receive;
 use crate::app::App;
 use crate::db::Conn;
 use crate::error::Error;
+use crate::id::UserId;
 use crate::jobs::{Job, enqueue};
 use crate::staff::alerts::{self, Kind};
 use crate::stripe::object::Event;
@@ -31,6 +32,11 @@ pub enum BillingJob {
     /// Hourly: ends what has lapsed.
     EndLapsed,
     Mail(BillingMail),
+    /// To one of those whom it is for.
+    MailTo {
+        mail: BillingMail,
+        user: UserId,
+    },
 }
 
 /// Two changes of one second are told apart once that second is over.
@@ -46,7 +52,8 @@ pub async fn run(app: &App, job: &BillingJob) -> Result<(), Error> {
         BillingJob::Refetch { subscription } => super::refetch::refetch(app, subscription).await,
         BillingJob::OfferPlans => super::offer_plans::offer_plans(app).await,
         BillingJob::EndLapsed => super::end_lapsed::end_lapsed(app).await,
-        BillingJob::Mail(mail) => super::mails::deliver(app, mail).await,
+        BillingJob::Mail(mail) => super::mails::address(app, mail).await,
+        BillingJob::MailTo { mail, user } => super::mails::deliver(app, mail, *user).await,
     }
 }
 

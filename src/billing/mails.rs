@@ -4,12 +4,15 @@ use diesel::prelude::*;
 use diesel_async::RunQueryDsl;
 use serde::{Deserialize, Serialize};
 
+use super::news::news;
 use crate::app::App;
 use crate::db::Conn;
-use crate::db::schema::billing_mails;
+use crate::db::schema::{accounts, billing_mails, memberships, users};
 use crate::error::Error;
-use crate::id::{PaymentId, SubscriptionId};
+use crate::id::{AccountId, PaymentId, SubscriptionId, UserId};
+use crate::identity::user::{Secret, lower};
 use crate::jobs::{self, Job};
+use crate::mail;
 
 /// What a mail tells of. To the account's owner, unless it says otherwise.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
@@ -64,8 +67,40 @@ pub async fn send_once(conn: &mut Conn, app: &App, about: &str, mail: BillingMai
     Ok(())
 }
 
-/// For the queue.
-pub async fn deliver(_app: &App, mail: &BillingMail) -> Result<(), Error> {
-    tracing::info!(?mail, "a mail about billing");
-    Ok(())
+/// For the queue: a job for each reader, so that one mailbox that does not answer brings no second mail to the others.
+pub async fn address(app: &App, mail: &BillingMail) -> Result<(), Error> {
+    app.db
+        .transaction(async |conn| {
+            let Some(news) = news(conn, app, mail).await? else { return Ok(()) };
+            let readers = if news.to_staff { staff(conn, app).await? } else { owners(conn, news.account).await? };
+            for user in readers {
+                let mail = mail.clone();
+                jobs::enqueue(conn, &Job::Billing(super::jobs::BillingJob::MailTo { mail, user }), None).await?;
+            }
+            Ok(())
+        })
+        .await
+}
+
+/// For the queue: to one reader.
+pub async fn deliver(app: &App, mail: &BillingMail, user: UserId) -> Result<(), Error> {
+    let mut conn = app.db.conn().await?;
+    let Some(news) = news(&mut conn, app, mail).await? else { return Ok(()) };
+    let Some(reader) = Secret::find(&mut conn, user).await?.filter(|reader| reader.deactivated_at.is_none()) else { return Ok(()) };
+    let account: String = accounts::table.find(news.account).select(accounts::name).first(&mut conn).await?;
+    drop(conn);
+    let (subject, staff) = (news.subject.to_owned(), news.to_staff);
+    mail::deliver(app, &mail::billing::News { subject, account, sentence: news.sentence, link: news.link, staff }, &reader.email).await
+}
+
+async fn owners(conn: &mut Conn, account: AccountId) -> QueryResult<Vec<UserId>> {
+    let owners = memberships::table.filter(memberships::account_id.eq(account)).filter(memberships::role.eq("owner"));
+    owners.order(memberships::user_id).select(memberships::user_id).load(conn).await
+}
+
+async fn staff(conn: &mut Conn, app: &App) -> QueryResult<Vec<UserId>> {
+    let listed = lower(users::email).eq_any(&app.config.staff_emails);
+    let people = users::table.filter(users::staff.or(listed)).order(users::id).select(Secret::as_select());
+    let people: Vec<Secret> = people.load(conn).await?;
+    Ok(people.iter().filter(|person| person.standing(&app.config).staff).map(|person| person.id).collect())
 }

@@ -11,15 +11,18 @@ use super::payment::Payment;
 use super::subscription::{Status, Subscription};
 use crate::app::App;
 use crate::db::Conn;
-use crate::db::schema::{disputes, memberships, payments, plans, refunds, subscriptions, users};
+use crate::db::schema::{disputes, payments, plans, refunds, subscriptions};
 use crate::error::Error;
 use crate::id::{AccountId, PaymentId, SubscriptionId};
 
-/// One mail to one or several people.
+/// What a mail says.
 #[derive(Clone, Debug, PartialEq)]
 pub struct News {
-    pub to: Vec<String>,
-    pub subject: String,
+    /// Whom it is about, and goes to…
+    pub account: AccountId,
+    /// …unless it is for the platform's staff.
+    pub to_staff: bool,
+    pub subject: &'static str,
     pub sentence: String,
     /// Where to read more, or to act.
     pub link: Option<String>,
@@ -48,46 +51,48 @@ pub async fn news(conn: &mut Conn, app: &App, mail: &BillingMail) -> Result<Opti
             let Some((row, plan)) = subscribed(conn, *subscription).await? else { return Ok(None) };
             let Some(ends) = row.cancel_at.filter(|_| !row.status.is_terminal()) else { return Ok(None) };
             let sentence = format!("Your {plan} plan stays until {}, and then ends.", day(ends));
-            to_owners(conn, row.account_id, "Your subscription will end", sentence, app_link(app)).await
+            Ok(Some(to_owners(row.account_id, "Your subscription will end", sentence, app_link(app))))
         }
         BillingMail::Ended { subscription } => {
             let Some((row, plan)) = subscribed(conn, *subscription).await? else { return Ok(None) };
             let sentence = format!("Your {plan} plan has ended. What you made is still there, within the limits of the free plan.");
-            to_owners(conn, row.account_id, "Your subscription has ended", sentence, app_link(app)).await
+            Ok(Some(to_owners(row.account_id, "Your subscription has ended", sentence, app_link(app))))
         }
         BillingMail::TrialEnding { subscription } => {
             let Some((row, plan)) = subscribed(conn, *subscription).await? else { return Ok(None) };
             let Some(ends) = row.trial_end.filter(|_| row.status == Status::Trialing) else { return Ok(None) };
             let sentence = format!("Your trial of the {plan} plan ends on {}.", day(ends));
-            to_owners(conn, row.account_id, "Your trial ends soon", sentence, app_link(app)).await
+            Ok(Some(to_owners(row.account_id, "Your trial ends soon", sentence, app_link(app))))
         }
         BillingMail::Refunded { refund } => {
             let query = refunds::table.inner_join(payments::table).filter(refunds::provider_refund_id.eq(refund));
             let found = query.select((payments::account_id, refunds::amount, refunds::currency)).first(conn).await.optional()?;
             let Some((account, amount, currency)): Option<(AccountId, i64, String)> = found else { return Ok(None) };
             let sentence = format!("We have sent {} back to the card that paid it.", money::shown(amount, &currency));
-            to_owners(conn, account, "A refund is on its way", sentence, None).await
+            Ok(Some(to_owners(account, "A refund is on its way", sentence, None)))
         }
         BillingMail::Disputed { dispute } => {
-            let query = disputes::table.find(dispute).select((disputes::amount, disputes::currency, disputes::reason));
-            let found: Option<(i64, String, Option<String>)> = query.first(conn).await.optional()?;
-            let Some((amount, currency, reason)) = found else { return Ok(None) };
+            let query = disputes::table.inner_join(payments::table).filter(disputes::provider_dispute_id.eq(dispute));
+            let columns = (payments::account_id, disputes::amount, disputes::currency, disputes::reason);
+            let found: Option<(AccountId, i64, String, Option<String>)> = query.select(columns).first(conn).await.optional()?;
+            let Some((account, amount, currency, reason)) = found else { return Ok(None) };
             let reason = reason.unwrap_or_else(|| "no reason given".to_owned());
-            let sentence = format!("{} are disputed ({reason}): {dispute}. Answer at Stripe before its deadline.", money::shown(amount, &currency));
-            Ok(Some(News { to: app.config.staff_emails.clone(), subject: "A payment is disputed".to_owned(), sentence, link: None }))
+            let amount = money::shown(amount, &currency);
+            let sentence = format!("{amount} are disputed ({reason}): {dispute}. Answer at Stripe before its deadline.");
+            Ok(Some(News { account, to_staff: true, subject: "A payment is disputed", sentence, link: None }))
         }
     }
 }
 
-async fn about_payment(conn: &mut Conn, payment: PaymentId, subject: &str, sentence: &str) -> Result<Option<News>, Error> {
+async fn about_payment(conn: &mut Conn, payment: PaymentId, subject: &'static str, sentence: &str) -> Result<Option<News>, Error> {
     let found: Option<Payment> = payments::table.find(payment).select(Payment::as_select()).first(conn).await.optional()?;
     let Some(payment) = found else { return Ok(None) };
     let sentence = sentence.replace("{amount}", &money::shown(payment.amount, &payment.currency));
-    to_owners(conn, payment.account_id, subject, sentence, payment.hosted_invoice_url).await
+    Ok(Some(to_owners(payment.account_id, subject, sentence, payment.hosted_invoice_url)))
 }
 
 /// About money that is still missing.
-async fn unpaid(conn: &mut Conn, payment: PaymentId, subject: &str, sentence: &str) -> Result<Option<News>, Error> {
+async fn unpaid(conn: &mut Conn, payment: PaymentId, subject: &'static str, sentence: &str) -> Result<Option<News>, Error> {
     let paid: Option<bool> = payments::table.find(payment).select(payments::paid_at.is_not_null()).first(conn).await.optional()?;
     if paid != Some(false) {
         return Ok(None);
@@ -100,23 +105,8 @@ async fn subscribed(conn: &mut Conn, id: SubscriptionId) -> Result<Option<(Subsc
     Ok(query.filter(subscriptions::id.eq(id)).select((Subscription::as_select(), plans::name)).first(conn).await.optional()?)
 }
 
-async fn to_owners(
-    conn: &mut Conn,
-    account: AccountId,
-    subject: &str,
-    sentence: String,
-    link: Option<String>,
-) -> Result<Option<News>, Error> {
-    let to: Vec<String> = memberships::table
-        .inner_join(users::table)
-        .filter(memberships::account_id.eq(account))
-        .filter(memberships::role.eq("owner"))
-        .filter(users::deactivated_at.is_null())
-        .order(memberships::created_at)
-        .select(users::email)
-        .load(conn)
-        .await?;
-    Ok(Some(News { to, subject: subject.to_owned(), sentence, link }))
+fn to_owners(account: AccountId, subject: &'static str, sentence: String, link: Option<String>) -> News {
+    News { account, to_staff: false, subject, sentence, link }
 }
 
 fn app_link(app: &App) -> Option<String> {

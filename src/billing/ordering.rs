@@ -37,22 +37,35 @@ pub enum Order {
     Undecided { take: bool },
 }
 
-/// What is decided about an arriving version, and whether what is stored then must be read again.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub struct Decision {
-    pub order: Order,
+/// How far what is stored can be trusted.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Trust {
+    /// It must be read again.
     pub doubtful: bool,
+    /// Of its second another version was compared with it already. Of two that follow each other the payload always tells which is the
+    /// later one; of three, a value may have come back to what it was, and then it can mislead.
+    pub contested: bool,
 }
 
-/// `doubtful`: what is stored is in doubt already. Of a second in doubt no further event takes the doubt away, only a later one or the end.
-pub fn decide(stored: &Version<'_>, doubtful: bool, arriving: &Version<'_>) -> Decision {
+/// What is decided about an arriving version, and how far what is stored then can be trusted. A doubt is taken away by a later second, by
+/// the end, or by reading again.
+pub fn decide(stored: &Version<'_>, trust: Trust, arriving: &Version<'_>) -> (Order, Trust) {
     let order = order(stored, arriving);
-    let doubtful = match order {
-        Order::Undecided { .. } => true,
-        Order::Stale => doubtful,
-        Order::Later => doubtful && seconds(arriving).0 <= seconds(stored).1 && !ended(arriving),
+    let reminder = stored.object == arriving.object && arriving.previous.is_none();
+    let known = stored.event_id.is_some() && stored.event_id == arriving.event_id;
+    let trust = match order {
+        Order::Undecided { .. } => Trust { doubtful: true, contested: true },
+        Order::Later if !overlap(stored, arriving) || ended(arriving) => Trust::default(),
+        Order::Stale if !overlap(stored, arriving) || ended(stored) || known || reminder => trust,
+        // Nothing comes before the first one.
+        Order::Later | Order::Stale if stored.first != arriving.first => trust,
+        Order::Later | Order::Stale => Trust { doubtful: trust.doubtful || trust.contested, contested: true },
     };
-    Decision { order, doubtful }
+    (order, trust)
+}
+
+fn overlap(stored: &Version<'_>, arriving: &Version<'_>) -> bool {
+    seconds(arriving).0 <= seconds(stored).1 && seconds(stored).0 <= seconds(arriving).1
 }
 
 /// Where the arriving version stands against the stored one.

@@ -9,6 +9,7 @@ use diesel::prelude::*;
 use diesel_async::RunQueryDsl;
 use serde_json::Value;
 
+use super::ordering::Trust;
 use crate::db::Conn;
 use crate::db::cached::Cached;
 use crate::db::schema::subscriptions;
@@ -127,6 +128,7 @@ pub struct Subscription {
     pub version_event_id: Option<String>,
     pub version_previous: Option<Value>,
     pub version_first: bool,
+    pub version_contested: bool,
     pub raw: Option<Value>,
     pub source: Option<String>,
     pub needs_refetch: bool,
@@ -164,6 +166,7 @@ impl Subscription {
             version_event_id: None,
             version_previous: None,
             version_first: false,
+            version_contested: false,
             raw: None,
             source: None,
             needs_refetch: false,
@@ -175,6 +178,11 @@ impl Subscription {
     /// Could still give access, and is paid for at Stripe.
     pub fn is_live(&self) -> bool {
         self.provider == STRIPE && !self.status.is_terminal()
+    }
+
+    /// How far the stored state can be trusted.
+    pub fn trust(&self) -> Trust {
+        Trust { doubtful: self.needs_refetch, contested: self.version_contested }
     }
 
     pub fn is_local(&self) -> bool {

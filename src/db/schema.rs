@@ -146,6 +146,25 @@ diesel::table! {
 }
 
 diesel::table! {
+    email_changes (id) {
+        id -> Uuid,
+        user_id -> Uuid,
+        old_email -> Text,
+        changed_at -> Timestamptz,
+    }
+}
+
+diesel::table! {
+    email_tokens (user_id, purpose) {
+        user_id -> Uuid,
+        purpose -> Text,
+        hash -> Bytea,
+        email -> Text,
+        expires_at -> Timestamptz,
+    }
+}
+
+diesel::table! {
     identities (provider, subject) {
         provider -> Text,
         subject -> Text,
@@ -472,6 +491,7 @@ diesel::table! {
         version_event_id -> Nullable<Text>,
         version_previous -> Nullable<Json>,
         version_first -> Bool,
+        version_contested -> Bool,
         raw -> Nullable<Json>,
         source -> Nullable<Text>,
         needs_refetch -> Bool,

@@ -61,7 +61,7 @@ pub fn policy(job: &Job) -> Policy {
         Job::Billing(job) => match job {
             BillingJob::RetryOverdue | BillingJob::EndLapsed | BillingJob::OfferPlans => SWEEP,
             // A failed attempt at a delivery is no failed run: it writes the next attempt itself.
-            BillingJob::Retry { .. } | BillingJob::Refetch { .. } | BillingJob::Mail(_) => MESSAGE,
+            BillingJob::Retry { .. } | BillingJob::Refetch { .. } | BillingJob::Mail(_) | BillingJob::MailTo { .. } => MESSAGE,
         },
     }
 }
@@ -75,7 +75,8 @@ pub fn name(job: &Job) -> &'static str {
         Job::Billing(BillingJob::Refetch { .. }) => "refetch_subscription",
         Job::Billing(BillingJob::OfferPlans) => "offer_plans",
         Job::Billing(BillingJob::EndLapsed) => "end_lapsed_subscriptions",
-        Job::Billing(BillingJob::Mail(_)) => "billing_mail",
+        Job::Billing(BillingJob::Mail(_)) => "address_billing_mail",
+        Job::Billing(BillingJob::MailTo { .. }) => "billing_mail",
         Job::AbandonSessions => "abandon_sessions",
         Job::TendQueue => "tend_queue",
         Job::TellStaff { .. } => "tell_staff",

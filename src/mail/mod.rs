@@ -13,6 +13,7 @@ use crate::error::Error;
 use crate::http::metrics;
 
 pub mod accounts; // mails about accounts and who belongs to them
+pub mod billing; // mails about what an account pays for
 pub mod identity; // mails about a person's own address, password and sign-ins
 pub mod mailer; // sends messages: to a mail server, into a folder, or nowhere
 pub mod smtp; // the connection to the mail server

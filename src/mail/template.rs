@@ -15,6 +15,8 @@ const SOURCES: &[(&str, &str)] = &[
     ("parts.html", include_str!("templates/parts.html")),
     ("alert.html", include_str!("templates/alert.html")),
     ("alert.txt", include_str!("templates/alert.txt")),
+    ("billing.html", include_str!("templates/billing.html")),
+    ("billing.txt", include_str!("templates/billing.txt")),
     ("email_changed.html", include_str!("templates/email_changed.html")),
     ("email_changed.txt", include_str!("templates/email_changed.txt")),
     ("invitation.html", include_str!("templates/invitation.html")),

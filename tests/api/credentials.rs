@@ -108,7 +108,7 @@ struct Holder {
 impl Holder {
     async fn new(app: &TestApp, name: &str) -> Self {
         let (actor, inviter) = (app.sign_up(name).await, app.sign_up(&format!("{name}-boss")).await);
-        app.db_execute("UPDATE accounts SET plan = 'enterprise'").await;
+        app.db_plan("enterprise").await;
         app.db_verify(&format!("{name}-boss")).await;
         let (tree, _) = published(&actor, "A tree", looping()).await;
         let session = start(&actor, &tree).await;

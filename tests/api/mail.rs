@@ -6,7 +6,7 @@ use chrono::TimeDelta;
 use fixpath::clock::Clock;
 use fixpath::config::{self, MailTransport};
 use fixpath::mail::mailer::Mailer;
-use fixpath::mail::{Mail, Message, accounts, identity, staff, template};
+use fixpath::mail::{Mail, Message, accounts, billing, identity, staff, template};
 
 use super::support::TestApp;
 use super::support::app::start;
@@ -18,6 +18,14 @@ fn samples(typed: &str) -> Vec<Message> {
     let link = |page: &str| format!("https://app.example.com/{page}?token=a-token");
     let messages = [
         accounts::Invitation { account: typed.to_owned(), username, role, link: link("accept-invitation"), valid_days: 7 }.message(to),
+        billing::News {
+            subject: "A payment failed".into(),
+            account: typed.to_owned(),
+            sentence: "We could not collect 29.00 USD. Check your card, or pay the invoice directly.".into(),
+            link: Some("https://invoice.stripe.com/i/in_1".into()),
+            staff: false,
+        }
+        .message(to),
         identity::VerifyEmail { username: typed.to_owned(), link: link("verify-email"), valid_hours: 24 }.message(to),
         identity::ResetPassword { username: typed.to_owned(), link: link("reset-password"), valid_minutes: 30 }.message(to),
         identity::PasswordChanged { username: typed.to_owned(), forgot_link: "https://app.example.com/forgot-password".into() }.message(to),

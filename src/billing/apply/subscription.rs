@@ -2,7 +2,7 @@
 
 use super::super::derive::{self, Bought};
 use super::super::mails::{self, BillingMail};
-use super::super::ordering::{Decision, Order, Version, decide};
+use super::super::ordering::{Order, Trust, Version, decide};
 use super::super::payment::Payment;
 use super::super::place::Hints;
 use super::super::subscription::{STRIPE, Status, Subscription};
@@ -16,6 +16,8 @@ use crate::stripe::object;
 
 mod store;
 pub(super) use store::store;
+
+const DOUBTFUL: &str = "another change of the same second was kept; it is read again to be sure";
 
 pub async fn apply(conn: &mut Conn, app: &App, told: &Told<'_>) -> Result<Outcome, Error> {
     let object = object::Subscription::read(told.object);
@@ -33,19 +35,13 @@ pub async fn apply(conn: &mut Conn, app: &App, told: &Told<'_>) -> Result<Outcom
     };
     let rows = Subscription::of_account(conn, account).await?;
     let known = rows.iter().find(|row| row.provider_subscription_id.as_deref() == Some(id)).cloned();
-    let mut outcome = match known.as_ref().map(|known| compare(known, &object, told)) {
-        Some(Decision { order: Order::Stale, .. }) => Outcome::stale(account, "the subscription is already at a later change"),
-        Some(Decision { order: Order::Undecided { take: false }, .. }) => {
-            if let Some(known) = known.clone() {
-                jobs::refetch_later(conn, app, id).await?;
-                Subscription::update(conn, Subscription { needs_refetch: true, updated_at: app.clock.now(), ..known }).await?;
-            }
-            Outcome::stale(account, "another change of the same second was kept; it is read again to be sure")
+    let (order, trust) = known.as_ref().map_or((Order::Later, Trust::default()), |known| compare(known, &object, told));
+    let mut outcome = match (order, &known) {
+        (Order::Stale | Order::Undecided { take: false }, Some(known)) => {
+            keep(conn, app, known, id, trust).await?;
+            Outcome::stale(account, if trust.doubtful { DOUBTFUL } else { "the subscription is already at a later change" })
         }
-        decided => {
-            let doubtful = decided.is_some_and(|decision| decision.doubtful);
-            take(conn, app, told, Arriving { object: &object, id, account, doubtful }, &rows, known.as_ref()).await?
-        }
+        _ => take(conn, app, told, Arriving { object: &object, id, account, trust }, &rows, known.as_ref()).await?,
     };
     if told.kind == "customer.subscription.trial_will_end" && outcome.account.is_some() {
         remind(conn, app, id).await?;
@@ -56,11 +52,22 @@ pub async fn apply(conn: &mut Conn, app: &App, told: &Told<'_>) -> Result<Outcom
     Ok(outcome)
 }
 
+/// The state stays; what is thought of it may change.
+async fn keep(conn: &mut Conn, app: &App, known: &Subscription, id: &str, trust: Trust) -> Result<(), Error> {
+    if trust == known.trust() {
+        return Ok(());
+    }
+    if trust.doubtful {
+        jobs::refetch_later(conn, app, id).await?;
+    }
+    let Trust { doubtful, contested } = trust;
+    let row = Subscription { needs_refetch: doubtful, version_contested: contested, updated_at: app.clock.now(), ..known.clone() };
+    Ok(Subscription::update(conn, row).await?)
+}
+
 /// A row made from a checkout is older than whatever an event tells.
-fn compare(known: &Subscription, object: &object::Subscription, told: &Told<'_>) -> Decision {
-    let (Some(from), Some(raw)) = (known.version_created, &known.raw) else {
-        return Decision { order: Order::Later, doubtful: false };
-    };
+fn compare(known: &Subscription, object: &object::Subscription, told: &Told<'_>) -> (Order, Trust) {
+    let (Some(from), Some(raw)) = (known.version_created, &known.raw) else { return (Order::Later, Trust::default()) };
     let stored = Version {
         from,
         until: known.version_until.unwrap_or(from),
@@ -79,14 +86,14 @@ fn compare(known: &Subscription, object: &object::Subscription, told: &Told<'_>)
         previous: told.previous,
         object: told.object,
     };
-    decide(&stored, known.needs_refetch, &arriving)
+    decide(&stored, known.trust(), &arriving)
 }
 
 struct Arriving<'a> {
     object: &'a object::Subscription,
     id: &'a str,
     account: AccountId,
-    doubtful: bool,
+    trust: Trust,
 }
 
 async fn take(
@@ -97,7 +104,7 @@ async fn take(
     rows: &[Subscription],
     known: Option<&Subscription>,
 ) -> Result<Outcome, Error> {
-    let Arriving { object, id, account, doubtful } = arriving;
+    let Arriving { object, id, account, trust } = arriving;
     let sold: Vec<_> = object.items.iter().chain(&object.pending).collect();
     let mut bought = catalogue::bought(conn, &sold).await?;
     let pending = if object.pending.is_some() { bought.pop().flatten() } else { None };
@@ -122,9 +129,10 @@ async fn take(
     row.version_first = told.kind == "customer.subscription.created";
     row.raw = Some(told.object.clone());
     row.source = Some(told.source.as_str().to_owned());
-    row.needs_refetch = doubtful;
+    row.needs_refetch = trust.doubtful;
+    row.version_contested = trust.contested;
     row.updated_at = now;
-    if doubtful {
+    if trust.doubtful {
         jobs::refetch_later(conn, app, id).await?;
     }
     let row = store(conn, rows, known, row, object.created).await?;

@@ -6,6 +6,7 @@ mod deleted_customer;
 mod entitlements;
 mod faults;
 mod histories;
+mod mails;
 mod mapping;
 mod objects;
 mod ordering;

@@ -114,7 +114,8 @@ impl World {
         let mut input = urls.clone();
         input["planKey"] = json!("pro");
         input["idempotencyKey"] = json!("plan");
-        let start = "mutation($input: StartCheckoutInput!) { startCheckout(input: $input) { checkout { id } userErrors { code message } } }";
+        let start =
+            "mutation($input: StartCheckoutInput!) { startCheckout(input: $input) { checkout { id } userErrors { code message } } }";
         let answer = self.ask(&token, start, json!({ "input": input })).await;
         let session = answer["startCheckout"]["checkout"]["id"].as_str().unwrap_or_else(|| panic!("{answer}")).to_owned();
         self.pay(&session);

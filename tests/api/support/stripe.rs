@@ -306,7 +306,8 @@ impl TestApp {
 
     /// All that billing knows of Stripe, as far as it does not depend on what arrived when.
     pub async fn billing_state(&self) -> Value {
-        let subscriptions = "SELECT s.*, NULL AS id, NULL AS created_at, NULL AS updated_at, NULL AS raw, NULL AS version_previous \
+        let subscriptions = "SELECT s.*, NULL AS id, NULL AS created_at, NULL AS updated_at, NULL AS raw, NULL AS version_previous, \
+             NULL AS version_contested \
              FROM subscriptions s WHERE provider = 'stripe' ORDER BY provider_subscription_id";
         let payments = "SELECT p.*, NULL AS id, NULL AS created_at, NULL AS updated_at FROM payments p \
              ORDER BY provider_invoice_id, payment_intent_id";
