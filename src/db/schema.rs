@@ -57,6 +57,25 @@ diesel::table! {
 }
 
 diesel::table! {
+    email_changes (id) {
+        id -> Uuid,
+        user_id -> Uuid,
+        old_email -> Text,
+        changed_at -> Timestamptz,
+    }
+}
+
+diesel::table! {
+    email_tokens (user_id, purpose) {
+        user_id -> Uuid,
+        purpose -> Text,
+        hash -> Bytea,
+        email -> Text,
+        expires_at -> Timestamptz,
+    }
+}
+
+diesel::table! {
     checkouts (id) {
         id -> Uuid,
         account_id -> Uuid,
@@ -146,49 +165,11 @@ diesel::table! {
 }
 
 diesel::table! {
-    email_changes (id) {
-        id -> Uuid,
-        user_id -> Uuid,
-        old_email -> Text,
-        changed_at -> Timestamptz,
-    }
-}
-
-diesel::table! {
-    email_tokens (user_id, purpose) {
-        user_id -> Uuid,
-        purpose -> Text,
-        hash -> Bytea,
-        email -> Text,
-        expires_at -> Timestamptz,
-    }
-}
-
-diesel::table! {
     identities (provider, subject) {
         provider -> Text,
         subject -> Text,
         user_id -> Uuid,
         created_at -> Timestamptz,
-    }
-}
-
-diesel::table! {
-    email_changes (id) {
-        id -> Uuid,
-        user_id -> Uuid,
-        old_email -> Text,
-        changed_at -> Timestamptz,
-    }
-}
-
-diesel::table! {
-    email_tokens (user_id, purpose) {
-        user_id -> Uuid,
-        purpose -> Text,
-        hash -> Bytea,
-        email -> Text,
-        expires_at -> Timestamptz,
     }
 }
 

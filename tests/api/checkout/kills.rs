@@ -119,7 +119,7 @@ impl World {
         let answer = self.ask(&token, start, json!({ "input": input })).await;
         let session = answer["startCheckout"]["checkout"]["id"].as_str().unwrap_or_else(|| panic!("{answer}")).to_owned();
         self.pay(&session);
-        if number % 2 == 0 {
+        if number.is_multiple_of(2) {
             let sync = "mutation($id: String!) { syncCheckout(input: { checkoutSessionId: $id }) { userErrors { code message } } }";
             self.ask(&token, sync, json!({ "id": session })).await;
         }
