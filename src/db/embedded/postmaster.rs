@@ -40,7 +40,7 @@ const ALWAYS: [&str; 11] = [
 ];
 const DURABLE: [&str; 2] = ["shared_buffers=128MB", "max_connections=100"];
 const FOR_TESTS: [&str; 6] =
-    ["shared_buffers=64MB", "max_connections=300", "fsync=off", "synchronous_commit=off", "full_page_writes=off", "autovacuum=off"];
+    ["shared_buffers=64MB", "max_connections=500", "fsync=off", "synchronous_commit=off", "full_page_writes=off", "autovacuum=off"];
 
 pub struct Postmaster {
     child: Child,
