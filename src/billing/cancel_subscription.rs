@@ -37,7 +37,7 @@ pub async fn cancel_subscription(
         details.comment = reason;
         let request = CancelSubscription::new(present.id.as_str()).cancellation_details(details);
         match app.stripe.write("cancel_subscription", &request, &change.key("cancel")).await {
-            Ok(answer) => drop(apply_change(app, &present.object, &answer).await?),
+            Ok(answer) => apply_change(app, &present.object, &answer).await?,
             // A try whose answer was lost has done it.
             Err(StripeError::Refused(refused)) if refused.is_missing() => {
                 let answer = refetch::read(app, &present.id).await?;

@@ -142,7 +142,7 @@ async fn carry_out(app: &App, change: &SubscriptionChange, row: &Subscription, p
 
 async fn apply_now(app: &App, present: &Present) -> Result<(), Error> {
     let answer = refetch::read(app, &present.id).await?;
-    apply_change(app, &present.object, &answer).await.map(|_| ())
+    apply_change(app, &present.object, &answer).await
 }
 
 /// Where the payment fails or must be confirmed, the change waits at Stripe as a pending update, for a day.
@@ -157,7 +157,7 @@ async fn at_once(app: &App, change: &SubscriptionChange, present: &Present, targ
         .payment_behavior(UpdateSubscriptionPaymentBehavior::PendingIfIncomplete)
         .proration_behavior(UpdateSubscriptionProrationBehavior::AlwaysInvoice);
     let answer = app.stripe.write("update_subscription", &request, &change.key("update")).await.map_err(alter::refused)?;
-    apply_change(app, &present.object, &answer).await.map(|_| ())
+    apply_change(app, &present.object, &answer).await
 }
 
 async fn at_period_end(

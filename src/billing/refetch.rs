@@ -3,19 +3,24 @@
 
 use std::num::NonZeroU32;
 use std::sync::OnceLock;
+use std::time::Duration;
 
 use governor::{DefaultDirectRateLimiter, Quota, RateLimiter};
 use serde_json::Value;
 use stripe_billing::subscription::RetrieveSubscription;
 
 use super::apply::{Outcome, Source, Told, apply};
+use super::delivery::Status;
 use super::locked;
 use super::subscription::Subscription;
 use crate::app::App;
 use crate::db::notices::Notice;
 use crate::error::Error;
 use crate::stripe::client::{Answer, StripeError};
+use crate::stripe::object;
 
+/// The grain of Stripe's time, and a little more.
+const A_SECOND: Duration = Duration::from_millis(1100);
 /// Of all subscriptions together, in this process.
 const PER_SECOND: NonZeroU32 = NonZeroU32::new(15).unwrap();
 
@@ -54,8 +59,22 @@ pub async fn apply_subscription(app: &App, answer: &Answer, source: Source) -> R
 
 /// Applies what a change of ours was answered with. `before`: the object as it was read just before. What has changed since is the
 /// cause that tells which of two states of one second is the later one, as it is with events.
-pub async fn apply_change(app: &App, before: &Value, answer: &Answer) -> Result<Outcome, Error> {
-    apply_told(app, "customer.subscription.updated", answer, Some(&previous(before, &answer.body)), Source::Refetch).await
+pub async fn apply_change(app: &App, before: &Value, answer: &Answer) -> Result<(), Error> {
+    let outcome = apply_told(app, "customer.subscription.updated", answer, Some(&previous(before, &answer.body)), Source::Refetch).await?;
+    if outcome.status == Status::Completed {
+        return Ok(());
+    }
+    let told = object::Subscription::read(&answer.body);
+    let Some(id) = told.id.as_deref() else { return Ok(()) };
+    let row = Subscription::find_by_provider_id(&mut *app.db.conn().await?, id).await?;
+    if row.and_then(|row| row.raw).is_some_and(|raw| object::Subscription::read(&raw) == told) {
+        // Its event was faster.
+        return Ok(());
+    }
+    // Somebody has changed something and changed it back within one second: which state came later can be told when it is over.
+    tokio::time::sleep(A_SECOND).await;
+    let answer = read(app, id).await?;
+    apply_subscription(app, &answer, Source::Refetch).await.map(|_| ())
 }
 
 /// Applies any object that Stripe has answered with. `kind`: the type of the event that would tell the same.
