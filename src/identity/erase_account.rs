@@ -22,7 +22,7 @@ const NAME: &str = "Deleted account";
 
 /// What goes, in an order in which nothing refers to what has gone. Steps go with their session, texts with their tree, pins with
 /// their version.
-const GOES: [&str; 7] = [
+const GOES: [&str; 9] = [
     "DELETE FROM sessions WHERE account_id = $1",
     "DELETE FROM session_usage WHERE account_id = $1",
     "UPDATE trees SET published_version_id = NULL WHERE account_id = $1",
@@ -30,6 +30,10 @@ const GOES: [&str; 7] = [
     "DELETE FROM trees WHERE account_id = $1",
     "DELETE FROM invitations WHERE account_id = $1",
     "DELETE FROM memberships WHERE account_id = $1",
+    // A trial of our own. What was paid through Stripe stays beside its payments.
+    "DELETE FROM subscriptions WHERE account_id = $1 AND provider = 'none'",
+    // The address stays, so that it cannot try again; whose it was does not.
+    "UPDATE trial_grants SET account_id = NULL WHERE account_id = $1",
 ];
 
 /// Does nothing if the account was restored, or deleted anew for a later day, or if this has been done.
