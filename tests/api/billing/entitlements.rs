@@ -116,7 +116,7 @@ fn each_standing_has_a_sentence() {
     for provider in [LOCAL, STRIPE] {
         for status in Status::ALL {
             let row = Standing { trial_end: Some(now() + TimeDelta::days(3)), ..standing(Tier::Pro, provider, status) };
-            sentences.push(decided(&[row.clone()]).reason);
+            sentences.push(decided(std::slice::from_ref(&row)).reason);
             sentences.push(decided(&[Standing { cancel_at: Some(now() + TimeDelta::days(1)), ..row.clone() }]).reason);
             sentences.push(decided(&[Standing { collection_paused: true, ..row }]).reason);
         }

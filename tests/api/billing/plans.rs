@@ -91,7 +91,7 @@ async fn what_makes_no_sense_is_refused_with_the_reason() {
         (("limits", json!([{ "key": "SEATS" }, { "key": "SEATS" }])), "INVALID", "limits"),
         (("trialDays", json!(731)), "INVALID", "trialDays"),
     ] {
-        let refused = support.ok(CREATE, input(&[changes.clone()])).await;
+        let refused = support.ok(CREATE, input(std::slice::from_ref(&changes))).await;
         let error = refused.data("createPlan.userErrors.0");
         assert_eq!((&error["code"], &error["path"]), (&json!(code), &json!([field])), "{changes:?}: {error}");
     }
