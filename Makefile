@@ -4,7 +4,7 @@ SHELL := bash
 .SHELLFLAGS := -euo pipefail -c
 TARGET := $(or $(CARGO_TARGET_DIR),target)
 
-.PHONY: run test fmt lint licences unit judges bench vendor advisories schema clean
+.PHONY: run test chaos fmt lint licences unit judges bench vendor advisories schema clean
 
 run: ## builds, makes sure that PostgreSQL's programs are there, starts the server
 	@scripts/ensure-postgres.sh
@@ -28,6 +28,10 @@ judges: ## tools that others wrote, against a real server and in a real browser
 	cargo build
 	third_party/graphiql/vendor.sh --check
 	tests/judges/run.sh $(TARGET)/debug/fixpath
+
+chaos: ## customers buy while the server is killed, fifty times
+	@scripts/ensure-postgres.sh
+	KILL_ROUNDS=50 cargo test -- checkout::kills --nocapture
 
 bench: ## throughput, memory and start time, beside pgbench on the same machine
 	@scripts/ensure-postgres.sh

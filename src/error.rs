@@ -122,6 +122,16 @@ pub enum Code {
     PlanLimit,
     /// The plan does not include the feature.
     FeatureNotInPlan,
+    /// Something has to be paid first.
+    PaymentRequired,
+    /// There is a subscription already.
+    AlreadySubscribed,
+    /// There is no subscription.
+    NotSubscribed,
+    /// The plan is not on sale.
+    PlanUnavailable,
+    /// A checkout is under way.
+    CheckoutOpen,
     /// Unknown login or wrong password; which of the two is not told.
     WrongCredentials,
     /// The token is unknown, used, ended or too old.

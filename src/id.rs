@@ -126,6 +126,7 @@ ids! {
     CustomerId "customer"
     SubscriptionId "subscription"
     CheckoutId "checkout"
+    ChangeId "change"
     PaymentId "payment"
     CreditEntryId "credit"
     ListingId "listing"

@@ -4,6 +4,7 @@ use std::process::ExitCode;
 
 use clap::{Parser, Subcommand};
 use fixpath::app::App;
+use fixpath::billing::jobs::BillingJob;
 use fixpath::clock::Clock;
 use fixpath::config::Config;
 use fixpath::db::migrate::{Direction, migrate};
@@ -12,8 +13,9 @@ use fixpath::db::{Db, embedded};
 use fixpath::error::Error;
 use fixpath::http::router;
 use fixpath::http::serve::serve;
-use fixpath::jobs::{queue, worker};
+use fixpath::jobs::{Job, enqueue, queue, worker};
 use fixpath::staff::{self, seed};
+use fixpath::stripe::development;
 use fixpath::{doctor, graphql, telemetry};
 use secrecy::ExposeSecret;
 use tokio::net::TcpListener;
@@ -241,7 +243,7 @@ async fn jobs(db: &Db, what: Jobs) -> Result<(), Error> {
     Ok(())
 }
 
-async fn serve_api(config: Config, db: Db, worker: bool) -> Result<(), Error> {
+async fn serve_api(mut config: Config, db: Db, worker: bool) -> Result<(), Error> {
     let development = config.development();
     // In production, migrating is an act of its own: several versions may run beside each other for a while.
     if development {
@@ -251,12 +253,17 @@ async fn serve_api(config: Config, db: Db, worker: bool) -> Result<(), Error> {
     let listener = TcpListener::bind(bind).await.map_err(|error| Error::internal(format!("BIND {bind}: {error}")))?;
     let address = listener.local_addr()?;
     let port = address.port();
+    let sandbox = development::play(&mut config, &Clock::System, true).await?;
     let app = App::new(config, Clock::System, db)?;
     if development {
         seed::seed(&app).await?;
         println!("GraphQL   http://localhost:{port}/graphql");
         if app.config.http.graphiql {
             println!("GraphiQL  http://localhost:{port}/graphiql");
+        }
+        if let Some(sandbox) = &sandbox {
+            sandbox.deliver_to(&format!("http://localhost:{port}/webhooks/stripe"));
+            println!("Stripe    {} (a simulation, until STRIPE_SECRET_KEY is set)", sandbox.dashboard_url());
         }
         if !address.ip().is_loopback() {
             tracing::warn!(%bind, "this is a development server on an address that others reach, and everybody knows the demo password");
@@ -265,17 +272,28 @@ async fn serve_api(config: Config, db: Db, worker: bool) -> Result<(), Error> {
     } else {
         tracing::info!(%bind, "serving");
     }
+    offer_plans_soon(&app).await?;
     if worker {
         app.background.spawn(worker::run(app.clone()));
     }
-    serve(app, listener).await
+    let served = serve(app, listener).await;
+    // Until the last request is answered, somebody may need it.
+    drop(sandbox);
+    served
+}
+
+/// What this version sells is told to Stripe without waiting for the schedule.
+async fn offer_plans_soon(app: &App) -> Result<(), Error> {
+    let job = Job::Billing(BillingJob::OfferPlans);
+    enqueue(&mut *app.db.conn().await?, &job, None).await
 }
 
 /// The same worker as in `serve_api`, without the API.
-async fn work(config: Config, db: Db) -> Result<(), Error> {
+async fn work(mut config: Config, db: Db) -> Result<(), Error> {
     if config.development() {
         migrate(&db, Direction::Up).await?;
     }
+    development::play(&mut config, &Clock::System, false).await?;
     let app = App::new(config, Clock::System, db)?;
     let (mut terminate, mut interrupt) = (signal(SignalKind::terminate())?, signal(SignalKind::interrupt())?);
     if let Some(bind) = app.config.worker.metrics_bind {

@@ -5,9 +5,11 @@ use chrono::{DateTime, Utc};
 use diesel::prelude::*;
 use diesel_async::RunQueryDsl;
 
+use crate::clock::Clock;
 use crate::db::Conn;
 use crate::db::schema::checkouts;
-use crate::id::{AccountId, CheckoutId, PlanId, TreeId, UserId};
+use crate::id::{AccountId, CheckoutId, Id, PlanId, PriceId, TreeId, UserId};
+use crate::identity::actor::Actor;
 
 pub const OPEN: &str = "open";
 pub const COMPLETED: &str = "completed";
@@ -65,9 +67,129 @@ pub struct Checkout {
     pub url: Option<String>,
     pub expires_at: DateTime<Utc>,
     pub created_at: DateTime<Utc>,
+    pub plan_price_id: Option<PriceId>,
+    pub success_url: Option<String>,
+    pub cancel_url: Option<String>,
+    /// The provider's id.
+    pub promotion_code: Option<String>,
+}
+
+/// A checkout to be.
+#[derive(Clone, Debug)]
+pub struct NewCheckout {
+    pub account_id: AccountId,
+    pub user_id: UserId,
+    pub purpose: Purpose,
+    pub plan_id: Option<PlanId>,
+    pub plan_price_id: Option<PriceId>,
+    pub interval: Option<String>,
+    pub seats: Option<i32>,
+    pub trial_days: i32,
+    pub pack_key: Option<String>,
+    pub quantity: i32,
+    pub credits: Option<i32>,
+    pub tree_account_id: Option<AccountId>,
+    pub tree_id: Option<TreeId>,
+    pub tree_title: Option<String>,
+    pub amount: Option<i64>,
+    pub currency: Option<String>,
+    pub success_url: String,
+    pub cancel_url: String,
+    pub promotion_code: Option<String>,
+    pub idempotency_key: Option<String>,
+}
+
+impl NewCheckout {
+    pub fn of(actor: &Actor, purpose: Purpose, success_url: String, cancel_url: String) -> Self {
+        Self {
+            account_id: actor.account,
+            user_id: actor.user,
+            purpose,
+            plan_id: None,
+            plan_price_id: None,
+            interval: None,
+            seats: None,
+            trial_days: 0,
+            pack_key: None,
+            quantity: 1,
+            credits: None,
+            tree_account_id: None,
+            tree_id: None,
+            tree_title: None,
+            amount: None,
+            currency: None,
+            success_url,
+            cancel_url,
+            promotion_code: None,
+            idempotency_key: None,
+        }
+    }
+
+    /// Whether that checkout is for the same.
+    pub fn is_for(&self, known: &Checkout) -> bool {
+        self.purpose == known.purpose
+            && self.plan_price_id == known.plan_price_id
+            && self.seats == known.seats
+            && self.pack_key == known.pack_key
+            && self.quantity == known.quantity
+            && self.tree_id == known.tree_id
+            && self.amount == known.amount
+            && self.promotion_code == known.promotion_code
+            && Some(&self.success_url) == known.success_url.as_ref()
+            && Some(&self.cancel_url) == known.cancel_url.as_ref()
+    }
 }
 
 impl Checkout {
+    /// By the client's key.
+    pub async fn of_key(conn: &mut Conn, account: AccountId, key: &str) -> QueryResult<Option<Self>> {
+        let query = checkouts::table.filter(checkouts::account_id.eq(account)).filter(checkouts::idempotency_key.eq(key));
+        query.select(Self::as_select()).first(conn).await.optional()
+    }
+
+    pub async fn open(conn: &mut Conn, account: AccountId, purpose: Purpose) -> QueryResult<Option<Self>> {
+        let query = checkouts::table.filter(checkouts::account_id.eq(account)).filter(checkouts::purpose.eq(purpose.as_str()));
+        query.filter(checkouts::status.eq(OPEN)).select(Self::as_select()).first(conn).await.optional()
+    }
+
+    pub async fn insert(conn: &mut Conn, clock: &Clock, new: &NewCheckout, expires_at: DateTime<Utc>) -> QueryResult<Self> {
+        diesel::insert_into(checkouts::table)
+            .values((
+                (
+                    checkouts::id.eq(CheckoutId::new(clock)),
+                    checkouts::account_id.eq(new.account_id),
+                    checkouts::user_id.eq(new.user_id),
+                    checkouts::purpose.eq(new.purpose.as_str()),
+                    checkouts::status.eq(OPEN),
+                    checkouts::plan_id.eq(new.plan_id),
+                    checkouts::plan_price_id.eq(new.plan_price_id),
+                    checkouts::interval.eq(&new.interval),
+                    checkouts::seats.eq(new.seats),
+                    checkouts::trial_days.eq(new.trial_days),
+                    checkouts::pack_key.eq(&new.pack_key),
+                    checkouts::quantity.eq(new.quantity),
+                    checkouts::credits.eq(new.credits),
+                ),
+                (
+                    checkouts::tree_account_id.eq(new.tree_account_id),
+                    checkouts::tree_id.eq(new.tree_id),
+                    checkouts::tree_title.eq(&new.tree_title),
+                    checkouts::amount.eq(new.amount),
+                    checkouts::currency.eq(&new.currency),
+                    checkouts::success_url.eq(&new.success_url),
+                    checkouts::cancel_url.eq(&new.cancel_url),
+                    checkouts::promotion_code.eq(&new.promotion_code),
+                    checkouts::idempotency_key.eq(&new.idempotency_key),
+                    checkouts::expires_at.eq(expires_at),
+                    checkouts::created_at.eq(clock.now()),
+                    checkouts::updated_at.eq(clock.now()),
+                ),
+            ))
+            .returning(Self::as_returning())
+            .get_result(conn)
+            .await
+    }
+
     /// By the provider's id, or by ours, which the session carries: it may be paid before its id is stored.
     pub async fn of_session(conn: &mut Conn, session: &str, id: Option<CheckoutId>) -> QueryResult<Option<Self>> {
         let by_session = checkouts::table.filter(checkouts::provider_session_id.eq(session)).select(Self::as_select());

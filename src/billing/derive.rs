@@ -63,7 +63,7 @@ pub fn show(
             row.pending_seats = Some(pending.seats);
         }
         // What a schedule will change is known from when we made it.
-        None if object.schedule.is_some() && !status.is_terminal() => {}
+        None if object.schedule.is_some() && !status.is_terminal() && !has_come(row) => {}
         None => {
             row.pending_plan_id = None;
             row.pending_interval = None;
@@ -71,6 +71,11 @@ pub fn show(
         }
     }
     row.needs_attention = attention(row.status, facts).map(str::to_owned);
+}
+
+/// The schedule has done what it was made for, and goes on for a while.
+fn has_come(row: &Subscription) -> bool {
+    row.pending_plan_id == Some(row.plan_id) && row.pending_interval == row.interval && row.pending_seats == Some(row.seats)
 }
 
 /// For a row that was made from a checkout: no object was seen yet.

@@ -1,6 +1,8 @@
 //! Billing on the wire.
 
 pub mod account; // what an account's billing shows
+pub mod change; // of a subscription
+pub mod checkout; // pages to pay on
 pub mod credits;
 pub mod delivery; // what staff see of Stripe's deliveries
 pub mod live;

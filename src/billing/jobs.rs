@@ -27,6 +27,8 @@ pub enum BillingJob {
     Refetch {
         subscription: String,
     },
+    /// Tells Stripe what we sell, where it does not know the latest.
+    OfferPlans,
     /// Hourly: ends what has lapsed.
     EndLapsed,
     Mail(BillingMail),
@@ -48,6 +50,7 @@ pub async fn run(app: &App, job: &BillingJob) -> Result<(), Error> {
         BillingJob::Retry { event } => retry(app, event).await,
         BillingJob::RetryOverdue => retry_overdue(app).await,
         BillingJob::Refetch { subscription } => super::refetch::refetch(app, subscription).await,
+        BillingJob::OfferPlans => super::offer_plans::offer_plans(app).await,
         BillingJob::EndLapsed => super::end_lapsed::end_lapsed(app).await,
         BillingJob::Mail(mail) => super::mails::address(app, mail).await,
         BillingJob::MailTo { mail, user } => super::mails::deliver(app, mail, *user).await,

@@ -4,8 +4,12 @@
 //! What is told becomes rows by one way only: `receive` checks and reads a delivery, `locked` takes the customer's turn, `apply` writes.
 //! Whoever reads or changes an object at Stripe goes the same way.
 
+mod alter; // what all changes of a subscription share
 pub mod apply; // what is told of an object becomes rows
+pub mod buy_credits;
+pub mod cancel_subscription;
 mod catalogue; // from Stripe's prices to our plans
+pub mod change_plan;
 pub mod checkout; // what somebody is about to pay for
 pub mod create_plan;
 pub mod credit; // balances
@@ -19,20 +23,32 @@ pub mod graphql;
 pub mod jobs; // retries, refetches, the sweep, mails
 pub mod locked; // one customer's changes, one after the other
 pub mod mails; // which mails, once each
+mod make_customer; // an account becomes somebody at Stripe
 pub mod money; // amounts for people
 pub mod news; // what a mail says, from the rows as they are
+pub mod offer; // a plan at a price
+pub mod offer_plans; // what we sell, told to Stripe
+pub mod open_billing_portal;
+pub mod open_checkout; // a page to pay on
 pub mod ordering; // which of two states is the later one (pure)
 pub mod payment; // money for invoices and checkouts
 pub mod payment_link; // which intent and charge paid which invoice
 pub mod place; // whose is this?
 pub mod plan; // what can be bought
 pub mod plan_terms; // what staff may say of a plan
+pub mod preview_plan_change;
 pub mod purchase; // trees that were bought
 pub mod queue; // who waits for whom, within a process
 pub mod receive; // a delivery arrives
 pub mod refetch; // a subscription is read again
+pub mod resume_subscription;
 pub mod retry_webhooks;
+mod return_url; // where browsers go after they have paid
+mod seats; // how many can be bought
+pub mod start_checkout;
 pub mod start_trial; // what a new account begins with
 pub mod subscription; // what an account pays for
+pub mod subscription_change; // what somebody has asked Stripe to change
+pub mod sync_checkout;
 pub mod update_plan;
 pub mod usage; // how much of its limits an account uses

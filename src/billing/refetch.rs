@@ -3,18 +3,24 @@
 
 use std::num::NonZeroU32;
 use std::sync::OnceLock;
+use std::time::Duration;
 
 use governor::{DefaultDirectRateLimiter, Quota, RateLimiter};
+use serde_json::Value;
 use stripe_billing::subscription::RetrieveSubscription;
 
 use super::apply::{Outcome, Source, Told, apply};
+use super::delivery::Status;
 use super::locked;
 use super::subscription::Subscription;
 use crate::app::App;
 use crate::db::notices::Notice;
 use crate::error::Error;
 use crate::stripe::client::{Answer, StripeError};
+use crate::stripe::object;
 
+/// The grain of Stripe's time, and a little more.
+const A_SECOND: Duration = Duration::from_millis(1100);
 /// Of all subscriptions together, in this process.
 const PER_SECOND: NonZeroU32 = NonZeroU32::new(15).unwrap();
 
@@ -51,9 +57,33 @@ pub async fn apply_subscription(app: &App, answer: &Answer, source: Source) -> R
     apply_object(app, "customer.subscription.updated", answer, source).await
 }
 
+/// Applies what a change of ours was answered with. `before`: the object as it was read just before. What has changed since is the
+/// cause that tells which of two states of one second is the later one, as it is with events.
+pub async fn apply_change(app: &App, before: &Value, answer: &Answer) -> Result<(), Error> {
+    let outcome = apply_told(app, "customer.subscription.updated", answer, Some(&previous(before, &answer.body)), Source::Refetch).await?;
+    if outcome.status == Status::Completed {
+        return Ok(());
+    }
+    let told = object::Subscription::read(&answer.body);
+    let Some(id) = told.id.as_deref() else { return Ok(()) };
+    let row = Subscription::find_by_provider_id(&mut *app.db.conn().await?, id).await?;
+    if row.and_then(|row| row.raw).is_some_and(|raw| object::Subscription::read(&raw) == told) {
+        // Its event was faster.
+        return Ok(());
+    }
+    // Somebody has changed something and changed it back within one second: which state came later can be told when it is over.
+    tokio::time::sleep(A_SECOND).await;
+    let answer = read(app, id).await?;
+    apply_subscription(app, &answer, Source::Refetch).await.map(|_| ())
+}
+
 /// Applies any object that Stripe has answered with. `kind`: the type of the event that would tell the same.
 pub async fn apply_object(app: &App, kind: &str, answer: &Answer, source: Source) -> Result<Outcome, Error> {
-    let told = Told { kind, object: &answer.body, previous: None, from: answer.from, until: answer.until, event_id: None, source };
+    apply_told(app, kind, answer, None, source).await
+}
+
+async fn apply_told(app: &App, kind: &str, answer: &Answer, previous: Option<&Value>, source: Source) -> Result<Outcome, Error> {
+    let told = Told { kind, object: &answer.body, previous, from: answer.from, until: answer.until, event_id: None, source };
     let key = key(&answer.body);
     let mut turn = locked::turn(app, &key).await?;
     let outcome = loop {
@@ -75,7 +105,23 @@ pub async fn apply_object(app: &App, kind: &str, answer: &Answer, source: Source
     Ok(outcome)
 }
 
-fn key(object: &serde_json::Value) -> String {
+/// What was different before, as Stripe's `previous_attributes` say it: only what has changed, null where there was nothing.
+fn previous(before: &Value, after: &Value) -> Value {
+    match (before, after) {
+        (Value::Object(old), Value::Object(new)) => {
+            let names = old.keys().chain(new.keys().filter(|name| !old.contains_key(*name)));
+            let field = |map: &serde_json::Map<String, Value>, name: &String| map.get(name).cloned().unwrap_or_default();
+            let changed = names.filter(|name| old.get(*name) != new.get(*name));
+            changed.map(|name| (name.clone(), previous(&field(old, name), &field(new, name)))).collect()
+        }
+        (Value::Array(old), Value::Array(new)) if old.len() == new.len() => {
+            old.iter().zip(new).map(|(old, new)| previous(old, new)).collect()
+        }
+        (old, _) => old.clone(),
+    }
+}
+
+fn key(object: &Value) -> String {
     use crate::stripe::object::field::{id, text};
     id(object, "customer").or_else(|| text(object, "id")).unwrap_or_default()
 }

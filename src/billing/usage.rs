@@ -70,7 +70,7 @@ pub async fn start_session(conn: &mut Conn, account: AccountId, session: Session
     Err(reached(conn, &entitled, Limit { key: LimitKey::SessionsPerMonth, max: Some(max), used: started - 1 }).await?)
 }
 
-async fn used(conn: &mut Conn, account: AccountId, key: LimitKey, now: DateTime<Utc>) -> Result<i32, Error> {
+pub async fn used(conn: &mut Conn, account: AccountId, key: LimitKey, now: DateTime<Utc>) -> Result<i32, Error> {
     let count: i64 = match key {
         LimitKey::Seats => Membership::count(conn, account).await? + Invitation::count_open(conn, account, now).await?,
         LimitKey::Trees => trees::table.filter(trees::account_id.eq(account)).count().get_result(conn).await?,

@@ -57,6 +57,25 @@ diesel::table! {
 }
 
 diesel::table! {
+    email_changes (id) {
+        id -> Uuid,
+        user_id -> Uuid,
+        old_email -> Text,
+        changed_at -> Timestamptz,
+    }
+}
+
+diesel::table! {
+    email_tokens (user_id, purpose) {
+        user_id -> Uuid,
+        purpose -> Text,
+        hash -> Bytea,
+        email -> Text,
+        expires_at -> Timestamptz,
+    }
+}
+
+diesel::table! {
     checkouts (id) {
         id -> Uuid,
         account_id -> Uuid,
@@ -82,6 +101,10 @@ diesel::table! {
         expires_at -> Timestamptz,
         created_at -> Timestamptz,
         updated_at -> Timestamptz,
+        plan_price_id -> Nullable<Uuid>,
+        success_url -> Nullable<Text>,
+        cancel_url -> Nullable<Text>,
+        promotion_code -> Nullable<Text>,
     }
 }
 
@@ -138,25 +161,6 @@ diesel::table! {
         status -> Text,
         reason -> Nullable<Text>,
         created_at -> Timestamptz,
-    }
-}
-
-diesel::table! {
-    email_changes (id) {
-        id -> Uuid,
-        user_id -> Uuid,
-        old_email -> Text,
-        changed_at -> Timestamptz,
-    }
-}
-
-diesel::table! {
-    email_tokens (user_id, purpose) {
-        user_id -> Uuid,
-        purpose -> Text,
-        hash -> Bytea,
-        email -> Text,
-        expires_at -> Timestamptz,
     }
 }
 
@@ -281,6 +285,7 @@ diesel::table! {
         provider_price_id -> Nullable<Text>,
         retired_at -> Nullable<Timestamptz>,
         created_at -> Timestamptz,
+        provider_archived_at -> Nullable<Timestamptz>,
     }
 }
 
@@ -298,6 +303,7 @@ diesel::table! {
         provider_note -> Nullable<Text>,
         created_at -> Timestamptz,
         updated_at -> Timestamptz,
+        provider_revision -> Nullable<Int4>,
     }
 }
 
@@ -422,6 +428,19 @@ diesel::table! {
         type_ -> Text,
         decision -> Text,
         decided_at -> Timestamptz,
+    }
+}
+
+diesel::table! {
+    subscription_changes (id) {
+        id -> Uuid,
+        account_id -> Uuid,
+        user_id -> Nullable<Uuid>,
+        operation -> Text,
+        terms -> Text,
+        idempotency_key -> Nullable<Text>,
+        created_at -> Timestamptz,
+        finished_at -> Nullable<Timestamptz>,
     }
 }
 
@@ -572,6 +591,7 @@ diesel::table! {
 diesel::joinable!(audit_entries -> accounts (account_id));
 diesel::joinable!(audit_entries -> users (actor_id));
 diesel::joinable!(checkouts -> accounts (account_id));
+diesel::joinable!(checkouts -> plan_prices (plan_price_id));
 diesel::joinable!(checkouts -> plans (plan_id));
 diesel::joinable!(checkouts -> users (user_id));
 diesel::joinable!(credit_balances -> accounts (account_id));
@@ -597,6 +617,8 @@ diesel::joinable!(refunds -> payments (payment_id));
 diesel::joinable!(sign_in_codes -> users (user_id));
 diesel::joinable!(sign_ins -> accounts (account_id));
 diesel::joinable!(sign_ins -> users (user_id));
+diesel::joinable!(subscription_changes -> accounts (account_id));
+diesel::joinable!(subscription_changes -> users (user_id));
 diesel::joinable!(subscriptions -> accounts (account_id));
 diesel::joinable!(trial_grants -> accounts (account_id));
 diesel::joinable!(webhook_deliveries -> accounts (account_id));
@@ -636,6 +658,7 @@ diesel::allow_tables_to_appear_in_same_query!(
     sign_in_codes,
     sign_ins,
     stripe_events,
+    subscription_changes,
     subscriptions,
     tree_texts,
     tree_versions,

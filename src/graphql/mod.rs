@@ -4,6 +4,8 @@ use async_graphql::{Context, MergedObject, MergedSubscription, SDLExportOptions,
 
 use self::node::NodeQuery;
 use crate::app::App;
+use crate::billing::graphql::change::ChangeMutation;
+use crate::billing::graphql::checkout::CheckoutMutation;
 use crate::billing::graphql::credits::CreditQuery;
 use crate::billing::graphql::delivery::DeliveryMutation;
 use crate::billing::graphql::live::BillingSubscription;
@@ -41,6 +43,8 @@ pub struct Mutation(
     AccountMutation,
     TreeMutation,
     SessionMutation,
+    CheckoutMutation,
+    ChangeMutation,
     DeliveryMutation,
     StaffMutation,
     PlanMutation,

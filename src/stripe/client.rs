@@ -18,7 +18,7 @@ use secrecy::{ExposeSecret, SecretString};
 use serde_json::Value;
 use stripe_client_core::{RequestBuilder, StripeMethod, StripeRequest};
 
-use super::object::field::text;
+use super::object::field::{flag, items, text};
 use crate::config;
 use crate::error::{Code, Error, Refusal};
 
@@ -40,6 +40,8 @@ pub struct Client {
     http: reqwest::Client,
     base: String,
     key: Option<SecretString>,
+    /// Somebody is there to be asked.
+    set_up: bool,
     budget: DefaultDirectRateLimiter,
     breaker: Mutex<Breaker>,
 }
@@ -79,6 +81,16 @@ pub struct Refused {
 }
 
 impl Refused {
+    /// Our own id is taken there: by what we have made before.
+    pub fn exists_already(&self) -> bool {
+        self.code.as_deref() == Some("resource_already_exists")
+    }
+
+    /// Whether it is about this parameter.
+    pub fn names(&self, param: &str) -> bool {
+        self.param.as_deref().is_some_and(|named| named.contains(param))
+    }
+
     pub fn is_missing(&self) -> bool {
         self.status == 404 || self.code.as_deref() == Some("resource_missing")
     }
@@ -115,9 +127,33 @@ impl Client {
             http,
             base,
             key: config.secret_key.clone(),
+            set_up: config.secret_key.is_some() || config.api_base.is_some(),
             budget: RateLimiter::direct(Quota::per_second(PER_SECOND)),
             breaker: Mutex::default(),
         })
+    }
+
+    /// False: without a key nothing can be bought.
+    pub fn is_set_up(&self) -> bool {
+        self.set_up
+    }
+
+    /// All pages of a list. `page` asks for what comes after an id.
+    pub async fn list<R: StripeRequest>(
+        &self,
+        operation: &'static str,
+        page: impl Fn(Option<&str>) -> R,
+    ) -> Result<Vec<Value>, StripeError> {
+        let mut all = Vec::new();
+        loop {
+            let last = all.last().and_then(|object| text(object, "id"));
+            let body = self.read(operation, &page(last.as_deref())).await?.body;
+            let rows = items(&body, "data");
+            all.extend(rows.iter().cloned());
+            if rows.is_empty() || flag(&body, "has_more") != Some(true) {
+                return Ok(all);
+            }
+        }
     }
 
     /// A call that changes nothing. `operation` names it in the metrics.
@@ -149,7 +185,10 @@ impl Client {
     async fn tried(&self, request: &RequestBuilder, key: Option<&str>, started: Instant) -> Result<Answer, StripeError> {
         let mut attempt = 1;
         loop {
-            self.budget.until_ready().await;
+            let left = PATIENCE.saturating_sub(started.elapsed());
+            if tokio::time::timeout(left, self.budget.until_ready()).await.is_err() {
+                return Err(StripeError::Unavailable("too many calls wait for their turn".to_owned()));
+            }
             let (error, pause) = match self.once(request, key).await {
                 Ok(answer) => {
                     self.settle(true);
@@ -188,7 +227,7 @@ impl Client {
             call = call.header("idempotency-key", key);
         }
         if let Some(body) = &request.body {
-            call = call.header("content-type", "application/x-www-form-urlencoded").body(body.clone());
+            call = call.header("content-type", "application/x-www-form-urlencoded").body(sorted(body));
         }
         let started = Instant::now();
         let repeat = |error: reqwest::Error| Failure::Repeat { cause: cause(&error), after: None };
@@ -263,6 +302,13 @@ fn read_answer(status: StatusCode, headers: &HeaderMap, bytes: &[u8], took: Time
             }))
         }
     }
+}
+
+/// The same request as the same text, whatever the order in which a map gave its fields: under one key only the same counts as the same.
+fn sorted(form: &str) -> String {
+    let mut fields: Vec<_> = form.split('&').collect();
+    fields.sort_unstable();
+    fields.join("&")
 }
 
 /// With what lies below: reqwest's own sentence only says that sending failed. Never the URL, which may hold ids.

@@ -6,6 +6,7 @@ mod accounts;
 mod audit_log;
 mod authorization;
 mod billing;
+mod checkout;
 mod config;
 mod credentials;
 mod database;

@@ -7,7 +7,7 @@ set -euo pipefail
 binary=$(realpath "${1:?usage: run.sh BINARY [JUDGE…]}")
 shift
 judges=("$@")
-[ ${#judges[@]} -gt 0 ] || judges=(audits schema clients live oidc graphiql)
+[ ${#judges[@]} -gt 0 ] || judges=(audits schema clients live oidc graphiql checkout)
 cd "$(dirname "$0")"
 
 if [ ! -e node_modules/.package-lock.json ] || [ package-lock.json -nt node_modules/.package-lock.json ]; then npm ci; fi
@@ -28,8 +28,10 @@ free_port() {
 port=$(free_port)
 # Where oidc.mjs runs a provider to sign in at.
 export GOOGLE_ISSUER=http://localhost:$(free_port) GOOGLE_CLIENT_ID=judges GOOGLE_CLIENT_SECRET='a secret & more'
+# Where checkout.mjs serves a page of another origin.
+export SHOP_ORIGIN=http://localhost:$(free_port)
 # Judges ask faster than people.
-FIXPATH_ENV=development BIND=127.0.0.1:$port DATA_DIR=$work/data RATE_LIMIT_PER_MINUTE=1000000 "$binary" >"$work/log" 2>&1 &
+FIXPATH_ENV=development BIND=127.0.0.1:$port DATA_DIR=$work/data ALLOWED_ORIGINS=$SHOP_ORIGIN RATE_LIMIT_PER_MINUTE=1000000 "$binary" >"$work/log" 2>&1 &
 server=$!
 
 export FIXPATH_URL=http://localhost:$port

@@ -61,7 +61,7 @@ pub async fn handle(State(shared): State<Arc<Shared>>, request: Request<Body>) -
     answer.unwrap_or_else(|_| cut())
 }
 
-async fn perform(shared: &Shared, call: Call) -> Response<Body> {
+async fn perform(shared: &Arc<Shared>, call: Call) -> Response<Body> {
     let fault = shared.enter(|inner| inner.faults.take(call.method.as_str(), &call.path));
     let id = shared.enter(|inner| inner.world.id("request"));
     let (status, body, again) = match fault {
@@ -89,6 +89,9 @@ async fn perform(shared: &Shared, call: Call) -> Response<Body> {
         });
         inner.world.now
     });
+    if call.method != Method::GET {
+        shared.keep().await;
+    }
     if matches!(fault, Some(Fault::Timeout | Fault::TimeoutAfter)) {
         tokio::time::sleep(HANGING).await;
     }

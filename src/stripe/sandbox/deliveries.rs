@@ -55,6 +55,7 @@ pub struct Deliveries {
     waiting: VecDeque<Waiting>,
     /// Being sent right now.
     flying: usize,
+    sending: Vec<String>,
     redelivery: Vec<Duration>,
 }
 
@@ -73,7 +74,7 @@ pub fn sign(body: &str, time: i64, secrets: &[String]) -> String {
 
 impl Deliveries {
     pub fn new(redelivery: Vec<Duration>) -> Self {
-        Self { target: None, attempts: Vec::new(), seen: 0, waiting: VecDeque::new(), flying: 0, redelivery }
+        Self { target: None, attempts: Vec::new(), seen: 0, waiting: VecDeque::new(), flying: 0, sending: Vec::new(), redelivery }
     }
 
     /// Queues what has happened since; true if there is anything to send.
@@ -102,6 +103,16 @@ impl Deliveries {
         self.queue(event, Duration::ZERO, 0);
     }
 
+    /// After a restart: what was not taken before is sent again.
+    pub fn restore(&mut self, world: &World, waiting: &[String]) {
+        self.seen = world.events.len();
+        waiting.iter().for_each(|event| self.queue(event, Duration::ZERO, 0));
+    }
+
+    pub fn waiting(&self) -> impl Iterator<Item = &str> {
+        self.waiting.iter().map(|waiting| waiting.event.as_str()).chain(self.sending.iter().map(String::as_str))
+    }
+
     /// The ids of everything that waits, which waits no longer.
     pub fn take(&mut self) -> Vec<String> {
         self.waiting.drain(..).map(|waiting| waiting.event).collect()
@@ -127,6 +138,7 @@ impl Deliveries {
         match place.and_then(|place| self.waiting.remove(place)) {
             Some(waiting) => {
                 self.flying += 1;
+                self.sending.push(waiting.event.clone());
                 Next::Send(waiting)
             }
             None => Next::Sleep(self.waiting.iter().map(|waiting| waiting.due).min()),
@@ -135,6 +147,9 @@ impl Deliveries {
 
     fn answered(&mut self, waiting: &Waiting, outcome: Result<u16, String>) {
         self.flying = self.flying.saturating_sub(1);
+        if let Some(place) = self.sending.iter().position(|event| *event == waiting.event) {
+            self.sending.swap_remove(place);
+        }
         let number = waiting.attempts + 1;
         let taken = outcome.as_ref().is_ok_and(|status| (200..300).contains(status));
         self.attempts.push(Attempt { event: waiting.event.clone(), number, outcome });

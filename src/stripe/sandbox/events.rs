@@ -1,6 +1,7 @@
 //! Events: what changed, as it was then. They are kept in the newest shape and rendered in the version of whoever asks, with
 //! `previous_attributes` computed in that version too.
 
+use serde::{Deserialize, Serialize};
 use serde_json::{Value, json};
 
 use super::error::{Answer, ApiError};
@@ -10,13 +11,13 @@ use super::state::{World, blank};
 use super::versions::{Version, bare, render};
 
 /// The API request that made something happen; empty when it was the world's doing.
-#[derive(Clone, Debug, Default)]
+#[derive(Clone, Debug, Default, Serialize, Deserialize)]
 pub struct Cause {
     pub request: Option<String>,
     pub idempotency_key: Option<String>,
 }
 
-#[derive(Clone, Debug)]
+#[derive(Clone, Debug, Serialize, Deserialize)]
 pub struct Event {
     pub id: String,
     pub kind: String,

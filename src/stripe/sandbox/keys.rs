@@ -2,14 +2,16 @@
 
 use std::collections::HashMap;
 
+use serde::{Deserialize, Serialize};
 use serde_json::Value;
 
 use super::calendar::DAY;
 use super::error::ApiError;
 
-#[derive(Default)]
+#[derive(Default, Serialize, Deserialize)]
 pub struct Keys(HashMap<String, Kept>);
 
+#[derive(Serialize, Deserialize)]
 struct Kept {
     request: String,
     since: i64,

@@ -1,4 +1,4 @@
-//! A simulation of the part of Stripe that is used here, over HTTP on loopback, in memory. It runs where no secret key is set, and
+//! A simulation of the part of Stripe that is used here, over HTTP on loopback. It runs where no secret key is set, and
 //! in tests; never in production. Its truth is its own: nothing here imports `billing`.
 //!
 //! ```text
@@ -23,6 +23,7 @@ mod expand; // ids become objects
 pub mod faults; // misbehaviour on purpose
 pub mod history; // random lives of a subscription
 pub mod json; // reading and writing by paths
+mod kept; // what survives a restart
 mod keys; // idempotency
 mod list; // pages of lists
 mod pages; // the payment page, and what all pages share
@@ -36,6 +37,7 @@ pub mod state; // the world
 mod timers; // what falls due
 pub mod versions; // the shapes of other API versions
 
+use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -72,6 +74,8 @@ pub struct Options {
     pub retry_days: Vec<i64>,
     /// How long after a failed delivery the next ones follow.
     pub redelivery: Vec<Duration>,
+    /// Where its world is kept from one start to the next. None: in memory only.
+    pub folder: Option<PathBuf>,
 }
 
 impl Default for Options {
@@ -84,8 +88,14 @@ impl Default for Options {
             dunning: Dunning::Unpaid,
             retry_days: vec![3, 5, 7],
             redelivery: [1, 5, 30, 120, 600].map(Duration::from_secs).to_vec(),
+            folder: None,
         }
     }
+}
+
+/// Where the sandbox of this folder listened last.
+pub fn last_port(folder: &Path) -> Option<u16> {
+    kept::find(folder).map(|kept| kept.port)
 }
 
 /// A running sandbox. It stops when this is dropped.

@@ -14,6 +14,7 @@ use super::actions::{self, Action};
 use super::deliveries::{Deliveries, Signed};
 use super::error::Answer;
 use super::faults::Faults;
+use super::kept::{Keeper, Kept};
 use super::keys::Keys;
 use super::state::World;
 
@@ -29,6 +30,7 @@ pub struct Shared {
     /// Something was delivered.
     pub sent: Notify,
     inner: Mutex<Inner>,
+    keeper: Option<Arc<Keeper>>,
 }
 
 pub struct Inner {
@@ -74,6 +76,10 @@ impl Inner {
         }
     }
 
+    pub fn ahead(&self) -> i64 {
+        self.ahead
+    }
+
     pub fn advance(&mut self, seconds: i64) {
         self.ahead += seconds.max(0);
         let until = self.world.now + seconds.max(0);
@@ -96,10 +102,22 @@ impl Inner {
 }
 
 impl Shared {
-    pub fn new(clock: Clock, options: Options, base_url: String, world: World) -> Arc<Self> {
-        let deliveries = Deliveries::new(options.redelivery.clone());
-        let inner = Inner { world, deliveries, faults: Faults::default(), keys: Keys::default(), requests: VecDeque::new(), ahead: 0 };
-        Arc::new(Self { clock, options, base_url, wake: Notify::new(), sent: Notify::new(), inner: Mutex::new(inner) })
+    /// As it was left, and to be kept there again.
+    pub fn new(clock: Clock, options: Options, base_url: String, kept: Kept, keeper: Option<Keeper>) -> Arc<Self> {
+        let mut deliveries = Deliveries::new(options.redelivery.clone());
+        let Kept { world, ahead, keys, waiting, .. } = kept;
+        deliveries.restore(&world, &waiting);
+        let inner = Inner { world, deliveries, faults: Faults::default(), keys, requests: VecDeque::new(), ahead };
+        let keeper = keeper.map(Arc::new);
+        Arc::new(Self { clock, options, base_url, wake: Notify::new(), sent: Notify::new(), inner: Mutex::new(inner), keeper })
+    }
+
+    /// Writes down what there is, if it is kept at all.
+    pub async fn keep(self: &Arc<Self>) {
+        let Some(keeper) = self.keeper.clone() else { return };
+        let shared = self.clone();
+        let kept = tokio::task::spawn_blocking(move || keeper.keep(|show| shared.enter(|inner| show(inner))));
+        kept.await.ok();
     }
 
     /// The only way in: time catches up first, and what happened inside is queued for delivery.

@@ -8,6 +8,7 @@ use std::sync::LazyLock;
 use indexmap::IndexMap;
 use rand::rngs::StdRng;
 use rand::{Rng, SeedableRng};
+use serde::{Deserialize, Serialize};
 use serde_json::{Value, json};
 
 use super::error::ApiError;
@@ -40,15 +41,20 @@ impl Default for Settings {
     }
 }
 
+#[derive(Serialize, Deserialize)]
 pub struct World {
     /// In seconds. Never goes back.
     pub now: i64,
+    /// Given anew at each start, as chance is.
+    #[serde(skip)]
     pub settings: Settings,
     pub events: Vec<Event>,
     /// Whose doing it is, what happens now.
+    #[serde(skip)]
     pub cause: Cause,
     objects: IndexMap<String, Value>,
     timers: BTreeSet<(i64, Timer, String)>,
+    #[serde(skip, default = "StdRng::from_os_rng")]
     random: StdRng,
 }
 

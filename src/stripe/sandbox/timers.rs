@@ -1,5 +1,6 @@
 //! What falls due. A timer says when to look; whether it still counts is read from the object, which may have changed since.
 
+use serde::{Deserialize, Serialize};
 use serde_json::json;
 
 use super::json::Json;
@@ -7,7 +8,7 @@ use super::resources::{change, checkout, invoices, lifecycle, schedules};
 use super::state::World;
 
 /// In the order in which things of one second happen: a schedule's next phase is in force before the period it begins with.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
 pub enum Timer {
     NextPhase,
     CancelAt,

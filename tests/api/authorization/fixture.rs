@@ -236,6 +236,7 @@ fn letter(field: &str, answer: &Answer) -> char {
         Some("FORBIDDEN") => 'F',
         Some("NOT_FOUND") => 'N',
         Some("TOKEN_EXPIRED") => 'T',
+        Some("NOT_SUBSCRIBED" | "STRIPE_UNAVAILABLE") => 'S',
         // A subscription to what is not there has no other answer.
         Some("BAD_USER_INPUT") if field.starts_with("Subscription.") => 'N',
         Some(_) => '?',

@@ -87,6 +87,18 @@ impl Actor {
         Answer { status, headers, body: text.into_bytes() }
     }
 
+    /// The events of a subscription, one after the other, over server-sent events.
+    pub async fn events(&self, query: &str) -> Events {
+        let mut request = Request::post("/graphql").header(CONTENT_TYPE, "application/json").header(ACCEPT, "text/event-stream");
+        if let Some(token) = &self.token {
+            request = request.header(AUTHORIZATION, format!("Bearer {token}"));
+        }
+        let mut request = request.body(Body::from(json!({ "query": query }).to_string())).unwrap();
+        request.extensions_mut().insert(ConnectInfo(SocketAddr::new(self.address, 4000)));
+        let response = self.router.clone().oneshot(request).await.unwrap();
+        Events { stream: response.into_body().into_data_stream(), text: String::new() }
+    }
+
     /// Any JSON to /graphql.
     pub async fn post(&self, body: Value) -> Answer {
         let request = Request::post("/graphql").header(CONTENT_TYPE, "application/json");
@@ -103,6 +115,30 @@ impl Actor {
         request.headers_mut().extend(own);
         request.extensions_mut().insert(ConnectInfo(SocketAddr::new(self.address, 4000)));
         Answer::read(self.router.clone().oneshot(request).await.unwrap()).await
+    }
+}
+
+/// A subscription that goes on.
+pub struct Events {
+    stream: axum::body::BodyDataStream,
+    text: String,
+}
+
+impl Events {
+    /// Waits for the next one.
+    pub async fn next(&mut self) -> Value {
+        loop {
+            if let Some((event, rest)) = self.text.split_once("\n\n") {
+                let data: String = event.lines().filter_map(|line| line.strip_prefix("data: ")).collect();
+                self.text = rest.to_owned();
+                match serde_json::from_str(&data) {
+                    Ok(event) => return event,
+                    Err(_) => continue,
+                }
+            }
+            let piece = self.stream.next().await.expect("the subscription goes on").unwrap();
+            self.text += &String::from_utf8_lossy(&piece);
+        }
     }
 }
 

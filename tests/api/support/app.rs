@@ -57,7 +57,12 @@ impl TestApp {
     }
 
     pub async fn on(database: Database, variables: &[(&str, &str)]) -> Self {
-        let app = build(&database, variables, Clock::manual(start()));
+        Self::at(Clock::manual(start()), database, variables).await
+    }
+
+    /// By a clock that others go by, too.
+    pub async fn at(clock: Clock, database: Database, variables: &[(&str, &str)]) -> Self {
+        let app = build(&database, variables, clock);
         let router = router::router(app.clone()).unwrap();
         Self { app, router, database, next_address: AtomicU32::new(1), worker: OnceCell::new(), leaves_jobs: AtomicBool::new(false) }
     }

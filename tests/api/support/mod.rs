@@ -10,6 +10,7 @@ pub mod members;
 pub mod people;
 pub mod proxy;
 pub mod sessions;
+pub mod shop;
 pub mod stripe;
 pub mod trees;
 

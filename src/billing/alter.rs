@@ -1,0 +1,82 @@
+//! What all changes of a subscription share: which one it is, what it contains at Stripe now, and how the answer becomes our rows.
+
+use serde_json::Value;
+use stripe_billing::subscription_schedule::ReleaseSubscriptionSchedule;
+
+use super::refetch;
+use super::subscription::Subscription;
+use super::subscription_change::SubscriptionChange;
+use crate::app::App;
+use crate::error::{Code, Error, Refusal};
+use crate::id::AccountId;
+use crate::stripe::client::{Answer, StripeError};
+use crate::stripe::object;
+use crate::stripe::object::field::{id, number, text};
+
+/// The subscription as Stripe shows it now.
+#[derive(Clone, Debug)]
+pub struct Present {
+    pub id: String,
+    pub status: String,
+    /// Of the only item.
+    pub item: String,
+    pub price: String,
+    pub seats: i32,
+    pub schedule: Option<String>,
+    pub ends: bool,
+    pub object: Value,
+}
+
+/// The row that counts, if it is paid for at Stripe.
+pub async fn subscribed(app: &App, account: AccountId) -> Result<Subscription, Error> {
+    let rows = Subscription::of_account(&mut *app.db.conn().await?, account).await?;
+    let not = || Refusal::new(Code::NotSubscribed, "The account has no subscription that is paid for: begin one with startCheckout.");
+    Ok(rows.into_iter().find(|row| row.is_primary && row.is_live()).ok_or_else(not)?)
+}
+
+pub async fn present(app: &App, row: &Subscription) -> Result<Present, Error> {
+    let id = row.provider_subscription_id.as_deref().unwrap_or_default();
+    let answer = refetch::read(app, id).await?;
+    read(&answer)
+}
+
+fn read(answer: &Answer) -> Result<Present, Error> {
+    let body = &answer.body;
+    let told = object::Subscription::read(body);
+    let missing = |what: &str| Error::internal(format!("Stripe shows a subscription without {what}"));
+    let seats = number(body, "items.data.0.quantity").and_then(|seats| i32::try_from(seats).ok());
+    Ok(Present {
+        id: told.id.ok_or_else(|| missing("an id"))?,
+        status: told.status.unwrap_or_default(),
+        item: text(body, "items.data.0.id").ok_or_else(|| missing("an item"))?,
+        price: id(body, "items.data.0.price").ok_or_else(|| missing("a price"))?,
+        seats: seats.unwrap_or(1),
+        schedule: id(body, "schedule"),
+        ends: told.cancel_at.is_some(),
+        object: body.clone(),
+    })
+}
+
+/// What a schedule would change later is not wanted any more. Stripe lets nothing else change while there is one.
+pub async fn release(app: &App, change: &SubscriptionChange, present: &Present) -> Result<(), Error> {
+    let Some(schedule) = &present.schedule else { return Ok(()) };
+    let request = ReleaseSubscriptionSchedule::new(schedule.as_str());
+    match app.stripe.write("release_schedule", &request, &change.key("release")).await {
+        // Over already: nothing holds the subscription any more.
+        Ok(_) | Err(StripeError::Refused(_)) => Ok(()),
+        Err(error) => Err(error.into()),
+    }
+}
+
+/// A refusal of Stripe's that the customer can do something about.
+pub fn refused(error: StripeError) -> Error {
+    match error {
+        StripeError::Refused(refused) if refused.kind.as_deref() == Some("card_error") => {
+            Refusal::new(Code::PaymentRequired, refused.message).into()
+        }
+        StripeError::Refused(refused) if refused.is_missing() => {
+            Refusal::new(Code::NotSubscribed, "The subscription has ended at the payment provider.").into()
+        }
+        error => error.into(),
+    }
+}

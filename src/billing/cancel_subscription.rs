@@ -1,0 +1,60 @@
+//! `cancelSubscription`: with the paid period, or at once. Nothing is paid back: that is for people to decide.
+
+use stripe_billing::subscription::{
+    CancelSubscription, CancelSubscriptionCancellationDetails, UpdateSubscription, UpdateSubscriptionCancellationDetails,
+};
+
+use super::alter;
+use super::refetch::{self, apply_change};
+use super::subscription_change::SubscriptionChange;
+use crate::app::App;
+use crate::error::Error;
+use crate::identity::actor::{Actor, Role};
+use crate::stripe::client::StripeError;
+use crate::text;
+
+const MAX_REASON: usize = 500;
+
+pub async fn cancel_subscription(
+    app: &App,
+    actor: &Actor,
+    immediately: bool,
+    reason: Option<&str>,
+    key: Option<&str>,
+) -> Result<(), Error> {
+    actor.require(Role::Owner)?;
+    let reason = text::optional("reason", reason, MAX_REASON)?;
+    let terms = format!("{immediately} {}", reason.as_deref().unwrap_or_default());
+    let change = SubscriptionChange::begin(app, actor, "cancelSubscription", &terms, key).await?;
+    if change.finished_at.is_some() {
+        return Ok(());
+    }
+    let row = alter::subscribed(app, actor.account).await?;
+    let present = alter::present(app, &row).await?;
+    // What has not begun cannot run to an end.
+    if immediately || present.status == "incomplete" {
+        let mut details = CancelSubscriptionCancellationDetails::new();
+        details.comment = reason;
+        let request = CancelSubscription::new(present.id.as_str()).cancellation_details(details);
+        match app.stripe.write("cancel_subscription", &request, &change.key("cancel")).await {
+            Ok(answer) => apply_change(app, &present.object, &answer).await?,
+            // A try whose answer was lost has done it.
+            Err(StripeError::Refused(refused)) if refused.is_missing() => {
+                let answer = refetch::read(app, &present.id).await?;
+                apply_change(app, &present.object, &answer).await?;
+            }
+            Err(error) => return Err(error.into()),
+        }
+        return change.finish(app).await;
+    }
+    alter::release(app, &change, &present).await?;
+    let mut request = UpdateSubscription::new(present.id.as_str()).cancel_at_period_end(true);
+    if let Some(reason) = reason {
+        let mut details = UpdateSubscriptionCancellationDetails::new();
+        details.comment = Some(reason);
+        request = request.cancellation_details(details);
+    }
+    let answer = app.stripe.write("update_subscription", &request, &change.key("end")).await.map_err(alter::refused)?;
+    apply_change(app, &present.object, &answer).await?;
+    change.finish(app).await
+}

@@ -1,0 +1,204 @@
+//! `changePlan` and `changeSeats`. More of anything is had at once, and the difference is charged at once: until it is paid, nothing
+//! changes. Less of it begins with the next period: what is paid for is kept. While a trial runs nothing is charged, so everything is at
+//! once.
+
+use diesel::prelude::*;
+use diesel_async::RunQueryDsl;
+use stripe_billing::subscription::{
+    UpdateSubscription, UpdateSubscriptionItems, UpdateSubscriptionPaymentBehavior, UpdateSubscriptionProrationBehavior,
+};
+use stripe_billing::subscription_schedule::{
+    CreateSubscriptionSchedule, UpdateSubscriptionSchedule, UpdateSubscriptionSchedulePhases, UpdateSubscriptionSchedulePhasesEndDate,
+    UpdateSubscriptionSchedulePhasesItems, UpdateSubscriptionSchedulePhasesProrationBehavior, UpdateSubscriptionSchedulePhasesStartDate,
+};
+
+use stripe_shared::SubscriptionScheduleEndBehavior;
+
+use super::alter::{self, Present};
+use super::offer::Offer;
+use super::offer_plans::offer_plan;
+use super::refetch::{self, apply_change};
+use super::seats;
+use super::start_checkout::on_sale;
+use super::subscription::Subscription;
+use super::subscription_change::SubscriptionChange;
+use crate::app::App;
+use crate::db::schema::subscriptions;
+use crate::error::{Code, Error, Refusal};
+use crate::identity::actor::{Actor, Role};
+use crate::stripe::object::field::{number, text};
+
+#[derive(Clone, Debug)]
+pub struct ChangePlan {
+    pub plan_key: String,
+    pub interval: &'static str,
+    /// None: as many as there are.
+    pub seats: Option<i32>,
+    pub idempotency_key: Option<String>,
+}
+
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum When {
+    Now,
+    AtPeriodEnd,
+}
+
+/// What it is to be.
+#[derive(Clone, Debug)]
+pub struct Target {
+    pub offer: Offer,
+    pub seats: i32,
+    pub when: When,
+}
+
+pub async fn change_plan(app: &App, actor: &Actor, wish: ChangePlan) -> Result<(), Error> {
+    actor.require(Role::Owner)?;
+    let terms = format!("{} {} {:?}", wish.plan_key, wish.interval, wish.seats);
+    let change = SubscriptionChange::begin(app, actor, "changePlan", &terms, wish.idempotency_key.as_deref()).await?;
+    if change.finished_at.is_some() {
+        return Ok(());
+    }
+    let row = alter::subscribed(app, actor.account).await?;
+    let present = alter::present(app, &row).await?;
+    let target = target(app, actor, &present, &wish.plan_key, wish.interval, wish.seats).await?;
+    carry_out(app, &change, &row, &present, &target).await
+}
+
+pub async fn change_seats(app: &App, actor: &Actor, wanted: i32, key: Option<&str>) -> Result<(), Error> {
+    actor.require(Role::Owner)?;
+    let change = SubscriptionChange::begin(app, actor, "changeSeats", &wanted.to_string(), key).await?;
+    if change.finished_at.is_some() {
+        return Ok(());
+    }
+    let row = alter::subscribed(app, actor.account).await?;
+    let present = alter::present(app, &row).await?;
+    let mut conn = app.db.conn().await?;
+    let offer = bought(&mut conn, &present).await?;
+    seats::check(&mut conn, &offer, actor.account, wanted, app.clock.now()).await?;
+    drop(conn);
+    let when = when(&present, &offer, &offer, wanted);
+    carry_out(app, &change, &row, &present, &Target { offer, seats: wanted, when }).await
+}
+
+/// What is asked for, checked against our catalogue and what there is.
+pub async fn target(
+    app: &App,
+    actor: &Actor,
+    present: &Present,
+    plan_key: &str,
+    interval: &str,
+    wanted: Option<i32>,
+) -> Result<Target, Error> {
+    let mut conn = app.db.conn().await?;
+    let mut offer = on_sale(&mut conn, plan_key, interval).await?;
+    let seats = wanted.unwrap_or(present.seats);
+    seats::check(&mut conn, &offer, actor.account, seats, app.clock.now()).await?;
+    let before = bought(&mut conn, present).await?;
+    drop(conn);
+    if offer.provider_price.is_none() {
+        offer_plan(app, offer.plan).await?;
+        offer = Offer::of_price(&mut *app.db.conn().await?, offer.price).await?.unwrap_or(offer);
+    }
+    // Who has the plan at an old price keeps that price.
+    if before.plan == offer.plan && before.interval == offer.interval {
+        offer = before.clone();
+    }
+    let when = when(present, &before, &offer, seats);
+    Ok(Target { when, offer, seats })
+}
+
+/// The offer that the subscription was made from.
+async fn bought(conn: &mut crate::db::Conn, present: &Present) -> Result<Offer, Error> {
+    let unknown = || Refusal::new(Code::WrongState, "The subscription was made elsewhere, for something that is no plan of ours.");
+    Ok(Offer::of_provider_price(conn, &present.price).await?.ok_or_else(unknown)?)
+}
+
+fn when(present: &Present, before: &Offer, after: &Offer, seats: i32) -> When {
+    let value = |offer: &Offer, seats: i32| (offer.rank(), offer.interval == "year", offer.yearly(), seats);
+    let less = value(after, seats) < value(before, present.seats) || (before.plan == after.plan && seats < present.seats);
+    if less && present.status != "trialing" { When::AtPeriodEnd } else { When::Now }
+}
+
+async fn carry_out(app: &App, change: &SubscriptionChange, row: &Subscription, present: &Present, target: &Target) -> Result<(), Error> {
+    if present.ends {
+        return Err(Refusal::new(Code::WrongState, "The subscription is to end: take that back with resumeSubscription first.").into());
+    }
+    if !matches!(present.status.as_str(), "active" | "trialing") {
+        let message = format!("The subscription is {}: pay the open invoice first, in the billing portal.", present.status);
+        return Err(Refusal::new(Code::PaymentRequired, message).into());
+    }
+    alter::release(app, change, present).await?;
+    let same = target.offer.provider_price.as_deref() == Some(&present.price) && target.seats == present.seats;
+    if same {
+        // What was to come is taken back, if anything was.
+        apply_now(app, present).await?;
+    } else if target.when == When::Now {
+        at_once(app, change, present, target).await?;
+    } else {
+        at_period_end(app, change, row, present, target).await?;
+    }
+    change.finish(app).await
+}
+
+async fn apply_now(app: &App, present: &Present) -> Result<(), Error> {
+    let answer = refetch::read(app, &present.id).await?;
+    apply_change(app, &present.object, &answer).await
+}
+
+/// Where the payment fails or must be confirmed, the change waits at Stripe as a pending update, for a day.
+async fn at_once(app: &App, change: &SubscriptionChange, present: &Present, target: &Target) -> Result<(), Error> {
+    let mut item = UpdateSubscriptionItems::new();
+    item.id = Some(present.item.clone());
+    // A price that is retired may be kept, but not be asked for.
+    item.price = target.offer.provider_price.clone().filter(|price| *price != present.price);
+    item.quantity = u64::try_from(target.seats).ok();
+    let request = UpdateSubscription::new(present.id.as_str())
+        .items(vec![item])
+        .payment_behavior(UpdateSubscriptionPaymentBehavior::PendingIfIncomplete)
+        .proration_behavior(UpdateSubscriptionProrationBehavior::AlwaysInvoice);
+    let answer = app.stripe.write("update_subscription", &request, &change.key("update")).await.map_err(alter::refused)?;
+    apply_change(app, &present.object, &answer).await
+}
+
+async fn at_period_end(
+    app: &App,
+    change: &SubscriptionChange,
+    row: &Subscription,
+    present: &Present,
+    target: &Target,
+) -> Result<(), Error> {
+    let request = CreateSubscriptionSchedule::new().from_subscription(present.id.as_str());
+    let made = app.stripe.write("create_schedule", &request, &change.key("schedule")).await.map_err(alter::refused)?;
+    let missing = || Error::internal("Stripe made a schedule without a phase");
+    let schedule = text(&made.body, "id").ok_or_else(missing)?;
+    let (start, end) = (number(&made.body, "phases.0.start_date"), number(&made.body, "phases.0.end_date"));
+    let (start, end) = start.zip(end).ok_or_else(missing)?;
+    let mut running = phase(Some(present.price.clone()), present.seats);
+    running.start_date = Some(UpdateSubscriptionSchedulePhasesStartDate::Timestamp(start));
+    running.end_date = Some(UpdateSubscriptionSchedulePhasesEndDate::Timestamp(end));
+    let mut next = phase(target.offer.provider_price.clone(), target.seats);
+    next.proration_behavior = Some(UpdateSubscriptionSchedulePhasesProrationBehavior::None);
+    next.start_date = Some(UpdateSubscriptionSchedulePhasesStartDate::Timestamp(end));
+    let request = UpdateSubscriptionSchedule::new(schedule.as_str())
+        .end_behavior(SubscriptionScheduleEndBehavior::Release)
+        .phases(vec![running, next]);
+    app.stripe.write("update_schedule", &request, &change.key("phases")).await.map_err(alter::refused)?;
+    // The subscription only tells that there is a schedule; what it holds is known from here.
+    diesel::update(subscriptions::table.find(row.id))
+        .set((
+            subscriptions::pending_plan_id.eq(target.offer.plan),
+            subscriptions::pending_interval.eq(&target.offer.interval),
+            subscriptions::pending_seats.eq(target.seats),
+            subscriptions::updated_at.eq(app.clock.now()),
+        ))
+        .execute(&mut *app.db.conn().await?)
+        .await?;
+    apply_now(app, present).await
+}
+
+fn phase(price: Option<String>, seats: i32) -> UpdateSubscriptionSchedulePhases {
+    let mut item = UpdateSubscriptionSchedulePhasesItems::new();
+    item.price = price;
+    item.quantity = u64::try_from(seats).ok();
+    UpdateSubscriptionSchedulePhases::new(vec![item])
+}

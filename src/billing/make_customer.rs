@@ -1,0 +1,60 @@
+//! Who an account is at Stripe; made there when it is nobody yet. Nothing is locked while Stripe is asked: the idempotency key is the
+//! same for all who ask at the same time, so that all are told the same customer.
+
+use std::collections::HashMap;
+
+use diesel::prelude::*;
+use diesel_async::RunQueryDsl;
+use sha2::{Digest, Sha256};
+use stripe_core::customer::{CreateCustomer, UpdateCustomer};
+
+use super::customer::Customer;
+use super::jobs;
+use crate::app::App;
+use crate::db::schema::{accounts, customers, memberships, users};
+use crate::error::Error;
+use crate::id::{AccountId, Id};
+use crate::stripe::object::field::text;
+
+/// The provider's id.
+pub async fn make_customer(app: &App, account: AccountId) -> Result<String, Error> {
+    let mut conn = app.db.conn().await?;
+    if let Some(known) = Customer::primary(&mut conn, account).await? {
+        return Ok(known.provider_customer_id);
+    }
+    // One that was deleted stays as a tombstone: the next one is another. Only those count: one that was linked just now is this one.
+    let buried = customers::table.filter(customers::account_id.eq(account)).filter(customers::deleted_at.is_not_null());
+    let number: i64 = buried.count().get_result(&mut conn).await?;
+    let name: String = accounts::table.find(account).select(accounts::name).first(&mut conn).await?;
+    let email: Option<String> = memberships::table
+        .inner_join(users::table)
+        .filter(memberships::account_id.eq(account))
+        .filter(memberships::role.eq("owner"))
+        .order((memberships::created_at, users::id))
+        .select(users::email)
+        .first(&mut conn)
+        .await
+        .optional()?;
+    drop(conn);
+    // What can change meanwhile is told apart from what makes the customer: under one key a request is always the same.
+    let request = CreateCustomer::new().metadata(HashMap::from([("account".to_owned(), account.encode())]));
+    let answer = app.stripe.write("create_customer", &request, &format!("customer:{}:{number}", account.encode())).await?;
+    let id = text(&answer.body, "id").ok_or_else(|| Error::internal("Stripe made a customer without an id"))?;
+    let mut named = UpdateCustomer::new(id.as_str()).name(name.as_str());
+    let mut told = Sha256::new_with_prefix(name.as_bytes());
+    if let Some(email) = &email {
+        named = named.email(email.as_str());
+        told.update(email.as_bytes());
+    }
+    let key = format!("customer:{}:{number}:{}", account.encode(), hex::encode(told.finalize()));
+    app.stripe.write("update_customer", &named, &key).await?;
+    let mut conn = app.db.conn().await?;
+    let linked = Customer::link(&mut conn, &app.clock, &id, account).await?;
+    let primary = Customer::primary(&mut conn, account).await?;
+    drop(conn);
+    if linked {
+        jobs::unpark(app, std::slice::from_ref(&id)).await;
+    }
+    // Somebody may have linked another one meanwhile.
+    Ok(primary.map_or(id, |known| known.provider_customer_id))
+}

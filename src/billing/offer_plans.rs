@@ -1,0 +1,176 @@
+//! What we sell, told to Stripe: a product for each plan, a price for each of its prices that is not zero. A price there never changes: a
+//! changed amount is a new row here and a new price there, and the old one is archived; who subscribed at it keeps it.
+//!
+//! Products have an id of ours and prices a lookup key of ours, so that what was made and not written down is found again.
+
+use std::collections::HashMap;
+
+use diesel::prelude::*;
+use diesel_async::RunQueryDsl;
+use stripe_product::price::{CreatePrice, CreatePriceRecurring, CreatePriceRecurringInterval, ListPrice, UpdatePrice};
+use stripe_product::product::{CreateProduct, UpdateProduct};
+
+use crate::app::App;
+use crate::db::schema::{plan_prices, plans};
+use crate::error::Error;
+use crate::id::{Id, PlanId, PriceId};
+use crate::stripe::client::{Answer, StripeError};
+use crate::stripe::object::field::text;
+
+#[derive(Queryable, Selectable)]
+#[diesel(table_name = plans)]
+struct PlanRow {
+    id: PlanId,
+    key: String,
+    name: String,
+    description: Option<String>,
+    on_sale: bool,
+    revision: i32,
+    provider_product_id: Option<String>,
+    provider_revision: Option<i32>,
+}
+
+#[derive(Queryable, Selectable)]
+#[diesel(table_name = plan_prices)]
+struct PriceRow {
+    id: PriceId,
+    interval: String,
+    unit_amount: i64,
+    currency: String,
+    provider_price_id: Option<String>,
+}
+
+/// For the queue: every plan of which Stripe does not know the latest.
+pub async fn offer_plans(app: &App) -> Result<(), Error> {
+    if !app.stripe.is_set_up() {
+        return Ok(());
+    }
+    let behind: Vec<PlanId> = plans::table
+        .filter(plans::provider_revision.is_distinct_from(plans::revision.nullable()))
+        .order(plans::id)
+        .select(plans::id)
+        .load(&mut *app.db.conn().await?)
+        .await?;
+    for plan in behind {
+        offer_plan(app, plan).await?;
+    }
+    Ok(())
+}
+
+/// One plan, with all its prices.
+pub async fn offer_plan(app: &App, id: PlanId) -> Result<(), Error> {
+    let mut conn = app.db.conn().await?;
+    let plan: PlanRow = plans::table.find(id).select(PlanRow::as_select()).first(&mut conn).await?;
+    let priced = plan_prices::table.filter(plan_prices::plan_id.eq(id)).filter(plan_prices::unit_amount.gt(0)).order(plan_prices::id);
+    let wanted = priced.filter(plan_prices::retired_at.is_null()).filter(plan_prices::provider_price_id.is_null());
+    let wanted: Vec<PriceRow> = wanted.select(PriceRow::as_select()).load(&mut conn).await?;
+    let retired = priced.filter(plan_prices::retired_at.is_not_null()).filter(plan_prices::provider_archived_at.is_null());
+    let retired: Vec<PriceRow> = retired.select(PriceRow::as_select()).load(&mut conn).await?;
+    drop(conn);
+    if plan.provider_product_id.is_some() || !wanted.is_empty() {
+        let product = offer_product(app, &plan).await?;
+        for price in &wanted {
+            offer_price(app, &product, price).await?;
+        }
+    }
+    for price in &retired {
+        archive_price(app, price).await?;
+    }
+    diesel::update(plans::table.find(id)).set(plans::provider_revision.eq(plan.revision)).execute(&mut *app.db.conn().await?).await?;
+    Ok(())
+}
+
+/// Whoever keeps Stripe's data elsewhere now, or has lost it, knows none of it: everything is told again.
+pub async fn forget_plan(app: &App, id: PlanId) -> Result<(), Error> {
+    tracing::warn!(plan = ?id, "Stripe does not know a plan that it was told; it is told again");
+    app.db
+        .transaction(async |conn| {
+            let nothing = None::<String>;
+            diesel::update(plans::table.find(id))
+                .set((plans::provider_product_id.eq(&nothing), plans::provider_revision.eq(None::<i32>)))
+                .execute(conn)
+                .await?;
+            diesel::update(plan_prices::table.filter(plan_prices::plan_id.eq(id)))
+                .set(plan_prices::provider_price_id.eq(&nothing))
+                .execute(conn)
+                .await?;
+            Ok(())
+        })
+        .await
+}
+
+async fn offer_product(app: &App, plan: &PlanRow) -> Result<String, Error> {
+    let description = plan.description.as_deref().filter(|text| !text.is_empty());
+    if let Some(product) = &plan.provider_product_id {
+        if plan.provider_revision != Some(plan.revision) {
+            let mut request = UpdateProduct::new(product.as_str()).name(plan.name.as_str()).active(plan.on_sale);
+            if let Some(description) = description {
+                request = request.description(description);
+            }
+            let key = format!("{}:update:{}", plan.id.encode(), plan.revision);
+            app.stripe.write("update_product", &request, &key).await?;
+        }
+        return Ok(product.clone());
+    }
+    let product = plan.id.encode();
+    let mut request = CreateProduct::new(plan.name.as_str())
+        .id(product.as_str())
+        .active(plan.on_sale)
+        .metadata(HashMap::from([("plan".to_owned(), plan.key.clone())]));
+    if let Some(description) = description {
+        request = request.description(description);
+    }
+    match app.stripe.write("create_product", &request, &format!("{product}:create:{}", plan.revision)).await {
+        Ok(_) => {}
+        Err(StripeError::Refused(refused)) if refused.exists_already() => {}
+        Err(error) => return Err(error.into()),
+    }
+    diesel::update(plans::table.find(plan.id)).set(plans::provider_product_id.eq(&product)).execute(&mut *app.db.conn().await?).await?;
+    Ok(product)
+}
+
+async fn offer_price(app: &App, product: &str, price: &PriceRow) -> Result<(), Error> {
+    let lookup = price.id.encode();
+    let known = app.stripe.list("list_prices", |after| {
+        let request = ListPrice::new().lookup_keys(vec![lookup.clone()]).limit(100);
+        match after {
+            Some(after) => request.starting_after(after),
+            None => request,
+        }
+    });
+    let id = match known.await?.into_iter().next().and_then(|price| text(&price, "id")) {
+        Some(id) => id,
+        None => {
+            let interval = if price.interval == "year" { CreatePriceRecurringInterval::Year } else { CreatePriceRecurringInterval::Month };
+            let currency: stripe_types::Currency = price.currency.to_lowercase().parse()?;
+            let request = CreatePrice::new(currency)
+                .product(product)
+                .unit_amount(price.unit_amount)
+                .recurring(CreatePriceRecurring::new(interval))
+                .lookup_key(lookup.as_str());
+            let Answer { body, .. } = app.stripe.write("create_price", &request, &lookup).await?;
+            text(&body, "id").ok_or_else(|| Error::internal("Stripe made a price without an id"))?
+        }
+    };
+    diesel::update(plan_prices::table.find(price.id))
+        .set(plan_prices::provider_price_id.eq(&id))
+        .execute(&mut *app.db.conn().await?)
+        .await?;
+    Ok(())
+}
+
+async fn archive_price(app: &App, price: &PriceRow) -> Result<(), Error> {
+    if let Some(id) = &price.provider_price_id {
+        let request = UpdatePrice::new(id.as_str()).active(false);
+        match app.stripe.write("archive_price", &request, &format!("{}:archive", price.id.encode())).await {
+            Ok(_) => {}
+            Err(StripeError::Refused(refused)) if refused.is_missing() => {}
+            Err(error) => return Err(error.into()),
+        }
+    }
+    diesel::update(plan_prices::table.find(price.id))
+        .set(plan_prices::provider_archived_at.eq(app.clock.now()))
+        .execute(&mut *app.db.conn().await?)
+        .await?;
+    Ok(())
+}

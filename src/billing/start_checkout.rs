@@ -1,0 +1,127 @@
+//! `startCheckout`: somebody wants a plan.
+
+use diesel::prelude::*;
+use diesel_async::RunQueryDsl;
+use stripe_product::promotion_code::ListPromotionCode;
+
+use super::checkout::{COMPLETED, Checkout, NewCheckout, Purpose};
+use super::offer::Offer;
+use super::open_checkout::open_checkout;
+use super::return_url;
+use super::seats;
+use super::subscription::{STRIPE, Subscription};
+use crate::app::App;
+use crate::db::Conn;
+use crate::db::schema::{card_fingerprints, checkouts, subscriptions, trial_grants};
+use crate::error::{Code, Error, Refusal};
+use crate::id::AccountId;
+use crate::identity::actor::{Actor, Role};
+use crate::stripe::object::field::text;
+use crate::text as input;
+
+const MAX_CODE: usize = 100;
+
+#[derive(Clone, Debug)]
+pub struct StartCheckout {
+    pub plan_key: String,
+    pub interval: &'static str,
+    pub seats: i32,
+    pub success_url: String,
+    pub cancel_url: String,
+    pub promotion_code: Option<String>,
+    pub idempotency_key: Option<String>,
+}
+
+/// The page to pay on. The price is that of our catalogue. Refused while a subscription lives at Stripe, or is being paid.
+pub async fn start_checkout(app: &App, actor: &Actor, wish: StartCheckout) -> Result<Checkout, Error> {
+    actor.require(Role::Owner)?;
+    let success_url = return_url::with_session(return_url::allowed(&app.config, "successUrl", &wish.success_url)?);
+    let cancel_url = return_url::allowed(&app.config, "cancelUrl", &wish.cancel_url)?.to_string();
+    let key = input::optional("idempotencyKey", wish.idempotency_key.as_deref(), super::subscription_change::MAX_KEY)?;
+    let code = input::optional("promotionCode", wish.promotion_code.as_deref(), MAX_CODE)?;
+    let mut conn = app.db.conn().await?;
+    let offer = on_sale(&mut conn, &wish.plan_key, wish.interval).await?;
+    seats::check(&mut conn, &offer, actor.account, wish.seats, app.clock.now()).await?;
+    let trial_days = trial_days(&mut conn, actor.account, offer.trial_days).await?;
+    drop(conn);
+    let promotion_code = match code {
+        Some(code) => Some(promotion(app, &code).await?),
+        None => None,
+    };
+    let checkout = NewCheckout {
+        idempotency_key: key,
+        plan_id: Some(offer.plan),
+        plan_price_id: Some(offer.price),
+        interval: Some(offer.interval.clone()),
+        seats: Some(wish.seats),
+        trial_days,
+        amount: Some(offer.unit_amount.saturating_mul(wish.seats.into())),
+        currency: Some(offer.currency.clone()),
+        promotion_code,
+        ..NewCheckout::of(actor, Purpose::Subscription, success_url, cancel_url)
+    };
+    let account = actor.account;
+    open_checkout(app, checkout, async |conn: &mut Conn| refuse_second(conn, account).await).await
+}
+
+/// A plan that can be bought, at its present price.
+pub async fn on_sale(conn: &mut Conn, plan_key: &str, interval: &str) -> Result<Offer, Error> {
+    let unknown =
+        || Refusal::at(Code::PlanUnavailable, "planKey", format!("There is no plan `{}` on sale by the {interval}.", shown(plan_key)));
+    let offer = Offer::find(conn, plan_key, interval).await?.filter(|offer| offer.on_sale).ok_or_else(unknown)?;
+    if offer.unit_amount == 0 {
+        let message = format!("The plan `{}` costs nothing: it is there without a checkout.", offer.plan_key);
+        return Err(Refusal::at(Code::PlanUnavailable, "planKey", message).into());
+    }
+    Ok(offer)
+}
+
+fn shown(key: &str) -> String {
+    key.chars().filter(|c| !c.is_control()).take(40).collect()
+}
+
+async fn refuse_second(conn: &mut Conn, account: AccountId) -> Result<(), Error> {
+    let rows = Subscription::of_account(conn, account).await?;
+    if let Some(live) = rows.iter().find(|row| row.is_live()) {
+        let message = format!("The account has a subscription, which is {}: change that one.", live.status.as_str());
+        return Err(Refusal::new(Code::AlreadySubscribed, message).into());
+    }
+    // Paid for, or about to be: its subscription has not been heard of yet.
+    let known = subscriptions::table.filter(subscriptions::provider_subscription_id.eq(checkouts::provider_subscription_id));
+    let unheard = checkouts::table
+        .filter(checkouts::account_id.eq(account))
+        .filter(checkouts::purpose.eq(Purpose::Subscription.as_str()))
+        .filter(checkouts::status.eq(COMPLETED))
+        .filter(checkouts::provider_subscription_id.is_not_null())
+        .filter(diesel::dsl::not(diesel::dsl::exists(known)));
+    if diesel::select(diesel::dsl::exists(unheard)).get_result(conn).await? {
+        return Err(Refusal::new(Code::CheckoutOpen, "A checkout was completed, and its payment is on the way: wait for it.").into());
+    }
+    Ok(())
+}
+
+/// One trial each: whoever had one here, or at Stripe, or pays with a card that another account has paid with, gets no other.
+async fn trial_days(conn: &mut Conn, account: AccountId, days: i32) -> Result<i32, Error> {
+    use diesel::dsl::{exists, select};
+    if days == 0 {
+        return Ok(0);
+    }
+    let subscribed = subscriptions::table.filter(subscriptions::account_id.eq(account)).filter(subscriptions::provider.eq(STRIPE));
+    let tried = trial_grants::table.filter(trial_grants::account_id.eq(account));
+    let (own, others) = diesel::alias!(card_fingerprints as own_cards, card_fingerprints as other_cards);
+    let shared = own
+        .inner_join(others.on(own.field(card_fingerprints::fingerprint).eq(others.field(card_fingerprints::fingerprint))))
+        .filter(own.field(card_fingerprints::account_id).eq(account))
+        .filter(others.field(card_fingerprints::account_id).ne(account));
+    let had = select(exists(subscribed)).get_result::<bool>(conn).await?
+        || select(exists(tried)).get_result::<bool>(conn).await?
+        || select(exists(shared.select(own.field(card_fingerprints::fingerprint)))).get_result::<bool>(conn).await?;
+    Ok(if had { 0 } else { days })
+}
+
+/// Stripe's id of a code that people know.
+async fn promotion(app: &App, code: &str) -> Result<String, Error> {
+    let answer = app.stripe.read("list_promotion_codes", &ListPromotionCode::new().code(code).active(true).limit(1)).await?;
+    let unknown = || Refusal::at(Code::Invalid, "promotionCode", format!("`{code}` is no promotion code that can be used."));
+    Ok(text(&answer.body, "data.0.id").ok_or_else(unknown)?)
+}

@@ -1,0 +1,79 @@
+//! The `subscription_changes` table: what somebody has asked Stripe to change. The row comes first, and the keys of all calls that the
+//! change needs are made from it: whoever repeats the client's key repeats the same calls, which count once.
+
+use chrono::{DateTime, Utc};
+use diesel::prelude::*;
+use diesel_async::RunQueryDsl;
+
+use crate::app::App;
+use crate::db::schema::{accounts, subscription_changes};
+use crate::error::{Code, Error, Refusal};
+use crate::id::{ChangeId, Id};
+use crate::identity::actor::Actor;
+use crate::text;
+
+pub const MAX_KEY: usize = 200;
+
+#[derive(Clone, Debug, Queryable, Selectable)]
+#[diesel(table_name = subscription_changes)]
+pub struct SubscriptionChange {
+    pub id: ChangeId,
+    pub operation: String,
+    pub terms: String,
+    /// None: nobody knows yet whether it was done.
+    pub finished_at: Option<DateTime<Utc>>,
+}
+
+impl SubscriptionChange {
+    /// The row of this request: a new one, or the one that the client's key has made before. `terms` is all that it asks for.
+    pub async fn begin(app: &App, actor: &Actor, operation: &str, terms: &str, key: Option<&str>) -> Result<Self, Error> {
+        let key = text::optional("idempotencyKey", key, MAX_KEY)?;
+        let now = app.clock.now();
+        app.db
+            .transaction(async |conn| {
+                // Two requests with one key: the second one waits here, and then finds the row.
+                accounts::table.find(actor.account).select(accounts::id).for_no_key_update().execute(conn).await?;
+                if let Some(key) = &key {
+                    let known = subscription_changes::table
+                        .filter(subscription_changes::account_id.eq(actor.account))
+                        .filter(subscription_changes::idempotency_key.eq(key));
+                    if let Some(known) = known.select(Self::as_select()).first(conn).await.optional()? {
+                        return known.same(operation, terms);
+                    }
+                }
+                let row = diesel::insert_into(subscription_changes::table)
+                    .values((
+                        subscription_changes::id.eq(ChangeId::new(&app.clock)),
+                        subscription_changes::account_id.eq(actor.account),
+                        subscription_changes::user_id.eq(actor.user),
+                        subscription_changes::operation.eq(operation),
+                        subscription_changes::terms.eq(terms),
+                        subscription_changes::idempotency_key.eq(key.as_deref()),
+                        subscription_changes::created_at.eq(now),
+                    ))
+                    .returning(Self::as_returning());
+                Ok(row.get_result(conn).await?)
+            })
+            .await
+    }
+
+    fn same(self, operation: &str, terms: &str) -> Result<Self, Error> {
+        if self.operation == operation && self.terms == terms {
+            return Ok(self);
+        }
+        Err(Refusal::at(Code::Invalid, "idempotencyKey", "This key was used for another change.").into())
+    }
+
+    /// The idempotency key of one of its calls.
+    pub fn key(&self, step: &str) -> String {
+        format!("{}:{step}", self.id.encode())
+    }
+
+    pub async fn finish(&self, app: &App) -> Result<(), Error> {
+        diesel::update(subscription_changes::table.find(self.id))
+            .set(subscription_changes::finished_at.eq(app.clock.now()))
+            .execute(&mut *app.db.conn().await?)
+            .await?;
+        Ok(())
+    }
+}

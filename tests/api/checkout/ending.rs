@@ -1,0 +1,85 @@
+//! `cancelSubscription`, `resumeSubscription` and the billing portal.
+
+use fixpath::stripe::sandbox::faults::Fault;
+use serde_json::{Value, json};
+
+use crate::support::app::ORIGIN;
+use crate::support::shop::Shop;
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_cancellation_waits_for_the_paid_period_s_end_and_can_be_taken_back() {
+    let shop = Shop::open().await;
+    let id = shop.subscribe(json!({})).await;
+    let reason = json!({ "reason": "too many trees" });
+    let cancelled = shop.changed("cancelSubscription", reason).await;
+    assert_eq!((&cancelled["status"], &cancelled["cancelAt"]), (&json!("ACTIVE"), &cancelled["currentPeriodEnd"]));
+    assert_eq!(shop.sandbox.object(&id)["cancellation_details"]["comment"], "too many trees");
+    assert_eq!(shop.change("changeSeats", json!({ "seats": 2 })).await.refusals("changeSeats"), ["WRONG_STATE"]);
+    let resumed = shop.changed("resumeSubscription", json!({})).await;
+    assert_eq!(resumed["cancelAt"], Value::Null);
+    shop.settle().await;
+    assert_eq!(shop.subscription().await["cancelAt"], Value::Null);
+    assert_eq!(shop.change("resumeSubscription", json!({})).await.refusals("resumeSubscription"), ["WRONG_STATE"]);
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn when_the_period_is_over_so_is_the_subscription() {
+    let mut shop = Shop::open().await;
+    shop.subscribe(json!({})).await;
+    shop.changed("cancelSubscription", json!({})).await;
+    shop.pass(chrono::TimeDelta::days(32)).await;
+    shop.settle().await;
+    assert_eq!(shop.app.db_value("SELECT status FROM subscriptions WHERE provider = 'stripe'").await, "canceled");
+    assert_eq!(shop.app.db_value("SELECT count(*) FROM payments").await, 1, "no renewal");
+    // And another one can begin.
+    shop.start(json!({ "planKey": "starter" })).await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn at_once_is_at_once_also_when_the_answer_is_lost() {
+    let shop = Shop::open().await;
+    let id = shop.subscribe(json!({})).await;
+    shop.sandbox.plan_fault(Fault::ResetAfter, &format!("/v1/subscriptions/{id}"), 2);
+    shop.change("cancelSubscription", json!({ "immediately": true, "idempotencyKey": "k" })).await;
+    shop.changed("cancelSubscription", json!({ "immediately": true, "idempotencyKey": "k" })).await;
+    shop.settle().await;
+    assert_eq!(shop.app.db_value("SELECT status FROM subscriptions WHERE provider = 'stripe'").await, "canceled");
+    assert_eq!(shop.change("cancelSubscription", json!({})).await.refusals("cancelSubscription"), ["NOT_SUBSCRIBED"]);
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_cancellation_takes_a_downgrade_with_it() {
+    let shop = Shop::open().await;
+    let id = shop.subscribe(json!({})).await;
+    shop.changed("changePlan", json!({ "planKey": "starter" })).await;
+    shop.settle().await;
+    let cancelled = shop.changed("cancelSubscription", json!({})).await;
+    assert_eq!(cancelled["pendingPlan"], Value::Null);
+    assert!(cancelled["cancelAt"].is_string());
+    shop.settle().await;
+    assert_eq!(shop.sandbox.object(&id)["schedule"], Value::Null);
+}
+
+async fn portal(shop: &Shop, back: &str) -> crate::support::Answer {
+    let query = "mutation($input: OpenBillingPortalInput!) { openBillingPortal(input: $input) { url userErrors { code path } } }";
+    shop.owner.ok(query, json!({ "input": { "returnUrl": back } })).await
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn what_is_done_in_the_portal_is_heard_here() {
+    let shop = Shop::open().await;
+    let id = shop.subscribe(json!({})).await;
+    let url = portal(&shop, &format!("{ORIGIN}/billing")).await.str("openBillingPortal.url");
+    let http = reqwest::Client::new();
+    let page = http.get(&url).send().await.unwrap().text().await.unwrap();
+    assert!(page.contains("Pro"), "{page}");
+    let form = [("what", "cancel"), ("subscription", id.as_str())];
+    let done = http.post(&url).form(&form).send().await.unwrap();
+    assert!(done.status().is_success() || done.status().is_redirection());
+    shop.settle().await;
+    assert!(shop.subscription().await["cancelAt"].is_string());
+    // Flexible billing knows `cancel_at` only: it is cleared all the same.
+    assert_eq!(shop.changed("resumeSubscription", json!({})).await["cancelAt"], Value::Null);
+    shop.settle().await;
+    assert_eq!(portal(&shop, "https://evil.example/").await.refusals("openBillingPortal"), ["INVALID"]);
+}

@@ -1,0 +1,197 @@
+//! Customers buy while the server is killed again and again. They ask again with the same keys, and Stripe delivers again what was not
+//! taken. Afterwards nothing is lost, and nothing is there twice. `make chaos` does it longer.
+
+use std::process::{Child, Command, Stdio};
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
+use std::time::{Duration, Instant};
+
+use fixpath::clock::Clock;
+use fixpath::stripe::sandbox::actions::Action;
+use fixpath::stripe::sandbox::{Options, Sandbox};
+use reqwest::Client;
+use serde_json::{Value, json};
+
+use crate::support::TestApp;
+use crate::support::app::ORIGIN;
+use crate::support::jobs::RELEASE;
+use crate::support::stripe::SECRET;
+
+const CUSTOMERS: usize = 3;
+/// As long as somebody asks again before they call it lost.
+const PATIENCE: Duration = Duration::from_secs(120);
+
+fn rounds() -> usize {
+    std::env::var("KILL_ROUNDS").ok().and_then(|rounds| rounds.parse().ok()).unwrap_or(5)
+}
+
+struct World {
+    sandbox: Sandbox,
+    url: String,
+    http: Client,
+}
+
+/// The server, as a process that can be killed.
+struct Server(Child);
+
+impl Server {
+    fn start(app: &TestApp, sandbox: &Sandbox, port: u16) -> Self {
+        let mut command = Command::new(env!("CARGO_BIN_EXE_fixpath"));
+        command.current_dir(std::env::temp_dir()).env_clear().stdout(Stdio::null()).stderr(Stdio::null());
+        let bind = format!("127.0.0.1:{port}");
+        let variables = [
+            ("DATABASE_URL", app.database.url.as_str()),
+            ("DATABASE_POOL_SIZE", "6"),
+            ("BIND", &bind),
+            ("ALLOWED_ORIGINS", ORIGIN),
+            ("TRUSTED_PROXIES", "127.0.0.1"),
+            ("RATE_LIMIT_PER_MINUTE", "1000000"),
+            ("WORKER_DEAD_AFTER", "2"),
+            ("STRIPE_SECRET_KEY", sandbox.secret_key()),
+            ("STRIPE_WEBHOOK_SECRET", SECRET),
+            ("STRIPE_API_BASE", sandbox.base_url()),
+        ];
+        let folder = std::env::temp_dir().join(format!("fixpath-kills-{}", std::process::id()));
+        Self(command.envs(variables).env("DATA_DIR", folder).spawn().unwrap())
+    }
+
+    fn kill(&mut self) {
+        self.0.kill().unwrap();
+        self.0.wait().unwrap();
+    }
+}
+
+impl Drop for Server {
+    fn drop(&mut self) {
+        self.0.kill().ok();
+        self.0.wait().ok();
+    }
+}
+
+impl World {
+    /// Until there is an answer, and it is no passing refusal.
+    async fn ask(&self, token: &str, query: &str, variables: Value) -> Value {
+        let began = Instant::now();
+        let address = format!("10.{}.{}.{}", rand::random::<u8>(), rand::random::<u8>(), rand::random::<u8>());
+        loop {
+            assert!(began.elapsed() < PATIENCE, "no answer to {query}");
+            let mut request = self.http.post(&self.url).header("x-forwarded-for", &address).timeout(Duration::from_secs(15));
+            request = request.json(&json!({ "query": query, "variables": variables }));
+            if !token.is_empty() {
+                request = request.bearer_auth(token);
+            }
+            if let Ok(answer) = request.send().await
+                && let Ok(answer) = answer.json::<Value>().await
+                && answer["errors"].is_null()
+                && !answer.to_string().contains("STRIPE_UNAVAILABLE")
+                && !answer.to_string().contains("RATE_LIMITED")
+                && !answer.to_string().contains("NOT_SUBSCRIBED")
+            {
+                return answer["data"].clone();
+            }
+            tokio::time::sleep(Duration::from_millis(50)).await;
+        }
+    }
+
+    fn pay(&self, session: &str) {
+        let pay = Action::Pay { session: session.to_owned(), card: "works".into(), email: String::new(), code: String::new() };
+        assert_eq!(self.sandbox.act(pay).unwrap()["outcome"], "paid");
+    }
+
+    /// Subscribes, buys credits, adds a seat.
+    async fn life(&self, number: usize) {
+        let sign_up = "mutation($input: SignUpInput!) { signUp(input: $input) { accessToken userErrors { message } } }";
+        let token = loop {
+            // A sign-up whose answer was lost has taken the name.
+            let name = format!("customer{number}-{:x}", rand::random::<u32>());
+            let input = json!({ "email": format!("{name}@example.com"), "username": name, "password": "correct horse battery" });
+            let answer = self.ask("", sign_up, json!({ "input": input })).await;
+            if let Some(token) = answer["signUp"]["accessToken"].as_str() {
+                break token.to_owned();
+            }
+        };
+        let urls = json!({ "successUrl": format!("{ORIGIN}/ok"), "cancelUrl": format!("{ORIGIN}/no") });
+        let mut input = urls.clone();
+        input["planKey"] = json!("pro");
+        input["idempotencyKey"] = json!("plan");
+        let start =
+            "mutation($input: StartCheckoutInput!) { startCheckout(input: $input) { checkout { id } userErrors { code message } } }";
+        let answer = self.ask(&token, start, json!({ "input": input })).await;
+        let session = answer["startCheckout"]["checkout"]["id"].as_str().unwrap_or_else(|| panic!("{answer}")).to_owned();
+        self.pay(&session);
+        if number.is_multiple_of(2) {
+            let sync = "mutation($id: String!) { syncCheckout(input: { checkoutSessionId: $id }) { userErrors { code message } } }";
+            self.ask(&token, sync, json!({ "id": session })).await;
+        }
+        let mut input = urls;
+        input["packKey"] = json!("credits-100");
+        input["idempotencyKey"] = json!("credits");
+        let buy = "mutation($input: BuyCreditsInput!) { buyCredits(input: $input) { checkout { id } userErrors { code message } } }";
+        let answer = self.ask(&token, buy, json!({ "input": input })).await;
+        self.pay(answer["buyCredits"]["checkout"]["id"].as_str().unwrap_or_else(|| panic!("{answer}")));
+        let seats = "mutation { changeSeats(input: { seats: 2, idempotencyKey: \"seats\" }) { userErrors { code message } } }";
+        let answer = self.ask(&token, seats, json!({})).await;
+        assert_eq!(answer["changeSeats"]["userErrors"], json!([]), "{answer}");
+    }
+}
+
+/// Everybody who has bought has one of each, and our rows say what Stripe's objects say.
+const WRONG: &str = "SELECT account_id, (SELECT json_agg(json_build_array(status, seats, needs_refetch)) FROM subscriptions s \
+         WHERE s.account_id = c.account_id AND provider = 'stripe') AS subscriptions, \
+     (SELECT balance FROM credit_balances b WHERE b.account_id = c.account_id) AS credits, \
+     (SELECT json_agg(json_build_array(purpose, amount, status)) FROM payments p WHERE p.account_id = c.account_id) AS payments \
+     FROM customers c WHERE NOT ( \
+     (SELECT count(*) = 1 AND bool_and(status = 'active' AND seats = 2) FROM subscriptions s \
+         WHERE s.account_id = c.account_id AND provider = 'stripe') \
+     AND coalesce((SELECT balance = 100 FROM credit_balances b WHERE b.account_id = c.account_id), false) \
+     AND (SELECT count(*) = 3 AND bool_and(status = 'succeeded') FROM payments p WHERE p.account_id = c.account_id) \
+     AND (SELECT count(*) = 1 FROM customers o WHERE o.account_id = c.account_id))";
+
+#[tokio::test(flavor = "multi_thread")]
+async fn nothing_is_lost_or_doubled_when_the_server_is_killed() {
+    let app = TestApp::new().await;
+    app.leave_jobs();
+    app.db_execute(RELEASE).await;
+    let redelivery = vec![Duration::from_millis(300); 400];
+    let options = Options { webhook_secrets: vec![SECRET.to_owned()], redelivery, ..Options::default() };
+    let sandbox = Sandbox::start(Clock::System, options).await.unwrap();
+    let port = std::net::TcpListener::bind("127.0.0.1:0").unwrap().local_addr().unwrap().port();
+    sandbox.deliver_to(&format!("http://127.0.0.1:{port}/webhooks/stripe"));
+    let mut server = Server::start(&app, &sandbox, port);
+    let world = Arc::new(World { sandbox, url: format!("http://127.0.0.1:{port}/graphql"), http: Client::new() });
+    let (over, lives) = (Arc::new(AtomicBool::new(false)), Arc::new(AtomicUsize::new(0)));
+    let customers: Vec<_> = (0..CUSTOMERS)
+        .map(|number| {
+            let (world, over, lives) = (world.clone(), over.clone(), lives.clone());
+            tokio::spawn(async move {
+                while !over.load(Ordering::Relaxed) {
+                    world.life(number + CUSTOMERS * lives.fetch_add(1, Ordering::Relaxed)).await;
+                }
+            })
+        })
+        .collect();
+    for _ in 0..rounds() {
+        world.ask("", "{ __typename }", json!({})).await;
+        tokio::time::sleep(Duration::from_millis(rand::random_range(100..2500))).await;
+        server.kill();
+        server = Server::start(&app, &world.sandbox, port);
+    }
+    over.store(true, Ordering::Relaxed);
+    for customer in customers {
+        customer.await.unwrap();
+    }
+    let began = Instant::now();
+    loop {
+        let wrong = app.db_rows(WRONG).await;
+        if wrong == json!([]) {
+            break;
+        }
+        assert!(began.elapsed() < Duration::from_secs(60), "{wrong:#}");
+        tokio::time::sleep(Duration::from_millis(200)).await;
+    }
+    let bought = app.db_value("SELECT count(*) FROM customers").await.as_u64().unwrap() as usize;
+    assert!(bought >= CUSTOMERS, "{bought}");
+    let of_stripe = |kind: &str| world.sandbox.world(|world| world.all(kind).count());
+    assert_eq!((of_stripe("customer"), of_stripe("subscription"), of_stripe("checkout.session")), (bought, bought, 2 * bought));
+    assert_eq!(app.db_value("SELECT count(*) FROM webhook_deliveries WHERE status IN ('dead', 'parked')").await, 0);
+}

@@ -1,0 +1,12 @@
+//! Billing from the customer's side: the app speaks to the sandbox over HTTP, and people pay on its pages.
+
+mod calls;
+mod changing;
+mod credits;
+mod ending;
+mod kills;
+mod plans;
+mod racing;
+mod restarts;
+mod starting;
+mod syncing;

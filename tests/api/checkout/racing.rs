@@ -1,0 +1,41 @@
+//! Rule 5: many at once, from two processes.
+
+use serde_json::{Value, json};
+
+use crate::support::shop::Shop;
+
+const START: &str =
+    "mutation($input: StartCheckoutInput!) { startCheckout(input: $input) { checkout { id } userErrors { code message } } }";
+
+#[tokio::test(flavor = "multi_thread")]
+async fn fifty_at_once_make_one_customer_and_open_one_page() {
+    let shop = Shop::open().await;
+    let variables = shop.variables();
+    let variables: Vec<_> = variables.iter().map(|(name, value)| (*name, value.as_str())).collect();
+    let (_second, router) = shop.app.second_process_with(&variables);
+    let there = shop.owner.through(router);
+    let calls = (0..50).map(|number| {
+        let actor = if number % 2 == 0 { &shop.owner } else { &there };
+        actor.ok(START, json!({ "input": Shop::wish(json!({})) }))
+    });
+    let answers = futures_util::future::join_all(calls).await;
+    let mut pages: Vec<Value> = answers.iter().map(|answer| answer.data("startCheckout.checkout.id")).filter(Value::is_string).collect();
+    assert!(pages.len() >= 25, "{:?}", answers.iter().map(|answer| answer.data("startCheckout.userErrors")).collect::<Vec<_>>());
+    pages.dedup();
+    assert_eq!(pages.len(), 1, "{pages:?}");
+    assert_eq!((shop.count("customer"), shop.count("checkout.session")), (1, 1));
+    assert_eq!(shop.app.db_value("SELECT count(*) FROM checkouts").await, 1);
+    assert_eq!(shop.app.db_value("SELECT count(*) FROM customers").await, 1);
+    shop.settle().await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn different_wishes_at_once_leave_one_page_open() {
+    let shop = Shop::open().await;
+    let calls = (1..=6).map(|seats| shop.owner.ok(START, json!({ "input": Shop::wish(json!({ "seats": seats })) })));
+    futures_util::future::join_all(calls).await;
+    let open = shop.sandbox.world(|world| world.all("checkout.session").filter(|session| session["status"] == "open").count());
+    assert!(open <= 1, "{open} pages are open");
+    assert_eq!(shop.app.db_value("SELECT count(*) FROM checkouts WHERE status = 'open'").await, open as i64);
+    shop.settle().await;
+}

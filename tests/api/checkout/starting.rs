@@ -1,0 +1,188 @@
+//! `startCheckout`.
+
+use fixpath::id::Id;
+use fixpath::stripe::sandbox::actions::Action;
+use fixpath::stripe::sandbox::faults::Fault;
+use serde_json::json;
+
+use crate::support::app::ORIGIN;
+use crate::support::people;
+use crate::support::shop::Shop;
+
+#[tokio::test(flavor = "multi_thread")]
+async fn the_page_has_our_price_and_leads_back_to_us() {
+    let shop = Shop::open().await;
+    let id = shop.start(json!({ "seats": 3 })).await;
+    let session = shop.sandbox.object(&id);
+    let (user, account) = people::ids(&shop.owner).await;
+    assert_eq!((&session["amount_total"], &session["currency"]), (&json!(8700), &json!("usd")));
+    assert_eq!(session["client_reference_id"], account.encode());
+    assert_eq!((&session["metadata"]["account"], &session["metadata"]["user"]), (&json!(account.encode()), &json!(user.encode())));
+    assert_eq!(session["success_url"], format!("{ORIGIN}/thanks?session_id={{CHECKOUT_SESSION_ID}}"));
+    let customer = shop.sandbox.object(session["customer"].as_str().unwrap());
+    assert_eq!((&customer["email"], &customer["metadata"]["account"]), (&json!("owner@example.com"), &json!(account.encode())));
+    shop.pay(&id, "works");
+    let paid = shop.sandbox.object(&id);
+    let subscription = shop.sandbox.object(paid["subscription"].as_str().unwrap());
+    assert_eq!(subscription["metadata"], session["metadata"], "the subscription carries them, too");
+    shop.settle().await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn the_same_wish_gets_the_same_page_and_another_wish_closes_it() {
+    let mut shop = Shop::open().await;
+    let first = shop.start(json!({})).await;
+    assert_eq!(shop.start(json!({})).await, first);
+    let second = shop.start(json!({ "seats": 2 })).await;
+    assert_ne!(second, first);
+    assert_eq!(shop.sandbox.object(&first)["status"], "expired");
+    assert_eq!(shop.sandbox.object(&second)["status"], "open");
+    shop.settle().await;
+    assert_eq!(shop.app.db_value("SELECT count(*) FROM checkouts WHERE status = 'open'").await, 1);
+    // An hour before its end nobody is sent to a page any more.
+    shop.pass(chrono::TimeDelta::minutes(22 * 60 + 30)).await;
+    assert_ne!(shop.start(json!({ "seats": 2 })).await, second);
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_key_means_one_page() {
+    let shop = Shop::open().await;
+    let first = shop.start(json!({ "idempotencyKey": "k1" })).await;
+    assert_eq!(shop.start(json!({ "idempotencyKey": "k1" })).await, first);
+    let other = shop.start_as(&shop.owner, json!({ "idempotencyKey": "k1", "seats": 2 })).await;
+    assert_eq!(other.refusals("startCheckout"), ["INVALID"]);
+    assert_eq!(shop.count("checkout.session"), 1);
+    let second = shop.start(json!({ "idempotencyKey": "k2" })).await;
+    assert_ne!(second, first);
+    // Also when it is over.
+    assert_eq!(shop.start(json!({ "idempotencyKey": "k1" })).await, first);
+    shop.settle().await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn what_cannot_be_bought_is_refused_in_a_sentence() {
+    let shop = Shop::open().await;
+    let refused = async |more| {
+        let answer = shop.start_as(&shop.owner, more).await;
+        let error = answer.data("startCheckout.userErrors.0");
+        format!("{} {}: {}", error["code"].as_str().unwrap(), error["path"], error["message"].as_str().unwrap())
+    };
+    insta::assert_snapshot!(
+        [
+            refused(json!({ "planKey": "gold" })).await,
+            refused(json!({ "planKey": "free" })).await,
+            refused(json!({ "planKey": "starter", "seats": 11 })).await,
+            refused(json!({ "seats": 0 })).await,
+            refused(json!({ "successUrl": "https://evil.example/thanks" })).await,
+            refused(json!({ "promotionCode": "NOTHING" })).await,
+        ].join("\n"),
+        @r#"
+    PLAN_UNAVAILABLE ["planKey"]: There is no plan `gold` on sale by the month.
+    PLAN_UNAVAILABLE ["planKey"]: The plan `free` costs nothing: it is there without a checkout.
+    PLAN_LIMIT ["seats"]: The Starter plan has at most 10 seats, not 11.
+    INVALID ["seats"]: `seats` must be from 1 to 10000, not 0.
+    INVALID ["successUrl"]: `successUrl` leads to https://evil.example, which ALLOWED_ORIGINS does not list.
+    INVALID ["promotionCode"]: `NOTHING` is no promotion code that can be used.
+    "#
+    );
+    let admin = people::colleague(&shop.app, &shop.owner, "admin", "admin").await;
+    assert_eq!(shop.start_as(&admin, json!({ "seats": 2 })).await.refusals("startCheckout"), ["FORBIDDEN"]);
+    assert_eq!(shop.start_as(&shop.owner, json!({})).await.refusals("startCheckout"), ["IN_USE"], "two people need two seats");
+    assert_eq!(shop.count("checkout.session"), 0);
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn who_has_a_subscription_changes_that_one() {
+    let shop = Shop::open().await;
+    shop.subscribe(json!({})).await;
+    let again = shop.start_as(&shop.owner, json!({ "planKey": "enterprise" })).await;
+    assert_eq!(again.refusals("startCheckout"), ["ALREADY_SUBSCRIBED"]);
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn what_was_paid_on_the_page_before_counts_although_nobody_has_told_us() {
+    let shop = Shop::open().await;
+    let first = shop.start(json!({})).await;
+    assert_eq!(shop.pay(&first, "works"), "paid");
+    // No webhook has come. Closing the first page fails, and tells.
+    let second = shop.start_as(&shop.owner, json!({ "planKey": "enterprise" })).await;
+    assert_eq!(second.refusals("startCheckout"), ["ALREADY_SUBSCRIBED"]);
+    assert_eq!(shop.subscription().await["plan"]["key"], "pro");
+    shop.settle().await;
+    assert_eq!(shop.count("subscription"), 1);
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn answers_that_are_lost_make_nothing_twice() {
+    let shop = Shop::open().await;
+    for path in ["/v1/products", "/v1/prices", "/v1/customers", "/v1/checkout/sessions"] {
+        shop.sandbox.plan_fault(Fault::ResetAfter, path, 2);
+        shop.sandbox.plan_fault(Fault::ServerErrorAfter, path, 1);
+    }
+    // Three lost answers are one too many for one call: the person tries again.
+    while shop.start_as(&shop.owner, json!({})).await.refusals("startCheckout") == ["STRIPE_UNAVAILABLE"] {}
+    shop.start(json!({})).await;
+    assert_eq!((shop.count("customer"), shop.count("checkout.session"), shop.count("product")), (1, 1, 1));
+    shop.settle().await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn without_stripe_everything_else_works() {
+    let shop = Shop::open().await;
+    shop.sandbox.plan_fault(Fault::ServerError, "/v1/", 30);
+    let answer = shop.start_as(&shop.owner, json!({})).await;
+    assert_eq!(answer.refusals("startCheckout"), ["STRIPE_UNAVAILABLE"]);
+    assert_eq!(shop.owner.ok("{ viewer { account { name } } }", json!({})).await.data("viewer.account.name"), "owner's account");
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_customer_who_was_deleted_at_stripe_becomes_another_one() {
+    let shop = Shop::open().await;
+    let first = shop.start(json!({})).await;
+    let customer = shop.sandbox.object(&first)["customer"].as_str().unwrap().to_owned();
+    shop.sandbox.act(Action::DeleteCustomer { customer: customer.clone() }).unwrap();
+    let second = shop.start(json!({ "seats": 2 })).await;
+    assert_ne!(shop.sandbox.object(&second)["customer"], customer);
+    shop.pay(&second, "works");
+    shop.settle().await;
+    assert_eq!(shop.subscription().await["seats"], 2);
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_trial_is_given_once() {
+    let shop = Shop::open().await;
+    let id = shop.start(json!({})).await;
+    assert_eq!(shop.sandbox.object(&id)["amount_total"], 2900, "the owner had a trial");
+    let card = "INSERT INTO card_fingerprints SELECT 'the same card', id, now() FROM accounts";
+    let new = shop.app.sign_up("new").await;
+    let account = uuid::Uuid::from(people::ids(&new).await.1);
+    shop.app.db_execute(&format!("DELETE FROM trial_grants WHERE account_id = '{account}'")).await;
+    let trial = shop.start_as(&new, json!({})).await.str("startCheckout.checkout.id");
+    assert_eq!(shop.sandbox.object(&trial)["amount_total"], 0);
+    shop.app.db_execute(card).await;
+    let paid = shop.start_as(&new, json!({ "planKey": "starter" })).await.str("startCheckout.checkout.id");
+    assert_eq!(shop.sandbox.object(&paid)["amount_total"], 1200, "another account pays with this card");
+    shop.settle().await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_trial_begins_as_trialing() {
+    let shop = Shop::open().await;
+    shop.app.db_execute("DELETE FROM trial_grants").await;
+    let id = shop.start(json!({})).await;
+    shop.pay(&id, "works");
+    shop.settle().await;
+    assert_eq!(shop.subscription().await["status"], "TRIALING");
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_promotion_code_takes_its_part_off() {
+    let shop = Shop::open().await;
+    shop.post("coupons", &[("id", "half"), ("percent_off", "50"), ("duration", "forever")]).await;
+    shop.post("promotion_codes", &[("promotion[type]", "coupon"), ("promotion[coupon]", "half"), ("code", "HALF")]).await;
+    let with = shop.start(json!({ "promotionCode": "HALF" })).await;
+    assert_eq!(shop.sandbox.object(&with)["amount_total"], 1450);
+    let without = shop.start(json!({})).await;
+    assert_eq!(shop.sandbox.object(&without)["allow_promotion_codes"], true, "it can be typed on the page");
+    shop.settle().await;
+}
