@@ -101,8 +101,6 @@ CREATE TABLE subscriptions (
     version_event_id text,
     version_previous json,
     version_first boolean NOT NULL DEFAULT false,
-    -- Another state of the same second was compared with it.
-    version_contested boolean NOT NULL DEFAULT false,
     raw json,
     source text CONSTRAINT subscriptions_source_known CHECK (source IN ('event', 'refetch', 'reconcile', 'staff')),
     needs_refetch boolean NOT NULL DEFAULT false,

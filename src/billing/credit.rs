@@ -76,6 +76,11 @@ pub struct Entry {
 }
 
 impl Entry {
+    pub async fn of_source(conn: &mut Conn, source: &str, kind: Kind) -> QueryResult<Option<Self>> {
+        let query = credit_entries::table.filter(credit_entries::source.eq(source)).filter(credit_entries::kind.eq(kind.as_str()));
+        query.select(Self::as_select()).first(conn).await.optional()
+    }
+
     /// An account's, the newest first.
     pub async fn page(conn: &mut Conn, account: AccountId, page: &Page<CreditEntryId>) -> QueryResult<Vec<Self>> {
         let mut query = credit_entries::table.filter(credit_entries::account_id.eq(account)).select(Self::as_select()).into_boxed();

@@ -8,4 +8,6 @@ pub mod delivery; // what staff see of Stripe's deliveries
 pub mod live;
 pub mod payment;
 pub mod plan;
+pub mod plan_mutation;
+pub mod staff; // what staff do and see of an account's billing
 pub mod subscription;

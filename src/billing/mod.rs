@@ -11,12 +11,14 @@ pub mod cancel_subscription;
 mod catalogue; // from Stripe's prices to our plans
 pub mod change_plan;
 pub mod checkout; // what somebody is about to pay for
+pub mod create_plan;
 pub mod credit; // balances
 pub mod customer; // who an account is at Stripe
 pub mod delivery; // the ledger and the log of what Stripe has sent
 pub mod derive; // a subscription's row from all that was told (pure)
 pub mod end_lapsed; // the hourly sweep
 pub mod entitlement; // what an account may do now, and why (pure)
+pub mod grant_credits;
 pub mod graphql;
 pub mod jobs; // retries, refetches, the sweep, mails
 pub mod locked; // one customer's changes, one after the other
@@ -33,6 +35,7 @@ pub mod payment; // money for invoices and checkouts
 pub mod payment_link; // which intent and charge paid which invoice
 pub mod place; // whose is this?
 pub mod plan; // what can be bought
+pub mod plan_terms; // what staff may say of a plan
 pub mod preview_plan_change;
 pub mod purchase; // trees that were bought
 pub mod queue; // who waits for whom, within a process
@@ -47,4 +50,5 @@ pub mod start_trial; // what a new account begins with
 pub mod subscription; // what an account pays for
 pub mod subscription_change; // what somebody has asked Stripe to change
 pub mod sync_checkout;
+pub mod update_plan;
 pub mod usage; // how much of its limits an account uses

@@ -11,9 +11,7 @@ const AT_ONCE: usize = 100;
 
 /// Tries these deliveries again, or all that have failed or died; returns them as they stand then. What was decided already is left alone.
 pub async fn retry_webhooks(app: &App, actor: &Actor, events: Option<&[String]>) -> Result<Vec<Delivery>, Error> {
-    if !actor.staff {
-        return Err(Error::Forbidden("this is for the platform's staff".to_owned()));
-    }
+    actor.require_staff()?;
     let unwell = match events {
         Some(events) if events.len() > AT_ONCE => {
             let message = format!("at most {AT_ONCE} events can be retried at once, not {}", events.len());

@@ -7,6 +7,7 @@ pub const UNDECLARED: u64 = 100;
 const SIZES: &[(&str, u64)] = &[
     ("Account.invitations", 20),
     ("Account.limits", 3),
+    ("AccountReport.deliveries", 20),
     ("ActionNode.media", 2),
     ("DecisionNode.media", 2),
     ("DecisionNode.rules", 4),
@@ -23,6 +24,7 @@ const SIZES: &[(&str, u64)] = &[
     ("RetryWebhooksPayload.deliveries", 20),
     ("Staff.alerts", 5),
     ("Staff.deadJobs", 20),
+    ("Staff.plans", 6),
     ("SubtreeNode.media", 2),
     ("TreeDiff.changes", 20),
     ("TreeInvalid.issues", 20),

@@ -10,6 +10,8 @@ use crate::billing::graphql::credits::CreditQuery;
 use crate::billing::graphql::delivery::DeliveryMutation;
 use crate::billing::graphql::live::BillingSubscription;
 use crate::billing::graphql::plan::PlanQuery;
+use crate::billing::graphql::plan_mutation::PlanMutation;
+use crate::billing::graphql::staff::StaffMutation;
 use crate::error::Error;
 use crate::identity::actor::{Actor, Requester};
 use crate::identity::graphql::{AccountMutation, EmailMutation, IdentityMutation, IdentityQuery};
@@ -44,6 +46,8 @@ pub struct Mutation(
     CheckoutMutation,
     ChangeMutation,
     DeliveryMutation,
+    StaffMutation,
+    PlanMutation,
 );
 
 /// What can be watched, over SSE or graphql-transport-ws.

@@ -53,6 +53,11 @@ pub struct Actor {
 }
 
 impl Actor {
+    /// Refused to all but the platform's own people.
+    pub fn require_staff(&self) -> Result<(), Error> {
+        if self.staff { Ok(()) } else { Err(Error::Forbidden("this is for the platform's staff".to_owned())) }
+    }
+
     pub fn require(&self, role: Role) -> Result<(), Error> {
         if self.role >= role {
             return Ok(());

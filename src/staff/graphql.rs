@@ -4,6 +4,7 @@ use async_graphql::{Context, MergedObject, Object};
 
 use super::alerts;
 use crate::billing::graphql::delivery::BillingStaff;
+use crate::billing::graphql::staff::AccountStaff;
 use crate::error::Error;
 use crate::graphql::scalars::{DateTime, Json};
 use crate::graphql::{app, requester};
@@ -23,7 +24,7 @@ impl StaffQuery {
 
 /// What the platform's own people can look up.
 #[derive(MergedObject, Default)]
-pub struct Staff(QueueStaff, AuditStaff, BillingStaff);
+pub struct Staff(QueueStaff, AuditStaff, BillingStaff, AccountStaff);
 
 /// Of lists that are short unless much is wrong.
 const LISTED: i64 = 100;

@@ -6,8 +6,17 @@ use diesel::sql_types::{BigInt, Bool, Nullable, Text, Uuid as SqlUuid};
 use diesel_async::RunQueryDsl;
 use uuid::Uuid;
 
+use crate::app::App;
+use crate::billing::delivery::{Delivery, Filter};
+use crate::billing::entitlement;
+use crate::billing::subscription::Subscription;
 use crate::db::Conn;
+use crate::error::Error;
+use crate::graphql::page::Page;
 use crate::id::{self, AccountId, UserId};
+
+/// How many deliveries a report shows.
+const DELIVERIES: usize = 20;
 
 /// What a text refers to, by its form.
 #[derive(Clone, Debug, PartialEq)]
@@ -79,6 +88,38 @@ impl Reference {
             Self::Subscription(_) => "subscription id",
         }
     }
+}
+
+/// What is known of an account that somebody means.
+#[derive(Clone, Debug)]
+pub struct Report {
+    pub found: Found,
+    /// What the reference was read as.
+    pub matched_by: &'static str,
+    pub subscription: Option<Subscription>,
+    /// What Stripe has sent about it, the latest first.
+    pub deliveries: Vec<Delivery>,
+    /// Why it has the access it has.
+    pub explanation: String,
+}
+
+/// None: nobody is meant.
+pub async fn report(app: &App, text: &str) -> Result<Option<Report>, Error> {
+    let Some(reference) = Reference::read(text) else { return Ok(None) };
+    let (mut conn, now) = (app.db.conn().await?, app.clock.now());
+    let Some(found) = find(&mut conn, &reference).await?.into_iter().next() else { return Ok(None) };
+    let about = Filter { account: Some(found.account), ..Filter::default() };
+    let page = Page { size: DELIVERIES, after: None, before: None, backward: false };
+    let mut deliveries = Delivery::page(&mut conn, &about, &page).await?;
+    // A page reads one more, to know whether there are more.
+    deliveries.truncate(DELIVERIES);
+    Ok(Some(Report {
+        matched_by: reference.kind(),
+        subscription: entitlement::shown(&mut conn, found.account, now).await?,
+        deliveries,
+        explanation: entitlement::load(&mut conn, found.account, now).await?.reason,
+        found,
+    }))
 }
 
 pub fn is_placeholder(text: &str) -> bool {

@@ -20,7 +20,7 @@ pub enum PaymentProvider {
 }
 
 pub struct PlanSubscription {
-    row: Subscription,
+    row: Box<Subscription>,
     plan: Plan,
     pending: Option<Plan>,
 }
@@ -32,7 +32,7 @@ impl PlanSubscription {
         let plans = Plan::find_many(&mut *app(ctx)?.db.conn().await?, &ids).await?;
         let plan = |id| plans.iter().find(|plan| plan.id == id).cloned();
         let own = plan(row.plan_id).ok_or_else(|| Error::internal("a subscription without a plan"))?;
-        Ok(Self { plan: own, pending: row.pending_plan_id.and_then(plan), row })
+        Ok(Self { plan: own, pending: row.pending_plan_id.and_then(plan), row: Box::new(row) })
     }
 }
 

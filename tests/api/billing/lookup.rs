@@ -1,0 +1,79 @@
+//! What staff find of somebody, and the credits that they give.
+
+use fixpath::id::Id;
+use fixpath::staff::grant::grant;
+use serde_json::{Value, json};
+
+use crate::support::people::ids;
+use crate::support::stripe;
+use crate::support::{Actor, TestApp};
+
+async fn staff(app: &TestApp) -> Actor {
+    let somebody = app.sign_up("support").await;
+    app.db_execute("UPDATE users SET email_verified_at = created_at").await;
+    grant(&app.app, "support@example.com").await.unwrap();
+    somebody
+}
+
+const LOOKUP: &str = "query($ref: String!) { staff { lookup(ref: $ref) { account { id name } user { username } matchedBy explanation
+    subscription { status providerId } providerSubscription deliveries { type status } } } }";
+
+async fn lookup(actor: &Actor, reference: &str) -> Value {
+    actor.ok(LOOKUP, json!({ "ref": reference })).await.data("staff.lookup")
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn one_account_is_found_by_all_its_names() {
+    let (app, owner, story) = stripe::app().await;
+    let support = staff(&app).await;
+    app.expect(&story.event("customer.subscription.created", 0, story.state("past_due", 0, &[])), "completed").await;
+    let (user, account) = ids(&owner).await;
+    let number = app.db_value("SELECT number FROM users WHERE username = 'owner'").await.to_string();
+    for (reference, matched) in [
+        ("Owner@Example.com", "e-mail address"),
+        (&*user.encode(), "user id"),
+        (&*uuid::Uuid::from(user).to_string(), "id"),
+        (&*number, "user number"),
+        (&*account.encode(), "account id"),
+        (&*story.customer, "customer id"),
+        (&*story.subscription, "subscription id"),
+    ] {
+        let found = lookup(&support, reference).await;
+        assert_eq!(found["account"]["id"], account.encode(), "{reference}: {found}");
+        assert_eq!((&found["matchedBy"], &found["user"]["username"]), (&json!(matched), &json!("owner")));
+        assert_eq!(found["subscription"], json!({ "status": "PAST_DUE", "providerId": story.subscription }));
+        assert_eq!(found["providerSubscription"]["id"], json!(story.subscription));
+        assert_eq!(found["deliveries"], json!([{ "type": "customer.subscription.created", "status": "COMPLETED" }]));
+        assert_eq!(found["explanation"], "The last payment for the Pro plan failed; it is tried again, and access stays meanwhile.");
+    }
+    for reference in ["<email>", "null", "", "nobody@example.com", "cus_unknown", "999999", "{{user}}"] {
+        assert_eq!(lookup(&support, reference).await, Value::Null, "{reference}");
+    }
+    assert_eq!(owner.ok("{ staff { lookup(ref: \"1\") { matchedBy } } }", json!({})).await.data("staff"), Value::Null);
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_grant_counts_once_for_each_key() {
+    let app = TestApp::new().await;
+    let (owner, support) = (app.sign_up("owner").await, staff(&app).await);
+    let account = ids(&owner).await.1.encode();
+    let query = "mutation($input: GrantCreditsInput!) { grantCredits(input: $input) {
+        credits { balance } entry { delta balanceAfter kind reason } userErrors { code path } } }";
+    let give = async |credits: i32, key: &str| {
+        let input = json!({ "accountId": account, "credits": credits, "reason": "For the outage.", "idempotencyKey": key });
+        support.ok(query, json!({ "input": input })).await
+    };
+    let answers = futures_util::future::join_all((0..8).map(|_| give(20, "ticket 1"))).await;
+    for answer in answers {
+        assert_eq!(answer.data("grantCredits.credits.balance"), 20);
+        let entry = json!({ "delta": 20, "balanceAfter": 20, "kind": "GRANT", "reason": "For the outage." });
+        assert_eq!(answer.data("grantCredits.entry"), entry);
+    }
+    assert_eq!(give(5, "ticket 2").await.data("grantCredits.credits.balance"), 25);
+    assert_eq!(give(0, "ticket 3").await.refusals("grantCredits"), ["INVALID"]);
+    let lines = app.db_rows("SELECT subject FROM audit_entries WHERE action = 'grantCredits' ORDER BY id").await;
+    assert_eq!(lines.as_array().unwrap().len(), 2, "{lines}");
+    let nobody = json!({ "input": { "accountId": fixpath::id::AccountId::from(uuid::Uuid::nil()).encode(), "credits": 1, "reason": "x",
+        "idempotencyKey": "x" } });
+    assert_eq!(support.ok(query, nobody).await.refusals("grantCredits"), ["NOT_FOUND"]);
+}
