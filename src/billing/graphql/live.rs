@@ -28,15 +28,8 @@ impl BillingSubscription {
         // Listens before it reads: what is written in between is then heard.
         let notices = app.notices.subscribe();
         Ok(stream::unfold((app, actor, notices, true), async |(app, actor, mut notices, first)| {
-            let mut heard = first;
-            while !heard {
-                heard = match notices.recv().await {
-                    Ok(Notice::Billing(account)) => account == actor.account,
-                    Ok(Notice::Session(..) | Notice::Requester(_)) => false,
-                    // Anything may have been missed.
-                    Ok(Notice::Resync) | Err(broadcast::error::RecvError::Lagged(_)) => true,
-                    Err(broadcast::error::RecvError::Closed) => return None,
-                };
+            if !first && !heard(&mut notices, &actor).await {
+                return None;
             }
             loop {
                 match read(&app, &actor).await {
@@ -48,6 +41,19 @@ impl BillingSubscription {
                 }
             }
         }))
+    }
+}
+
+/// Waits until something may have changed. False: nothing will be heard any more.
+async fn heard(notices: &mut broadcast::Receiver<Notice>, actor: &Actor) -> bool {
+    loop {
+        match notices.recv().await {
+            Ok(Notice::Billing(account)) if account == actor.account => return true,
+            // Anything may have been missed.
+            Ok(Notice::Resync) | Err(broadcast::error::RecvError::Lagged(_)) => return true,
+            Ok(Notice::Session(..) | Notice::Requester(_) | Notice::Billing(_)) => {}
+            Err(broadcast::error::RecvError::Closed) => return false,
+        }
     }
 }
 
