@@ -3,7 +3,7 @@
 use std::path::Path;
 
 use fixpath::app::App;
-use fixpath::billing::plan;
+use fixpath::billing::start_trial;
 use fixpath::clock::Clock;
 use fixpath::config::Config;
 use fixpath::db::Db;
@@ -103,10 +103,17 @@ pub async fn make(url: &str, folder: &Path) -> Content {
         username: "bench".into(),
         password_hash: Some(app.hasher.hash(&PASSWORD.into()).await.unwrap()),
         account_name: "Bench".into(),
-        plan: &plan::ENTERPRISE,
     };
     let now = app.clock.now();
-    let member = app.db.transaction(async |conn| create_person(conn, now, &person).await).await.unwrap();
+    let member = app
+        .db
+        .transaction(async |conn| {
+            let member = create_person(conn, now, &person).await?;
+            start_trial::give_in_txn(conn, member.account_id, "enterprise", now).await?;
+            Ok(member)
+        })
+        .await
+        .unwrap();
     let actor = Actor {
         user: member.user_id,
         account: member.account_id,
