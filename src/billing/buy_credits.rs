@@ -27,6 +27,7 @@ pub struct BuyCredits {
 
 pub async fn buy_credits(app: &App, actor: &Actor, wish: BuyCredits) -> Result<Checkout, Error> {
     actor.require(Role::Owner)?;
+    actor.require_verified()?;
     let success_url = return_url::with_session(return_url::allowed(&app.config, "successUrl", &wish.success_url)?);
     let cancel_url = return_url::allowed(&app.config, "cancelUrl", &wish.cancel_url)?.to_string();
     let key = text::optional("idempotencyKey", wish.idempotency_key.as_deref(), MAX_KEY)?;

@@ -53,6 +53,7 @@ pub struct Target {
 
 pub async fn change_plan(app: &App, actor: &Actor, wish: ChangePlan) -> Result<(), Error> {
     actor.require(Role::Owner)?;
+    actor.require_verified()?;
     let terms = format!("{} {} {:?}", wish.plan_key, wish.interval, wish.seats);
     let change = SubscriptionChange::begin(app, actor, "changePlan", &terms, wish.idempotency_key.as_deref()).await?;
     if change.finished_at.is_some() {
@@ -66,6 +67,7 @@ pub async fn change_plan(app: &App, actor: &Actor, wish: ChangePlan) -> Result<(
 
 pub async fn change_seats(app: &App, actor: &Actor, wanted: i32, key: Option<&str>) -> Result<(), Error> {
     actor.require(Role::Owner)?;
+    actor.require_verified()?;
     let change = SubscriptionChange::begin(app, actor, "changeSeats", &wanted.to_string(), key).await?;
     if change.finished_at.is_some() {
         return Ok(());

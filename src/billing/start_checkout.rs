@@ -35,6 +35,7 @@ pub struct StartCheckout {
 /// The page to pay on. The price is that of our catalogue. Refused while a subscription lives at Stripe, or is being paid.
 pub async fn start_checkout(app: &App, actor: &Actor, wish: StartCheckout) -> Result<Checkout, Error> {
     actor.require(Role::Owner)?;
+    actor.require_verified()?;
     let success_url = return_url::with_session(return_url::allowed(&app.config, "successUrl", &wish.success_url)?);
     let cancel_url = return_url::allowed(&app.config, "cancelUrl", &wish.cancel_url)?.to_string();
     let key = input::optional("idempotencyKey", wish.idempotency_key.as_deref(), super::subscription_change::MAX_KEY)?;

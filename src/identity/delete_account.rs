@@ -8,6 +8,7 @@ use super::account::Account;
 use super::actor::{Actor, Requester, Role};
 use super::audit::{self, Entry};
 use crate::app::App;
+use crate::billing::subscription::Subscription;
 use crate::db::schema::accounts;
 use crate::error::{Code, Error, Refusal};
 use crate::jobs::{self, Job};
@@ -30,6 +31,11 @@ pub async fn delete_account(app: &App, actor: &Actor, from: &Requester, confirm_
                 return Err(Refusal::new(Code::WrongState, "This account is about to be deleted already.").into());
             }
             let deletes_at = now + GRACE;
+            let paid = Subscription::of_account(conn, account.id).await?;
+            if paid.iter().any(|one| one.is_live() && one.cancel_at.is_none_or(|end| end > deletes_at)) {
+                let message = "The account pays for a subscription: cancel it at once first, or it would be charged on.";
+                return Err(Refusal::new(Code::WrongState, message).into());
+            }
             diesel::update(accounts::table.find(account.id)).set(accounts::deletes_at.eq(deletes_at)).execute(conn).await?;
             jobs::enqueue(conn, &Job::EraseAccount { account: account.id }, Some(deletes_at)).await?;
             Ok(audit::record(conn, &Entry::by(&actor, "deleteAccount", now).from(from)).await?)

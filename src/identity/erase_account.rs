@@ -13,6 +13,7 @@ use diesel_async::RunQueryDsl;
 use super::account::Account;
 use super::{audit, identity, requesters};
 use crate::app::App;
+use crate::billing::subscription::Subscription;
 use crate::db::Conn;
 use crate::db::schema::{accounts, email_changes, email_tokens, memberships, sign_in_codes, sign_ins, users};
 use crate::error::Error;
@@ -45,6 +46,10 @@ pub async fn erase_account(app: &App, id: AccountId) -> Result<(), Error> {
             let due = Account::lock(conn, id).await?.filter(|account| account.deletes_at.is_some_and(|day| day <= now));
             if due.is_none() {
                 return Ok(Vec::new());
+            }
+            // Bought since the deletion was asked for. With the people gone, nobody could end it: staff hear of the job instead.
+            if Subscription::of_account(conn, id).await?.iter().any(Subscription::is_live) {
+                return Err(Error::internal("an account that is to be erased pays for a subscription"));
             }
             let people = memberships::table.filter(memberships::account_id.eq(id)).select(memberships::user_id).order(memberships::user_id);
             let people: Vec<UserId> = people.load(conn).await?;

@@ -46,16 +46,26 @@ pub async fn is_current(db: &Db) -> Result<bool, Error> {
 /// Gives a job that failed back to the queue. It gets a new id: whatever the worker still does to the old one does nothing. False when
 /// the job was replaced while it ran: then the newer one does its work.
 pub async fn retry(conn: &mut Conn, row: &Row, error: &str, at: DateTime<Utc>) -> Result<bool, Error> {
+    give_back(conn, row, error, at, 0).await
+}
+
+/// The same for a job that was not tried at all, however often that happens: taking it has counted as an attempt.
+pub async fn defer(conn: &mut Conn, row: &Row, reason: &str, at: DateTime<Utc>) -> Result<bool, Error> {
+    give_back(conn, row, reason, at, 1).await
+}
+
+async fn give_back(conn: &mut Conn, row: &Row, reason: &str, at: DateTime<Utc>, untried: i32) -> Result<bool, Error> {
     let query = diesel::sql_query(
         "UPDATE graphile_worker._private_jobs SET id = DEFAULT, run_at = $3, last_error = $4, locked_at = NULL, locked_by = NULL, \
-         updated_at = now() WHERE id = $1 AND locked_by = $2 AND key IS NOT DISTINCT FROM $5",
+         attempts = attempts - $6, updated_at = now() WHERE id = $1 AND locked_by = $2 AND key IS NOT DISTINCT FROM $5",
     );
     let updated = query
         .bind::<BigInt, _>(*row.id())
         .bind::<Text, _>(holder(row))
         .bind::<Timestamptz, _>(at)
-        .bind::<Text, _>(shortened(error))
+        .bind::<Text, _>(shortened(reason))
         .bind::<Nullable<Text>, _>(row.key().as_deref())
+        .bind::<Integer, _>(untried)
         .execute(conn)
         .await?;
     Ok(updated == 1)

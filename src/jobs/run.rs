@@ -139,6 +139,6 @@ async fn bury(app: &App, row: &Row, name: &str, cause: &str) -> Result<bool, Err
 
 async fn defer(app: &App, row: &Row) -> Result<(), Error> {
     tracing::warn!(id = row.id(), "a job of a newer version waits for a worker that knows it");
-    queue::retry(&mut *app.db.conn().await?, row, "this version does not know the job", app.clock.now() + UNKNOWN).await?;
+    queue::defer(&mut *app.db.conn().await?, row, "this version does not know the job", app.clock.now() + UNKNOWN).await?;
     Ok(())
 }

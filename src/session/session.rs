@@ -73,12 +73,17 @@ impl Session {
         query.select(Row::as_select()).load::<Row>(conn).await?.into_iter().map(Self::try_from).collect()
     }
 
+    /// What the actor has begun with this key. Refused once they may not see it any more: they have handed it over.
     pub async fn find_by_key(conn: &mut Conn, actor: &Actor, key: &str) -> Result<Option<Self>, Error> {
         let query = sessions::table
             .filter(sessions::account_id.eq(actor.account))
             .filter(sessions::started_by.eq(actor.user))
             .filter(sessions::idempotency_key.eq(key));
-        query.select(Row::as_select()).first::<Row>(conn).await.optional()?.map(Self::try_from).transpose()
+        let found = query.select(Row::as_select()).first::<Row>(conn).await.optional()?.map(Self::try_from).transpose()?;
+        if found.as_ref().is_some_and(|session| !session.visible_to(actor)) {
+            return Err(Refusal::at(Code::WrongState, "idempotencyKey", "The session of this key was handed over to somebody else.").into());
+        }
+        Ok(found)
     }
 
     /// For a page of sessions: the query says which and in what order.

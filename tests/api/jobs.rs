@@ -144,8 +144,12 @@ async fn a_job_of_a_newer_version_waits_for_who_knows_it() {
     let app = TestApp::new().await;
     app.leave_jobs();
     app.db_execute(r#"SELECT graphile_worker.add_job('fixpath', '{"job":"fold_laundry","with":{"shirts":3}}')"#).await;
-    app.run_jobs().await;
-    assert_eq!(waiting(&app).await.due_in, 30);
+    // More often than a job may be tried.
+    for _ in 0..30 {
+        app.run_jobs().await;
+        assert_eq!(waiting(&app).await.due_in, 30);
+        app.advance(TimeDelta::seconds(30));
+    }
 }
 
 #[tokio::test(flavor = "multi_thread")]

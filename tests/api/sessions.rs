@@ -195,6 +195,19 @@ async fn a_session_waits_is_handed_over_and_seen_by_the_right_people() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
+async fn a_key_shows_no_session_that_was_handed_over() {
+    let (app, _, owner) = TestApp::with_owner().await;
+    let (anna, ben) = (colleague(&app, &owner, "anna", "technician").await, colleague(&app, &owner, "ben", "technician").await);
+    let (tree, _) = published(&owner, "Light", looping()).await;
+    let input = json!({ "input": { "tree": { "id": tree }, "idempotencyKey": "ticket 1" } });
+    let id = anna.ok(START, input.clone()).await.str("startSession.session.id");
+    act(&anna, "handOver", json!({ "sessionId": id, "revision": 1, "toUserId": ids(&ben).await.0.encode() })).await;
+    let again = anna.ok(START, input).await;
+    assert_eq!(again.refusals("startSession"), ["WRONG_STATE"]);
+    assert_eq!(again.data("startSession.session"), Value::Null);
+}
+
+#[tokio::test(flavor = "multi_thread")]
 async fn exports_hide_personal_data_and_links_expire() {
     let (app, _, owner) = TestApp::with_owner().await;
     let document = json!({

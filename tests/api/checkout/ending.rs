@@ -48,6 +48,21 @@ async fn at_once_is_at_once_also_when_the_answer_is_lost() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
+async fn an_account_that_pays_is_not_deleted_until_it_has_cancelled() {
+    let shop = Shop::open().await;
+    shop.subscribe(json!({})).await;
+    let delete = "mutation { deleteAccount(input: { confirmName: \"owner's account\" }) { userErrors { code } } }";
+    assert_eq!(shop.owner.ok(delete, json!({})).await.refusals("deleteAccount"), ["WRONG_STATE"]);
+    shop.changed("cancelSubscription", json!({})).await;
+    assert_eq!(shop.owner.ok(delete, json!({})).await.refusals("deleteAccount"), ["WRONG_STATE"], "it ends after the account would");
+    shop.changed("cancelSubscription", json!({ "immediately": true })).await;
+    let none: [&str; 0] = [];
+    assert_eq!(shop.owner.ok(delete, json!({})).await.refusals("deleteAccount"), none);
+    shop.settle().await;
+    shop.app.leave_jobs();
+}
+
+#[tokio::test(flavor = "multi_thread")]
 async fn a_cancellation_takes_a_downgrade_with_it() {
     let shop = Shop::open().await;
     let id = shop.subscribe(json!({})).await;

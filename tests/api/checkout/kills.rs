@@ -152,6 +152,7 @@ async fn nothing_is_lost_or_doubled_when_the_server_is_killed() {
     let app = TestApp::new().await;
     app.leave_jobs();
     app.db_execute(RELEASE).await;
+    app.db_verify_everybody().await;
     let redelivery = vec![Duration::from_millis(300); 400];
     let options = Options { webhook_secrets: vec![SECRET.to_owned()], redelivery, ..Options::default() };
     let sandbox = Sandbox::start(Clock::System, options).await.unwrap();

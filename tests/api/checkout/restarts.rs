@@ -7,6 +7,7 @@ use std::process::{Child, Command, Stdio};
 use reqwest::Client;
 use serde_json::{Value, json};
 
+use crate::support::TestApp;
 use crate::support::app::ORIGIN;
 use crate::support::database::Database;
 
@@ -54,10 +55,13 @@ impl Server {
 
 #[tokio::test(flavor = "multi_thread")]
 async fn somebody_subscribes_and_the_server_is_killed_in_between() {
-    let database = Database::new().await;
+    let app = TestApp::new().await;
+    app.leave_jobs();
+    app.db_verify_everybody().await;
+    let database = &app.database;
     let folder = std::env::temp_dir().join(format!("fixpath-sandbox-{:x}", rand::random::<u64>()));
     std::fs::create_dir_all(&folder).unwrap();
-    let server = Server::start(&database, &folder);
+    let server = Server::start(database, &folder);
     let sign_up =
         "mutation { signUp(input: { email: \"a@example.com\", username: \"anna\", password: \"something long\" }) { accessToken } }";
     let token = server.ask("", sign_up, json!({})).await["data"]["signUp"]["accessToken"].as_str().unwrap().to_owned();
@@ -70,7 +74,7 @@ async fn somebody_subscribes_and_the_server_is_killed_in_between() {
     let dashboard = server.dashboard.clone();
     server.kill();
 
-    let server = Server::start(&database, &folder);
+    let server = Server::start(database, &folder);
     assert_eq!(server.dashboard, dashboard, "links to its pages still work");
     let again = server.ask(&token, start, json!({ "base": base })).await;
     assert_eq!(again["data"]["startCheckout"]["checkout"], checkout, "{again}");

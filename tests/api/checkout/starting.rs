@@ -149,12 +149,27 @@ async fn a_customer_who_was_deleted_at_stripe_becomes_another_one() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
+async fn whoever_has_not_verified_their_address_buys_nothing() {
+    let shop = Shop::open().await;
+    shop.app.db_execute("UPDATE users SET email_verified_at = NULL").await;
+    assert_eq!(shop.start_as(&shop.owner, json!({})).await.refusals("startCheckout"), ["EMAIL_NOT_VERIFIED"]);
+    for (operation, input) in [("changePlan", json!({ "planKey": "starter" })), ("changeSeats", json!({ "seats": 2 }))] {
+        assert_eq!(shop.change(operation, input).await.refusals(operation), ["EMAIL_NOT_VERIFIED"]);
+    }
+    let credits = "mutation { buyCredits(input: { packKey: \"credits-100\", successUrl: \"http://localhost:3000/\", \
+                   cancelUrl: \"http://localhost:3000/\" }) { userErrors { code } } }";
+    assert_eq!(shop.owner.ok(credits, json!({})).await.refusals("buyCredits"), ["EMAIL_NOT_VERIFIED"]);
+    assert_eq!(shop.app.db_value("SELECT count(*) FROM checkouts").await, 0);
+}
+
+#[tokio::test(flavor = "multi_thread")]
 async fn a_trial_is_given_once() {
     let shop = Shop::open().await;
     let id = shop.start(json!({})).await;
     assert_eq!(shop.sandbox.object(&id)["amount_total"], 2900, "the owner had a trial");
     let card = "INSERT INTO card_fingerprints SELECT 'the same card', id, now() FROM accounts";
     let new = shop.app.sign_up("new").await;
+    shop.app.db_verify("new").await;
     let account = uuid::Uuid::from(people::ids(&new).await.1);
     shop.app.db_execute(&format!("DELETE FROM trial_grants WHERE account_id = '{account}'")).await;
     let trial = shop.start_as(&new, json!({})).await.str("startCheckout.checkout.id");

@@ -38,6 +38,7 @@ impl Shop {
         let variables: Vec<_> = variables.iter().map(|(name, value)| (*name, value.as_str())).collect();
         let app = TestApp::at(clock, Database::new().await, &variables).await;
         let owner = app.sign_up("owner").await;
+        app.db_verify("owner").await;
         let shop = Self { app, sandbox, owner };
         shop.had_trial(&shop.owner).await;
         shop
