@@ -31,6 +31,8 @@ pub enum BillingJob {
     OfferPlans,
     /// Hourly: ends what has lapsed.
     EndLapsed,
+    /// Hourly: mails about trials of ours that end.
+    TellTrials,
     Mail(BillingMail),
     /// To one of those whom it is for.
     MailTo {
@@ -52,6 +54,7 @@ pub async fn run(app: &App, job: &BillingJob) -> Result<(), Error> {
         BillingJob::Refetch { subscription } => super::refetch::refetch(app, subscription).await,
         BillingJob::OfferPlans => super::offer_plans::offer_plans(app).await,
         BillingJob::EndLapsed => super::end_lapsed::end_lapsed(app).await,
+        BillingJob::TellTrials => super::tell_trials::tell_trials(app).await,
         BillingJob::Mail(mail) => super::mails::address(app, mail).await,
         BillingJob::MailTo { mail, user } => super::mails::deliver(app, mail, *user).await,
     }
