@@ -37,7 +37,8 @@ const GOES: [&str; 9] = [
     "UPDATE trial_grants SET account_id = NULL WHERE account_id = $1",
 ];
 
-/// Does nothing if the account was restored, or deleted anew for a later day, or if this has been done.
+/// Does nothing if the account was restored, or deleted anew for a later day, or if this has been done; or if its day has not come: then
+/// the hourly sweep finds it.
 pub async fn erase_account(app: &App, id: AccountId) -> Result<(), Error> {
     let now = app.clock.now();
     let people = app

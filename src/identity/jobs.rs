@@ -9,6 +9,7 @@ use super::account::Account;
 use super::actor::Role;
 use super::email_change::EmailChange;
 use super::email_token::{EmailToken, Purpose};
+use super::erase_account::erase_account;
 use super::invitation::{self, Invitation};
 use super::refresh_token::LIFETIME;
 use super::sign_in_code;
@@ -51,6 +52,20 @@ pub async fn forget_sign_ins(app: &App) -> Result<(), Error> {
         {}
     }
     Ok(())
+}
+
+/// Erases the accounts whose day has come. Each has a job for that moment, but it comes by the database's clock, may find that it is
+/// too early by ours, and may have been dropped: no erasure hangs on it. One that fails keeps no other one waiting.
+pub async fn erase_due_accounts(app: &App) -> Result<(), Error> {
+    let due = Account::due_for_erasure(&mut *app.db.conn().await?, app.clock.now()).await?;
+    let mut failed = None;
+    for account in due {
+        if let Err(cause) = erase_account(app, account).await {
+            tracing::warn!(?account, ?cause, "an account could not be erased");
+            failed = Some(cause);
+        }
+    }
+    failed.map_or(Ok(()), Err)
 }
 
 /// Sends an invitation, unless it has ended since. Run twice, it sends two mails, and only the latter's link counts.

@@ -61,6 +61,8 @@ pub enum Job {
     MailAlert { alert: AlertId, user: UserId },
     /// Ends an account whose week has passed.
     EraseAccount { account: AccountId },
+    /// The same for all that were missed.
+    EraseAccounts,
 }
 
 /// graphile_worker's name for the one kind of task that carries all jobs.

@@ -1,7 +1,9 @@
 //! The end of an account: asked for, undone, done.
 
 use chrono::TimeDelta;
+use fixpath::id::AccountId;
 use fixpath::jobs::Job;
+use fixpath::jobs::registry::SCHEDULES;
 use serde_json::{Value, json};
 use uuid::Uuid;
 
@@ -74,6 +76,41 @@ async fn within_a_week_it_can_be_undone_and_nothing_is_lost() {
     app.run_jobs().await;
     assert_eq!(who(&owner).await, "owner");
     app.leave_jobs();
+}
+
+#[tokio::test]
+async fn an_erasure_is_not_lost_where_its_job_came_early_or_never() {
+    let (app, owner) = roomy().await;
+    let (_, account) = ids(&owner).await;
+    let other = app.sign_up("other").await;
+    let (_, other_account) = ids(&other).await;
+    delete(&owner, "owner's account").await;
+    delete(&other, "other's account").await;
+    // The database's clock is ahead of ours, so the one job runs too early; the other one was dropped.
+    app.db_execute("DELETE FROM graphile_worker._private_jobs").await;
+    app.run_job(&Job::EraseAccount { account }).await;
+    app.run_job(&Job::EraseAccounts).await;
+    assert_eq!((who(&owner).await, who(&other).await), (json!("owner"), json!("other")), "not before its day");
+
+    app.advance(TimeDelta::days(7));
+    assert!(SCHEDULES.iter().any(|schedule| schedule.job == Job::EraseAccounts && schedule.every == "1h"));
+    // One that cannot be erased, because it pays, keeps the other one from nothing, and is tried again.
+    app.db_execute(&format!(
+        "INSERT INTO subscriptions (id, account_id, plan_id, status, seats, provider, provider_subscription_id, created_at, updated_at)
+         SELECT gen_random_uuid(), '{}', id, 'active', 1, 'stripe', 'sub_1', now(), now() FROM plans WHERE key = 'pro'",
+        Uuid::from(account)
+    ))
+    .await;
+    let erased = async |account: AccountId| {
+        let query = format!("SELECT (deleted_at IS NOT NULL)::text FROM accounts WHERE id = '{}'", Uuid::from(account));
+        app.database_text(&query).await == ["true"]
+    };
+    app.run_job(&Job::EraseAccounts).await;
+    assert_eq!((erased(account).await, erased(other_account).await), (false, true));
+    app.db_execute("UPDATE subscriptions SET status = 'canceled' WHERE provider = 'stripe'").await;
+    app.advance(TimeDelta::minutes(2));
+    app.run_jobs().await;
+    assert!(erased(account).await);
 }
 
 #[tokio::test]
