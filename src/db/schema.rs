@@ -529,10 +529,10 @@ diesel::table! {
 }
 
 diesel::table! {
-    trial_grants (address) {
-        address -> Text,
+    trial_grants (mailbox) {
         account_id -> Nullable<Uuid>,
         created_at -> Timestamptz,
+        mailbox -> Bytea,
     }
 }
 

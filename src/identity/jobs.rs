@@ -9,7 +9,7 @@ use super::account::Account;
 use super::actor::Role;
 use super::email_change::EmailChange;
 use super::email_token::{EmailToken, Purpose};
-use super::erase_account::erase_account;
+use super::erase_account::{erase_account, erase_what_was_told_since};
 use super::invitation::{self, Invitation};
 use super::refresh_token::LIFETIME;
 use super::sign_in_code;
@@ -65,6 +65,7 @@ pub async fn erase_due_accounts(app: &App) -> Result<(), Error> {
             failed = Some(cause);
         }
     }
+    erase_what_was_told_since(&mut *app.db.conn().await?).await?;
     failed.map_or(Ok(()), Err)
 }
 
