@@ -24,10 +24,12 @@ use crate::mail::{self, accounts, identity};
 const BATCH: usize = 1000;
 /// An address that somebody left is kept for a mail that could not be sent at once.
 const CHANGE_KEPT: TimeDelta = TimeDelta::days(30);
+/// Whoever repeats the key of an invitation is told of the same one, not invited again.
+const INVITATION_KEPT: TimeDelta = TimeDelta::days(30);
 /// Longer than the day in which codes are counted, and than a code lasts.
 const CODE_KEPT: TimeDelta = TimeDelta::days(2);
 
-/// Deletes tokens and codes that have expired, and sign-ins that nobody could continue for as long again as a token lives: until then
+/// Deletes tokens, codes and invitations that have expired, and sign-ins that nobody could continue for as long again as a token lives: until then
 /// a list of devices or a look at what happened may still want them.
 pub async fn forget_sign_ins(app: &App) -> Result<(), Error> {
     let now = app.clock.now();
@@ -37,6 +39,7 @@ pub async fn forget_sign_ins(app: &App) -> Result<(), Error> {
         ("email_tokens", "hash", "expires_at", now),
         ("sign_in_codes", "user_id", "made_since", now - CODE_KEPT),
         ("email_changes", "id", "changed_at", now - CHANGE_KEPT),
+        ("invitations", "id", "expires_at", now - INVITATION_KEPT),
     ];
     for (table, key, time, before) in old {
         let delete = format!(

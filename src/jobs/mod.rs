@@ -35,7 +35,7 @@ pub mod worker; // takes jobs and runs them
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 #[serde(tag = "job", content = "with", rename_all = "snake_case")]
 pub enum Job {
-    /// Deletes tokens, codes and sign-ins that nobody can use any more.
+    /// Deletes tokens, codes, invitations and sign-ins that nobody can use any more.
     ForgetSignIns,
     /// What billing does by itself.
     Billing(BillingJob),
