@@ -12,6 +12,7 @@ use fixpath::id::{AccountId, Id, UserId};
 use serde_json::json;
 
 use super::support::app::start;
+use super::support::stripe::{self, event, signed};
 use super::support::{Actor, TestApp};
 
 const HELLO: &str = "{ __typename }";
@@ -195,4 +196,21 @@ async fn a_mutation_beyond_the_limit_says_so_in_its_user_errors_and_does_nothing
     assert_eq!(refused.data("updateProfile"), expected);
     app.advance(TimeDelta::seconds(2));
     assert_eq!(owner.ok("{ viewer { user { firstName } } }", json!({})).await.str("viewer.user.firstName"), "Name 49");
+}
+
+#[tokio::test]
+async fn stripe_s_deliveries_are_never_too_many_and_take_nothing_from_anybody() {
+    let (app, _, _) = stripe::app_with(&[("RATE_LIMIT_PER_MINUTE", "10")]).await;
+    let stripe = app.anon();
+    for number in 0..40 {
+        let body = event("account.updated", start().timestamp() + number, json!({ "id": "acct_1" })).to_string();
+        let delivery = signed(body.as_bytes(), app.app.clock.now());
+        assert_eq!(stripe.send(delivery).await.status, StatusCode::OK);
+        // Nor are forged ones told to slow down: what Stripe sends meanwhile must get through.
+        let mut forged = signed(b"{}", app.app.clock.now());
+        *forged.uri_mut() = "/api/v1/webhooks/stripe".parse().unwrap();
+        *forged.body_mut() = axum::body::Body::from("{ }");
+        assert_eq!(stripe.send(forged).await.status, StatusCode::BAD_REQUEST);
+    }
+    assert_eq!(answered(&stripe).await, 2, "a stranger's whole allowance is still there");
 }

@@ -1,8 +1,11 @@
 //! Publishing, versions, what calls what, and how trees end.
 
+use fixpath::id::VersionId;
+use fixpath::tree::version::Versions;
 use serde_json::{Value, json};
+use uuid::Uuid;
 
-use crate::support::people::colleague;
+use crate::support::people::{colleague, ids as ids_of};
 use crate::support::trees::{CREATE, START, UPDATE, calling, create, looping, publish, published, start};
 use crate::support::{Actor, Answer, TestApp};
 
@@ -333,4 +336,36 @@ async fn a_title_of_several_lines_spoils_no_export() {
         }
         act(&owner, "deleteTree", &id, 1).await;
     }
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn published_documents_in_memory_are_never_more_than_their_limit() {
+    let (app, _, owner) = TestApp::with_owner().await;
+    published(&owner, "Light", looping()).await;
+    app.db_execute(
+        "INSERT INTO tree_versions (account_id, id, tree_id, number, digest, document, published_by, published_at)
+         SELECT account_id, gen_random_uuid(), tree_id, number + n, digest, document, published_by, published_at
+         FROM tree_versions, generate_series(1, 99) AS n",
+    )
+    .await;
+    let ids = app.database_text("SELECT id::text FROM tree_versions").await;
+    let ids: Vec<VersionId> = ids.iter().map(|id| VersionId::from(id.parse::<Uuid>().unwrap())).collect();
+    let (account, mut conn) = (ids_of(&owner).await.1, app.app.db.conn().await.unwrap());
+    let versions = Versions::holding(60);
+    for some in ids.chunks(10) {
+        assert_eq!(versions.get_many(&mut conn, account, some).await.unwrap().len(), 10);
+        assert!((1..=60).contains(&versions.held()), "{}", versions.held());
+    }
+    let kept = ids.iter().filter(|id| versions.cached(account, **id).is_some()).count();
+    assert!((1..100).contains(&kept), "{kept}");
+    assert_eq!(versions.get_many(&mut conn, account, &ids).await.unwrap().len(), 100, "what was let go is read again");
+    // A document with a long text weighs as much as one with many nodes: it cannot slip in.
+    app.db_execute(
+        "ALTER TABLE tree_versions DISABLE TRIGGER ALL; UPDATE tree_versions SET document = (jsonb_set(document::jsonb,
+        '{nodes,light,body}', to_jsonb(repeat('x', 100000))))::json; ALTER TABLE tree_versions ENABLE TRIGGER ALL",
+    )
+    .await;
+    let versions = Versions::holding(60);
+    versions.get_many(&mut conn, account, &ids).await.unwrap();
+    assert_eq!(versions.held(), 0);
 }
