@@ -1,11 +1,13 @@
 //! Stands between the app and PostgreSQL, and cuts a connection at the statement that a test names, or when a transaction was committed
-//! and nobody has heard of it yet. It counts the statements of transactions as they pass, so that no list of them is needed.
+//! and nobody has heard of it yet, or all of them. It counts the statements of transactions as they pass, so that no list of them is
+//! needed.
 
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, AtomicI64, Ordering};
 
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::net::{TcpListener, TcpStream, UnixStream};
+use tokio::sync::watch;
 
 use super::database::Database;
 
@@ -15,6 +17,10 @@ pub struct Proxy {
     left: Arc<AtomicI64>,
     /// The next COMMIT is carried out, and its answer lost.
     mute: Arc<AtomicBool>,
+    /// Whether anybody gets through.
+    open: watch::Sender<bool>,
+    /// The same database, not through here.
+    pub direct_url: String,
 }
 
 const CALM: i64 = i64::MIN / 2;
@@ -30,20 +36,33 @@ impl Proxy {
         let name = database.url.split(['/', '?']).find(|part| part.starts_with("test_")).unwrap().to_owned();
         let user = database.url.split("//").nth(1).and_then(|rest| rest.split(['@', ':', '/']).next()).unwrap().to_owned();
         let url = format!("postgres://{user}@127.0.0.1:{port}/{name}?sslmode=disable");
+        let (open, _) = watch::channel(true);
         tokio::spawn({
-            let (left, mute) = (left.clone(), mute.clone());
+            let (left, mute, open) = (left.clone(), mute.clone(), open.clone());
             async move {
                 while let Ok((client, _)) = listener.accept().await {
-                    tokio::spawn(pass(client, socket.clone(), left.clone(), mute.clone()));
+                    let (mut shut, passing) = (open.subscribe(), pass(client, socket.clone(), left.clone(), mute.clone()));
+                    tokio::spawn(async move {
+                        tokio::select! {
+                            _ = shut.wait_for(|open| !open) => {}
+                            () = passing => {}
+                        }
+                    });
                 }
             }
         });
-        Self { database: std::sync::Mutex::new(Some(database.reached_by(url))), left, mute }
+        let direct_url = database.url.clone();
+        Self { database: std::sync::Mutex::new(Some(database.reached_by(url))), left, mute, open, direct_url }
     }
 
     /// The database, reached through here.
     pub fn database(&self) -> Database {
         self.database.lock().unwrap().take().expect("asked for once")
+    }
+
+    /// Whether anybody gets through. When not, all connections end.
+    pub fn let_through(&self, open: bool) {
+        self.open.send_replace(open);
     }
 
     /// The transaction's statement with this number, from 1 on, will not arrive: the connection ends there.
