@@ -44,12 +44,10 @@ impl TreeObject {
 
     async fn current(&self, ctx: &Context<'_>) -> Result<Option<Arc<Version>>, Error> {
         let Some(id) = self.0.published_version_id else { return Ok(None) };
-        let app = app(ctx)?;
         // Most published content is in memory: no loader has to be waited for.
-        match app.versions.cached(self.0.account_id, id) {
+        match app(ctx)?.versions.cached(self.0.account_id, id) {
             Some(version) => Ok(Some(version)),
-            None if self.is_own(ctx)? => loaders::one(&loaders::of(ctx)?.versions, id).await,
-            None => Ok(app.versions.get(&mut *app.db.conn().await?, self.0.account_id, id).await?),
+            None => loaders::one(&loaders::of(ctx)?.versions, (self.0.account_id, id)).await,
         }
     }
 }

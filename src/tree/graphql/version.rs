@@ -16,6 +16,7 @@ use crate::graphql::{actor, app, loaders};
 use crate::id::{DraftId, Id, TreeId, VersionId};
 use crate::identity::actor::Role;
 use crate::identity::graphql::UserObject;
+use crate::marketplace::bought;
 use crate::tree::calls::Calls;
 use crate::tree::diff::diff;
 use crate::tree::document::Document;
@@ -67,6 +68,15 @@ impl TreeVersion {
         }
     }
 
+    /// What is published at present of a tree that the account has bought.
+    async fn bought(ctx: &Context<'_>, id: VersionId) -> Result<Option<Self>, Error> {
+        let app = app(ctx)?;
+        let mut conn = app.db.conn().await?;
+        let Some(tree) = bought::of_version(&mut conn, actor(ctx)?.account, id).await? else { return Ok(None) };
+        let version = app.versions.get(&mut conn, tree.account_id, id).await?;
+        Ok(version.map(|version| Self::published(version, Some(tree))))
+    }
+
     /// Whether it belongs to another account: it was bought, or a session walks it.
     fn is_foreign(&self, ctx: &Context<'_>) -> Result<bool, Error> {
         let account = actor(ctx)?.account;
@@ -83,7 +93,8 @@ impl TreeVersion {
             let document = loaders::one(&loaders.drafts, tree.id).await?;
             return Ok(document.map(|document| Self::draft(tree, document)));
         }
-        let Some(version) = loaders::one(&loaders.versions, VersionId::decode(id)?).await? else { return Ok(None) };
+        let id = VersionId::decode(id)?;
+        let Some(version) = loaders::one(&loaders.versions, id).await? else { return Self::bought(ctx, id).await };
         // Memory may still hold the version of a tree that was deleted.
         let tree = loaders::one(&loaders.trees, version.tree_id).await?.filter(|tree| tree.visible_to(actor));
         Ok(tree.map(|tree| Self::published(version, Some(tree))))

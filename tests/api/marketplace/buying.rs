@@ -1,9 +1,10 @@
 //! `purchaseTree`, and what buyer and seller see of it.
 
+use fixpath::stripe::sandbox::faults::Fault;
 use serde_json::{Value, json};
 
 use super::{Market, NONE, list, marketplace, purchase, unlist};
-use crate::support::people::colleague;
+use crate::support::people::{colleague, ids};
 use crate::support::trees::{looping, publish, published};
 
 #[tokio::test(flavor = "multi_thread")]
@@ -149,4 +150,43 @@ async fn what_was_published_anew_is_what_is_sold() {
     assert_eq!(publish(&market.seller, &tree, 3).await.refusals("publishTree"), NONE);
     let query = "query($id: ID!) { tree(by: { id: $id }) { published { number } } }";
     assert_eq!(market.buyer.ok(query, json!({ "id": tree })).await.data("tree.published.number"), 2);
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn what_is_paid_counts_although_the_answer_that_made_the_page_was_lost() {
+    let (market, tree) = Market::with_listing().await;
+    // The page is made, and every answer that says so is lost.
+    market.shop.sandbox.plan_fault(Fault::ResetAfter, "/v1/checkout/sessions", 3);
+    assert_eq!(purchase(&market.buyer, &tree, None).await.refusals("purchaseTree"), ["STRIPE_UNAVAILABLE"]);
+    let session = market.shop.sandbox.world(|world| world.all("checkout.session").next().unwrap()["id"].as_str().unwrap().to_owned());
+    assert_eq!(market.shop.pay(&session, "works"), "paid");
+    market.shop.settle().await;
+    assert_eq!(market.statuses().await, ["ACTIVE"]);
+    assert_eq!(purchase(&market.buyer, &tree, None).await.refusals("purchaseTree"), ["WRONG_STATE"]);
+    assert_eq!(market.shop.count("checkout.session"), 1);
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn the_purchases_of_an_account_cost_the_same_statements_however_many_they_are() {
+    let market = Market::open().await;
+    let (_, buyer) = ids(&market.buyer).await;
+    for number in 0..4 {
+        published(&market.seller, &format!("Tree {number}"), looping()).await;
+    }
+    let buy = "INSERT INTO purchases SELECT gen_random_uuid(), 'BUYER', account_id, id, title, 100, 'USD', 15, 85, 'active', NULL, NULL, now(), now()
+        FROM trees";
+    market.shop.app.db_execute(&buy.replace("BUYER", &uuid::Uuid::from(buyer).to_string())).await;
+    let query = "{ viewer { account { purchases { nodes { treeTitle tree { title published { number } } } } } } }";
+    let mut counts = Vec::new();
+    for expected in [4, 4, 2] {
+        let before = market.shop.app.app.db.statements();
+        let nodes = market.buyer.ok(query, json!({})).await.data("viewer.account.purchases.nodes");
+        assert_eq!(nodes.as_array().unwrap().iter().filter(|one| one["tree"]["published"]["number"] == 1).count(), expected);
+        counts.push(market.shop.app.app.db.statements() - before);
+        if counts.len() == 2 {
+            market.shop.app.db_execute("DELETE FROM purchases WHERE tree_title IN ('Tree 0', 'Tree 1')").await;
+        }
+    }
+    assert_eq!(counts[1], counts[2]);
+    assert!(counts[1] <= 5, "the account, the purchases, its own trees, bought ones, and once more for what they show: {counts:?}");
 }

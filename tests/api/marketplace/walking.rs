@@ -83,6 +83,12 @@ async fn a_buyer_reads_what_is_published_and_neither_draft_nor_other_versions() 
     assert_eq!(tree_seen["published"]["issues"], json!([]));
     assert_eq!(tree_seen["published"]["tree"]["title"], "Printer");
     assert_eq!(tree_seen["versions"]["nodes"], json!([{ "number": 2 }]));
+    let node = "query($id: ID!) { node(id: $id) { ... on TreeVersion { number } } }";
+    let versions = "{ trees { nodes { versions { nodes { id } } } } }";
+    let versions = market.seller.ok(versions, json!({})).await.data("trees.nodes.0.versions.nodes");
+    let seen = market.buyer.ok(node, json!({ "id": versions[0]["id"] })).await.data("node");
+    assert_eq!(seen, json!({ "number": 2 }));
+    assert_eq!(market.buyer.ok(node, json!({ "id": versions[1]["id"] })).await.data("node"), Value::Null, "an older one");
     // None of the ways into somebody's content that are for its account.
     for id in [tree.replace("tree_", "draft_")] {
         assert_eq!(market.buyer.ok("query($id: ID!) { node(id: $id) { id } }", json!({ "id": id })).await.data("node"), Value::Null);
