@@ -10,7 +10,7 @@ use crate::app::App;
 use crate::db::Conn;
 use crate::error::Error;
 use crate::id::{PaymentId, UserId};
-use crate::jobs::{Job, enqueue};
+use crate::jobs::{Job, enqueue, outbox};
 use crate::staff::alerts::{self, Kind};
 use crate::stripe::object::Event;
 
@@ -150,7 +150,7 @@ pub async fn retry_soon(app: &App, events: &[String]) {
 /// To be called in the transaction that marks the row.
 pub async fn refetch_later(conn: &mut Conn, app: &App, subscription: &str) -> Result<(), Error> {
     let job = Job::Billing(BillingJob::Refetch { subscription: subscription.to_owned() });
-    enqueue(conn, &job, Some(app.clock.now() + REFETCH_AFTER)).await
+    outbox::put(conn, &job, Some(app.clock.now() + REFETCH_AFTER)).await
 }
 
 /// To be called in the transaction that finds that it bought nothing.

@@ -62,7 +62,7 @@ pub async fn send_once(conn: &mut Conn, app: &App, about: &str, mail: BillingMai
         .execute(conn)
         .await?;
     if first > 0 {
-        jobs::enqueue(conn, &Job::Billing(super::jobs::BillingJob::Mail(mail)), None).await?;
+        jobs::outbox::put(conn, &Job::Billing(super::jobs::BillingJob::Mail(mail)), None).await?;
     }
     Ok(())
 }

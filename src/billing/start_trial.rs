@@ -3,6 +3,7 @@
 use chrono::{DateTime, TimeDelta, Utc};
 use diesel::prelude::*;
 use diesel_async::RunQueryDsl;
+use sha2::{Digest, Sha256};
 
 use super::plan::{Plan, TRIAL};
 use super::subscription::{Status, Subscription};
@@ -15,7 +16,7 @@ use crate::id::AccountId;
 pub async fn start_trial_in_txn(conn: &mut Conn, account: AccountId, email: &str, now: DateTime<Utc>) -> Result<(), Error> {
     let Some(plan) = Plan::find(conn, TRIAL).await?.filter(|plan| plan.on_sale && plan.trial_days > 0) else { return Ok(()) };
     let granted = diesel::insert_into(trial_grants::table)
-        .values((trial_grants::address.eq(normalised(email)), trial_grants::account_id.eq(account), trial_grants::created_at.eq(now)))
+        .values((trial_grants::mailbox.eq(mailbox(email)), trial_grants::account_id.eq(account), trial_grants::created_at.eq(now)))
         .on_conflict_do_nothing()
         .execute(conn)
         .await?;
@@ -31,6 +32,11 @@ pub async fn start_trial_in_txn(conn: &mut Conn, account: AccountId, email: &str
 pub async fn give_in_txn(conn: &mut Conn, account: AccountId, key: &str, now: DateTime<Utc>) -> Result<(), Error> {
     let plan = Plan::find(conn, key).await?.ok_or_else(|| Error::internal(format!("there is no plan {key}")))?;
     Ok(Subscription::insert(conn, Subscription::local(account, plan.id, now)).await?)
+}
+
+/// How a mailbox is recognised. The address itself is not kept: this outlives the account.
+pub fn mailbox(email: &str) -> Vec<u8> {
+    Sha256::digest(normalised(email)).to_vec()
 }
 
 /// The mailbox, without what lets one have many addresses: case, what follows a plus, and at Google also dots.

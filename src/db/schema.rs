@@ -203,6 +203,14 @@ diesel::table! {
 }
 
 diesel::table! {
+    mail_counts (whose) {
+        whose -> Text,
+        sent -> Int2,
+        since -> Timestamptz,
+    }
+}
+
+diesel::table! {
     memberships (account_id, user_id) {
         account_id -> Uuid,
         user_id -> Uuid,
@@ -403,8 +411,6 @@ diesel::table! {
         hash -> Text,
         tries -> Int2,
         expires_at -> Timestamptz,
-        made -> Int2,
-        made_since -> Timestamptz,
     }
 }
 
@@ -529,10 +535,10 @@ diesel::table! {
 }
 
 diesel::table! {
-    trial_grants (address) {
-        address -> Text,
+    trial_grants (mailbox) {
         account_id -> Nullable<Uuid>,
         created_at -> Timestamptz,
+        mailbox -> Bytea,
     }
 }
 
@@ -641,6 +647,7 @@ diesel::allow_tables_to_appear_in_same_query!(
     invitations,
     identities,
     listings,
+    mail_counts,
     memberships,
     outbox,
     payment_links,

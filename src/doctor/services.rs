@@ -88,11 +88,11 @@ async fn mail(config: &Config) -> Finding {
         MailTransport::Memory => return fine("mail", "kept in memory"),
     };
     let remedy = "check SMTP_URL and SMTP_CA_FILE, and that this machine may call the server";
-    let connections = match smtp::connections(smtp) {
+    let connections = match smtp::Connections::new(smtp) {
         Ok(connections) => connections,
         Err(sentence) => return fail("mail", sentence, remedy),
     };
-    match tokio::time::timeout(PATIENCE, connections.test_connection()).await {
+    match tokio::time::timeout(PATIENCE, connections.test()).await {
         Ok(Ok(true)) => fine("mail", "the mail server lets us in"),
         Ok(Ok(false)) => fail("mail", "the mail server hung up", remedy),
         Ok(Err(error)) => fail("mail", format!("the mail server does not let us in: {}", smtp::cause(&error)), remedy),

@@ -36,6 +36,12 @@ impl Account {
         Membership::create(conn, account, owner, Role::Owner, at).await
     }
 
+    /// Those whose day has come, the longest overdue first.
+    pub async fn due_for_erasure(conn: &mut Conn, at: DateTime<Utc>) -> QueryResult<Vec<AccountId>> {
+        let due = accounts::table.filter(accounts::deletes_at.le(at)).filter(accounts::deleted_at.is_null());
+        due.order((accounts::deletes_at, accounts::id)).select(accounts::id).load(conn).await
+    }
+
     /// None: there is none any more. It stays locked until the transaction ends.
     pub async fn lock(conn: &mut Conn, id: AccountId) -> QueryResult<Option<Self>> {
         let live = accounts::table.find(id).filter(accounts::deleted_at.is_null());

@@ -20,12 +20,12 @@ use crate::jobs::{self, Job};
 pub async fn change_email(app: &App, actor: &Actor, from: &Requester, email: &str, password: Option<&SecretString>) -> Result<User, Error> {
     let email = rules::email(email)?;
     let secret = Secret::find(&mut *app.db.conn().await?, actor.user).await?.ok_or(Error::Unauthenticated)?;
-    // Whom the mail goes to may not be the one who asks.
-    app.limits.check_login(from.address, &email).await?;
-    confirm_password(app, from, &secret, password).await?;
     if email.to_lowercase() == secret.email.to_lowercase() {
         return Err(Refusal::at(Code::Invalid, "email", "This is your address already.").into());
     }
+    // One attempt, at two people's: whom the mail goes to may not be the one who asks.
+    app.limits.check_logins(from.address, &[&secret.email, &email]).await?;
+    confirm_password(app, &secret, password).await?;
     let now = app.clock.now();
     let user = app
         .db

@@ -48,13 +48,13 @@ pub async fn change_password(app: &App, actor: &Actor, from: &Requester, current
     Ok(())
 }
 
-/// Before something that must not be done by whoever finds a device unlocked: users who have a password type it again.
-pub async fn confirm_password(app: &App, from: &Requester, secret: &Secret, password: Option<&SecretString>) -> Result<(), Error> {
+/// Before something that must not be done by whoever finds a device unlocked: users who have a password type it again. The caller has
+/// counted the attempt.
+pub async fn confirm_password(app: &App, secret: &Secret, password: Option<&SecretString>) -> Result<(), Error> {
     let Some(stored) = &secret.password_hash else { return Ok(()) };
     let Some(password) = password else {
         return Err(Refusal::at(Code::Required, "password", "`password` is required for users who have one.").into());
     };
-    app.limits.check_login(from.address, &secret.email).await?;
     if app.hasher.verify(password, Some(stored)).await? { Ok(()) } else { Err(wrong_password("password")) }
 }
 

@@ -19,7 +19,8 @@ use crate::id::{AccountId, UserId};
 /// One's own user. Nothing is deleted: what they wrote stays theirs, and they can be reactivated.
 pub async fn deactivate_user(app: &App, actor: &Actor, from: &Requester, password: Option<&SecretString>) -> Result<(), Error> {
     let secret = Secret::find(&mut *app.db.conn().await?, actor.user).await?.ok_or(Error::Unauthenticated)?;
-    confirm_password(app, from, &secret, password).await?;
+    app.limits.check_login(from.address, &secret.email).await?;
+    confirm_password(app, &secret, password).await?;
     let now = app.clock.now();
     app.db
         .transaction(async |conn| {

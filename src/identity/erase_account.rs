@@ -1,9 +1,20 @@
-//! The end of `deleteAccount`, a week later. What the account owned is gone: trees, sessions, invitations, memberships, its audit log.
-//! Only what others have bought of it stays theirs: those trees and what they call, as they were published. Its row stays without a name, because payments, which the law keeps, refer to it. A table that gets an `account_id` is
-//! added here or, with the law's reason, to the test that looks for what is left.
+//! The end of `deleteAccount`, a week later. What the account owned is gone: trees, sessions, invitations, memberships, its audit log,
+//! its credits, checkouts and changes of plan, and whatever Stripe told of it word for word.
+//!
+//! What stays, and why:
+//! - payments with their refunds and disputes, and purchases and sales: tax law wants them for years. With them, the subscriptions that
+//!   were paid for and the `cus_…` that paid: an accountant finds the invoice at Stripe by them, and a refund that comes later is
+//!   entered. A customer who never paid stays as a tombstone that is nobody's, so that what Stripe still tells of it is no riddle.
+//! - the account's row without a name, because all of these refer to it.
+//! - that a mailbox had its trial, and that a card was used, without whose it was: the digest of an address, and Stripe's pseudonym for
+//!   a card under a number that no account has. Else erasing an account would be how to get another trial.
+//! - trees that others have bought, and what these call, as they were published: others have paid for them.
+//!
+//! A table that gets an `account_id` is added here or, with its reason, to the test that looks for what is left.
 //!
 //! People are not the account's: whoever belongs to another one stays as they are. Whoever belongs to none any more is erased: their
-//! name, address, password and devices. Address and username are free again.
+//! name, address, password and devices, also where other accounts' logs and ended invitations have them. Address and username
+//! are free again.
 
 use chrono::{DateTime, Utc};
 use diesel::prelude::*;
@@ -11,28 +22,44 @@ use diesel::sql_types;
 use diesel_async::RunQueryDsl;
 
 use super::account::Account;
+use super::invitation::Invitation;
 use super::{audit, identity, requesters};
 use crate::app::App;
 use crate::billing::subscription::Subscription;
 use crate::db::Conn;
-use crate::db::schema::{accounts, email_changes, email_tokens, memberships, sign_in_codes, sign_ins, users};
+use crate::db::schema::{
+    accounts, checkouts, email_changes, email_tokens, memberships, sign_in_codes, sign_ins, subscription_changes, users,
+};
 use crate::error::Error;
 use crate::id::{AccountId, Id, TreeId, UserId};
 
 const NAME: &str = "Deleted account";
+/// Who bought what for an account that stays.
+const NOBODY: Option<UserId> = None;
 
 /// What goes, in an order in which nothing refers to what has gone. Steps go with their session, texts with their tree, pins with
 /// their version.
-const GOES: [&str; 7] = [
+const GOES: [&str; 16] = [
     "DELETE FROM sessions WHERE account_id = $1",
     "DELETE FROM session_usage WHERE account_id = $1",
-    "DELETE FROM listings WHERE account_id = $1",
     "DELETE FROM invitations WHERE account_id = $1",
     "DELETE FROM memberships WHERE account_id = $1",
-    // A trial of our own. What was paid through Stripe stays beside its payments.
-    "DELETE FROM subscriptions WHERE account_id = $1 AND provider = 'none'",
-    // The address stays, so that it cannot try again; whose it was does not.
+    "DELETE FROM listings WHERE account_id = $1",
+    "DELETE FROM credit_entries WHERE account_id = $1",
+    "DELETE FROM credit_balances WHERE account_id = $1",
+    "DELETE FROM checkouts WHERE account_id = $1",
+    "DELETE FROM subscription_changes WHERE account_id = $1",
+    // Before the customers, by whom some of them are found.
+    "DELETE FROM webhook_deliveries WHERE account_id = $1",
+    "DELETE FROM webhook_deliveries WHERE account_id IS NULL \
+     AND provider_customer_id IN (SELECT provider_customer_id FROM customers WHERE account_id = $1)",
+    "DELETE FROM subscriptions WHERE account_id = $1 AND NOT EXISTS \
+     (SELECT FROM payments WHERE payments.provider_subscription_id = subscriptions.provider_subscription_id)",
+    "UPDATE subscriptions SET raw = NULL, version_previous = NULL, needs_refetch = false WHERE account_id = $1",
+    "UPDATE customers SET account_id = NULL WHERE account_id = $1 AND NOT EXISTS \
+     (SELECT FROM payments WHERE payments.provider_customer_id = customers.provider_customer_id AND payments.account_id = $1)",
     "UPDATE trial_grants SET account_id = NULL WHERE account_id = $1",
+    "UPDATE card_fingerprints SET account_id = gen_random_uuid() WHERE account_id = $1",
 ];
 
 /// What others have bought or walk, and all that it calls.
@@ -55,7 +82,12 @@ const TREES_GO: [&str; 5] = [
      WHERE trees.account_id = $1 AND trees.id = ANY ($2) AND published.account_id = $1 AND published.id = trees.published_version_id",
 ];
 
-/// Does nothing if the account was restored, or deleted anew for a later day, or if this has been done.
+/// Stripe may still tell of accounts that are gone: of a refund, mostly. Once that is entered, its words go too.
+const TOLD_SINCE: &str = "DELETE FROM webhook_deliveries AS told USING accounts WHERE accounts.deleted_at IS NOT NULL \
+     AND told.account_id = accounts.id AND told.status NOT IN ('processing', 'failed', 'parked')";
+
+/// Does nothing if the account was restored, or deleted anew for a later day, or if this has been done; or if its day has not come: then
+/// the hourly sweep finds it.
 pub async fn erase_account(app: &App, id: AccountId) -> Result<(), Error> {
     let now = app.clock.now();
     let people = app
@@ -75,8 +107,8 @@ pub async fn erase_account(app: &App, id: AccountId) -> Result<(), Error> {
                 diesel::sql_query(statement).bind::<sql_types::Uuid, _>(id).execute(conn).await?;
             }
             erase_trees(conn, id).await?;
-            audit::erase_in_txn(conn, id).await?;
             erase_homeless(conn, &people, now).await?;
+            audit::erase_in_txn(conn, id).await?;
             diesel::update(accounts::table.find(id)).set((accounts::name.eq(NAME), accounts::deleted_at.eq(now))).execute(conn).await?;
             for person in &people {
                 requesters::announce_in_txn(conn, *person).await?;
@@ -106,6 +138,12 @@ async fn erase_trees(conn: &mut Conn, id: AccountId) -> QueryResult<()> {
     Ok(())
 }
 
+/// What was told of accounts after they were erased.
+pub async fn erase_what_was_told_since(conn: &mut Conn) -> QueryResult<()> {
+    diesel::sql_query(TOLD_SINCE).execute(conn).await?;
+    Ok(())
+}
+
 /// Of these people, those who belong to no account any more.
 async fn erase_homeless(conn: &mut Conn, people: &[UserId], now: DateTime<Utc>) -> Result<(), Error> {
     let housed = memberships::table.filter(memberships::user_id.eq_any(people)).select(memberships::user_id);
@@ -113,6 +151,8 @@ async fn erase_homeless(conn: &mut Conn, people: &[UserId], now: DateTime<Utc>) 
     let homeless: Vec<UserId> = homeless.order(users::id).for_no_key_update().load(conn).await?;
     for person in homeless {
         let name = format!("deleted-{}", person.encode().trim_start_matches("user_"));
+        let addresses = audit::forget_in_txn(conn, person, &name).await?;
+        Invitation::forget_ended(conn, person, &addresses).await?;
         diesel::update(users::table.find(person))
             .set((
                 users::email.eq(format!("{name}@invalid")),
@@ -133,6 +173,9 @@ async fn erase_homeless(conn: &mut Conn, people: &[UserId], now: DateTime<Utc>) 
         diesel::delete(email_tokens::table.filter(email_tokens::user_id.eq(person))).execute(conn).await?;
         diesel::delete(email_changes::table.filter(email_changes::user_id.eq(person))).execute(conn).await?;
         diesel::delete(sign_in_codes::table.filter(sign_in_codes::user_id.eq(person))).execute(conn).await?;
+        diesel::update(checkouts::table.filter(checkouts::user_id.eq(person))).set(checkouts::user_id.eq(NOBODY)).execute(conn).await?;
+        let changes = subscription_changes::table.filter(subscription_changes::user_id.eq(person));
+        diesel::update(changes).set(subscription_changes::user_id.eq(NOBODY)).execute(conn).await?;
         identity::unlink_all(conn, person).await?;
     }
     Ok(())

@@ -141,6 +141,13 @@ impl Invitation {
         taken.get_result(conn).await.optional()
     }
 
+    /// Deletes what a person who is erased was sent by any account, once it has ended. What is open ends within a week.
+    pub async fn forget_ended(conn: &mut Conn, person: UserId, addresses: &[String]) -> QueryResult<()> {
+        let theirs = invitations::accepted_by.eq(person).or(lower(invitations::email).eq_any(addresses).nullable());
+        diesel::delete(invitations::table.filter(invitations::ended_at.is_not_null()).filter(theirs)).execute(conn).await?;
+        Ok(())
+    }
+
     pub async fn accepted_by(&self, conn: &mut Conn, user: UserId) -> QueryResult<()> {
         diesel::update(invitations::table.find(self.id)).set(invitations::accepted_by.eq(user)).execute(conn).await?;
         Ok(())

@@ -8,8 +8,8 @@ use super::account::Account;
 use super::actor::{Actor, Requester, Role};
 use super::audit::{self, Entry};
 use super::invitation::{Invitation, MAX_OPEN};
-use super::rules;
 use super::user::lower;
+use super::{mail_count, rules};
 use crate::app::App;
 use crate::billing::plan::LimitKey;
 use crate::billing::usage;
@@ -56,6 +56,10 @@ pub async fn invite_member(app: &App, actor: &Actor, from: &Requester, input: In
             Invitation::end_earlier(conn, account.id, &email, now).await?;
             if Invitation::count_open(conn, account.id, now).await? >= i64::try_from(MAX_OPEN)? {
                 let message = format!("At most {MAX_OPEN} invitations may be open at once; revoke some that are not needed.");
+                return Err(Refusal::new(Code::TooMany, message).into());
+            }
+            if !mail_count::take_invitation(conn, account.id, now).await? {
+                let message = format!("At most {} invitations a day are sent for an account; try again tomorrow.", mail_count::INVITATIONS);
                 return Err(Refusal::new(Code::TooMany, message).into());
             }
             usage::lock_and_check(conn, account.id, LimitKey::Seats, now).await?;

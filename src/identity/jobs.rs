@@ -9,24 +9,27 @@ use super::account::Account;
 use super::actor::Role;
 use super::email_change::EmailChange;
 use super::email_token::{EmailToken, Purpose};
+use super::erase_account::{erase_account, erase_what_was_told_since};
 use super::invitation::{self, Invitation};
 use super::refresh_token::LIFETIME;
-use super::sign_in_code;
 use super::user::{Secret, User};
+use super::{mail_count, sign_in_code};
 use crate::app::App;
 use crate::db::Conn;
 use crate::error::Error;
 use crate::id::{EmailChangeId, InvitationId, UserId};
-use crate::mail::{self, accounts, identity};
+use crate::mail::{self, Mail, accounts, identity};
 
 /// Rows of one statement: it locks no more than this, and not for long.
 const BATCH: usize = 1000;
 /// An address that somebody left is kept for a mail that could not be sent at once.
 const CHANGE_KEPT: TimeDelta = TimeDelta::days(30);
-/// Longer than the day in which codes are counted, and than a code lasts.
-const CODE_KEPT: TimeDelta = TimeDelta::days(2);
+/// Whoever repeats the key of an invitation is told of the same one, not invited again.
+const INVITATION_KEPT: TimeDelta = TimeDelta::days(30);
+/// Longer than the day in which mails are counted.
+const COUNT_KEPT: TimeDelta = TimeDelta::days(2);
 
-/// Deletes tokens and codes that have expired, and sign-ins that nobody could continue for as long again as a token lives: until then
+/// Deletes tokens, codes and invitations that have expired, and sign-ins that nobody could continue for as long again as a token lives: until then
 /// a list of devices or a look at what happened may still want them.
 pub async fn forget_sign_ins(app: &App) -> Result<(), Error> {
     let now = app.clock.now();
@@ -34,8 +37,10 @@ pub async fn forget_sign_ins(app: &App) -> Result<(), Error> {
         ("refresh_tokens", "hash", "expires_at", now),
         ("sign_ins", "id", "last_used_at", now - LIFETIME * 2),
         ("email_tokens", "hash", "expires_at", now),
-        ("sign_in_codes", "user_id", "made_since", now - CODE_KEPT),
+        ("sign_in_codes", "user_id", "expires_at", now),
+        ("mail_counts", "whose", "since", now - COUNT_KEPT),
         ("email_changes", "id", "changed_at", now - CHANGE_KEPT),
+        ("invitations", "id", "expires_at", now - INVITATION_KEPT),
     ];
     for (table, key, time, before) in old {
         let delete = format!(
@@ -53,6 +58,21 @@ pub async fn forget_sign_ins(app: &App) -> Result<(), Error> {
     Ok(())
 }
 
+/// Erases the accounts whose day has come. Each has a job for that moment, but it comes by the database's clock, may find that it is
+/// too early by ours, and may have been dropped: no erasure hangs on it. One that fails keeps no other one waiting.
+pub async fn erase_due_accounts(app: &App) -> Result<(), Error> {
+    let due = Account::due_for_erasure(&mut *app.db.conn().await?, app.clock.now()).await?;
+    let mut failed = None;
+    for account in due {
+        if let Err(cause) = erase_account(app, account).await {
+            tracing::warn!(?account, ?cause, "an account could not be erased");
+            failed = Some(cause);
+        }
+    }
+    erase_what_was_told_since(&mut *app.db.conn().await?).await?;
+    failed.map_or(Ok(()), Err)
+}
+
 /// Sends an invitation, unless it has ended since. Run twice, it sends two mails, and only the latter's link counts.
 pub async fn mail_invitation(app: &App, id: InvitationId) -> Result<(), Error> {
     let mut conn = app.db.conn().await?;
@@ -60,6 +80,9 @@ pub async fn mail_invitation(app: &App, id: InvitationId) -> Result<(), Error> {
     let account = Account::find_many(&mut conn, &[open.account_id]).await?.into_iter().next();
     let inviter = User::find_many(&mut conn, &[open.invited_by], None).await?.into_iter().next();
     let (Some(account), Some((inviter, _))) = (account, inviter) else { return Ok(()) };
+    if !allowed::<accounts::Invitation>(app, &mut conn, &open.email).await? {
+        return Ok(());
+    }
     let token = Invitation::issue_token(&mut conn, id).await?;
     drop(conn);
     let role = match open.role {
@@ -82,6 +105,9 @@ pub async fn mail_invitation(app: &App, id: InvitationId) -> Result<(), Error> {
 pub async fn mail_verification(app: &App, user: UserId) -> Result<(), Error> {
     let mut conn = app.db.conn().await?;
     let Some(person) = reader(&mut conn, user).await?.filter(|person| person.email_verified_at.is_none()) else { return Ok(()) };
+    if !allowed::<identity::VerifyEmail>(app, &mut conn, &person.email).await? {
+        return Ok(());
+    }
     let token = EmailToken::issue(&mut conn, &person, Purpose::VerifyEmail, app.clock.now()).await?;
     drop(conn);
     let link = mail::link(app, "verify-email", Some(&token))?;
@@ -94,6 +120,9 @@ pub async fn mail_password_reset(app: &App, user: Option<UserId>) -> Result<(), 
     let Some(user) = user else { return Ok(()) };
     let mut conn = app.db.conn().await?;
     let Some(person) = reader(&mut conn, user).await? else { return Ok(()) };
+    if !allowed::<identity::ResetPassword>(app, &mut conn, &person.email).await? {
+        return Ok(());
+    }
     let token = EmailToken::issue(&mut conn, &person, Purpose::ResetPassword, app.clock.now()).await?;
     drop(conn);
     let link = mail::link(app, "reset-password", Some(&token))?;
@@ -107,12 +136,13 @@ pub async fn mail_sign_in_code(app: &App, user: Option<UserId>) -> Result<(), Er
     let code = sign_in_code::new();
     let hash = app.hasher.hash(&code).await?;
     let Some(user) = user else { return Ok(()) };
-    let person = reader(&mut *app.db.conn().await?, user).await?;
-    let Some(person) = person.filter(|person| person.email_verified_at.is_some()) else { return Ok(()) };
-    if !sign_in_code::store(&mut *app.db.conn().await?, &person, &hash, app.clock.now()).await? {
-        tracing::warn!(?user, "somebody has had enough codes to sign in with for a day");
+    let mut conn = app.db.conn().await?;
+    let Some(person) = reader(&mut conn, user).await?.filter(|person| person.email_verified_at.is_some()) else { return Ok(()) };
+    if !allowed::<identity::SignInCode>(app, &mut conn, &person.email).await? {
         return Ok(());
     }
+    sign_in_code::store(&mut conn, &person, &hash, app.clock.now()).await?;
+    drop(conn);
     let (code, valid_minutes) = (code.expose_secret().to_owned(), sign_in_code::LIFETIME.num_minutes());
     mail::deliver(app, &identity::SignInCode { username: person.username, code, valid_minutes }, &person.email).await
 }
@@ -131,6 +161,16 @@ pub async fn mail_email_changed(app: &App, change: EmailChangeId) -> Result<(), 
     let Some(person) = reader(&mut conn, change.user_id).await? else { return Ok(()) };
     drop(conn);
     mail::deliver(app, &identity::EmailChanged { username: person.username }, &change.old_email).await
+}
+
+/// Whether an address may be sent one more mail of a kind that strangers can have sent. Asked before a token is made: one that is not
+/// mailed would end the one that was.
+async fn allowed<M: Mail>(app: &App, conn: &mut Conn, to: &str) -> Result<bool, Error> {
+    let allowed = mail_count::take(conn, M::NAME, to, app.clock.now()).await?;
+    if !allowed {
+        tracing::warn!(mail = M::NAME, "an address has had enough mails of this kind for a day");
+    }
+    Ok(allowed)
 }
 
 /// Who can be written to: not those who have gone.

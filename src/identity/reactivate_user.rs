@@ -3,6 +3,7 @@
 use diesel::prelude::*;
 use diesel_async::RunQueryDsl;
 
+use super::account::Account;
 use super::actor::{Actor, Requester, Role};
 use super::audit::{self, Entry};
 use super::membership::Membership;
@@ -20,6 +21,10 @@ pub async fn reactivate_user(app: &App, actor: &Actor, from: &Requester, user: U
     let now = app.clock.now();
     app.db
         .transaction(async |conn| {
+            let actor = match actor.staff {
+                true => *actor,
+                false => Account::lock_for(conn, actor, Role::Admin).await?.1,
+            };
             let member = Membership::find(conn, actor.account, user).await?;
             if member.is_none() && !actor.staff {
                 return Err(not_found());
@@ -37,7 +42,7 @@ pub async fn reactivate_user(app: &App, actor: &Actor, from: &Requester, user: U
                 return Err(if known { active.into() } else { not_found() });
             };
             let account = member.map(|member| member.account_id);
-            let entry = Entry { account, ..Entry::by(actor, "reactivateUser", now) };
+            let entry = Entry { account, ..Entry::by(&actor, "reactivateUser", now) };
             audit::record(conn, &entry.about(user.encode()).from(from)).await?;
             Ok(reactivated)
         })

@@ -1,11 +1,10 @@
 //! The `sign_in_codes` table: six digits that sign somebody in once. A code is mailed to a verified address and stored as its Argon2
 //! hash. It lasts ten minutes and five tries, and only the latest counts.
 //!
-//! Six digits can be guessed by whoever has enough tries, so a person gets a limited number of codes a day, too.
+//! Six digits can be guessed by whoever has enough tries, so an address gets a limited number of codes a day (`mail_count.rs`), too.
 
 use chrono::{DateTime, TimeDelta, Utc};
 use diesel::prelude::*;
-use diesel::sql_types::{SmallInt, Text, Timestamptz, Uuid};
 use diesel_async::RunQueryDsl;
 use secrecy::SecretString;
 
@@ -16,9 +15,6 @@ use crate::id::UserId;
 
 pub const LIFETIME: TimeDelta = TimeDelta::minutes(10);
 pub const TRIES: i16 = 5;
-/// With five tries each, a hundred guesses at a million codes: one chance in ten thousand for a whole day of guessing.
-pub const MADE_A_DAY: i16 = 20;
-const DAY: TimeDelta = TimeDelta::days(1);
 
 /// A new code.
 pub fn new() -> SecretString {
@@ -31,26 +27,22 @@ pub fn read(text: &str) -> Option<SecretString> {
     (digits.len() == 6 && digits.bytes().all(|byte| byte.is_ascii_digit())).then(|| SecretString::from(digits))
 }
 
-/// Stores a code's hash in place of an earlier one. False: the person has had enough codes for a day.
-pub async fn store(conn: &mut Conn, to: &Secret, hash: &str, at: DateTime<Utc>) -> QueryResult<bool> {
-    let query = diesel::sql_query(
-        "INSERT INTO sign_in_codes AS code (user_id, email, hash, expires_at, made_since) VALUES ($1, $2, $3, $4, $5)
-         ON CONFLICT (user_id) DO UPDATE SET email = excluded.email, hash = excluded.hash, tries = 0, expires_at = excluded.expires_at,
-             made = CASE WHEN code.made_since <= $6 THEN 1 ELSE code.made + 1 END,
-             made_since = CASE WHEN code.made_since <= $6 THEN excluded.made_since ELSE code.made_since END
-         WHERE code.made < $7 OR code.made_since <= $6",
+/// Stores a code's hash in place of an earlier one.
+pub async fn store(conn: &mut Conn, to: &Secret, hash: &str, at: DateTime<Utc>) -> QueryResult<()> {
+    let code = (
+        sign_in_codes::email.eq(&to.email),
+        sign_in_codes::hash.eq(hash),
+        sign_in_codes::tries.eq(0),
+        sign_in_codes::expires_at.eq(at + LIFETIME),
     );
-    let stored = query
-        .bind::<Uuid, _>(to.id)
-        .bind::<Text, _>(&to.email)
-        .bind::<Text, _>(hash)
-        .bind::<Timestamptz, _>(at + LIFETIME)
-        .bind::<Timestamptz, _>(at)
-        .bind::<Timestamptz, _>(at - DAY)
-        .bind::<SmallInt, _>(MADE_A_DAY)
+    diesel::insert_into(sign_in_codes::table)
+        .values((sign_in_codes::user_id.eq(to.id), code))
+        .on_conflict(sign_in_codes::user_id)
+        .do_update()
+        .set(code)
         .execute(conn)
         .await?;
-    Ok(stored == 1)
+    Ok(())
 }
 
 /// Counts a try before it is made. The hash to compare with; None where no code counts. For nobody it is the same statement.
@@ -69,8 +61,8 @@ pub async fn take(conn: &mut Conn, person: &Secret, hash: &str) -> QueryResult<b
     Ok(diesel::delete(code).execute(conn).await? == 1)
 }
 
-/// Ends the code that a person was sent, but not the count of those that they were sent.
+/// Ends the code that a person was sent.
 pub async fn end(conn: &mut Conn, user: UserId) -> QueryResult<()> {
-    diesel::update(sign_in_codes::table.find(user)).set(sign_in_codes::tries.eq(TRIES)).execute(conn).await?;
+    diesel::delete(sign_in_codes::table.find(user)).execute(conn).await?;
     Ok(())
 }

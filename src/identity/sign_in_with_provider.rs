@@ -19,7 +19,7 @@ use crate::app::App;
 use crate::billing::start_trial;
 use crate::db::Conn;
 use crate::db::schema::users;
-use crate::error::{Code, Error};
+use crate::error::{Code, Error, Refusal};
 use crate::id::UserId;
 
 /// Somebody else may take the same name or address at the same moment; not this often.
@@ -49,18 +49,10 @@ pub async fn sign_in_with_provider(
         match tried {
             // The next try finds the person who took the address, or asks for another name.
             Err(Error::Refused(refusals)) if refusals.iter().all(|refusal| refusal.code == Code::Taken) => {}
-            Ok(Step::Raced) => {}
-            Ok(Step::Done(result)) => return Ok(result),
-            Err(error) => return Err(error),
+            decided => return decided,
         }
     }
     Err(Error::internal("no free username, or a race that does not end"))
-}
-
-enum Step {
-    Done(Result<Grant, Denied>),
-    /// The identity became somebody's in between.
-    Raced,
 }
 
 async fn sign_in(
@@ -70,16 +62,16 @@ async fn sign_in(
     provider: Provider,
     profile: &Profile,
     username: &str,
-) -> Result<Step, Error> {
+) -> Result<Result<Grant, Denied>, Error> {
     let now = app.clock.now();
     if let Some(user) = identity::owner(conn, provider, &profile.subject).await? {
-        return Ok(Step::Done(start(conn, app, from, user).await?));
+        return start(conn, app, from, user).await;
     }
     let Some(email) = profile.email.as_deref().and_then(|email| rules::email(email).ok()) else {
-        return Ok(Step::Done(Err(Denied::EmailNotVerified)));
+        return Ok(Err(Denied::EmailNotVerified));
     };
     let user = match User::find_by_email_and_hold(conn, &email).await? {
-        Some(user) if user.email_verified_at.is_none() => return Ok(Step::Done(Err(Denied::SignInFirst))),
+        Some(user) if user.email_verified_at.is_none() => return Ok(Err(Denied::SignInFirst)),
         Some(user) => user.id,
         None => {
             let person =
@@ -99,15 +91,18 @@ async fn sign_in(
             user
         }
     };
+    // Who is denied is not joined either: they have not got in, and have nothing to show for it.
+    let grant = match start(conn, app, from, user).await? {
+        Ok(grant) => grant,
+        Err(denied) => return Ok(Err(denied)),
+    };
     if !identity::link(conn, provider, &profile.subject, user, now).await? {
-        return Ok(Step::Raced);
+        // It became somebody's in between: nothing of this try stays.
+        return Err(Refusal::new(Code::Taken, "This identity is somebody's already.").into());
     }
-    let started = start(conn, app, from, user).await?;
-    if let Ok(grant) = &started {
-        let entry = Entry::by(&grant.actor, "linkIdentity", now).about(provider.as_str());
-        audit::record(conn, &entry.from(from)).await?;
-    }
-    Ok(Step::Done(started))
+    let entry = Entry::by(&grant.actor, "linkIdentity", now).about(provider.as_str());
+    audit::record(conn, &entry.from(from)).await?;
+    Ok(Ok(grant))
 }
 
 async fn start(conn: &mut Conn, app: &App, from: &Requester, user: UserId) -> Result<Result<Grant, Denied>, Error> {

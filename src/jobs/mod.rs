@@ -35,7 +35,7 @@ pub mod worker; // takes jobs and runs them
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 #[serde(tag = "job", content = "with", rename_all = "snake_case")]
 pub enum Job {
-    /// Deletes tokens, codes and sign-ins that nobody can use any more.
+    /// Deletes tokens, codes, invitations and sign-ins that nobody can use any more.
     ForgetSignIns,
     /// What billing does by itself.
     Billing(BillingJob),
@@ -61,6 +61,8 @@ pub enum Job {
     MailAlert { alert: AlertId, user: UserId },
     /// Ends an account whose week has passed.
     EraseAccount { account: AccountId },
+    /// The same for all that were missed.
+    EraseAccounts,
 }
 
 /// graphile_worker's name for the one kind of task that carries all jobs.

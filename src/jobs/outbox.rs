@@ -1,7 +1,8 @@
-//! The `outbox` table: jobs of hot paths, on their way into the queue.
+//! The `outbox` table: jobs of hot paths, on their way into the queue. What billing makes of Stripe's deliveries goes this way.
 
 use std::time::Duration;
 
+use chrono::{DateTime, Utc};
 use diesel::prelude::*;
 use diesel::sql_types::{BigInt, Text};
 use diesel_async::RunQueryDsl;
@@ -20,9 +21,10 @@ const PERIOD: Duration = Duration::from_millis(250);
 const PAUSE: Duration = Duration::from_secs(2);
 
 /// Like `enqueue`, for paths that run hundreds of times a second: the job is in the queue a moment later.
-pub async fn put(conn: &mut Conn, job: &Job) -> Result<(), Error> {
+pub async fn put(conn: &mut Conn, job: &Job, run_at: Option<DateTime<Utc>>) -> Result<(), Error> {
+    let attempts = i32::from(registry::policy(job).attempts);
     diesel::insert_into(outbox::table)
-        .values((outbox::job.eq(serde_json::to_value(job)?), outbox::max_attempts.eq(i32::from(registry::policy(job).attempts))))
+        .values((outbox::job.eq(serde_json::to_value(job)?), outbox::max_attempts.eq(attempts), outbox::run_at.eq(run_at)))
         .execute(conn)
         .await?;
     Ok(())

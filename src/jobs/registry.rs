@@ -50,7 +50,7 @@ const QUICK: Policy =
 
 pub fn policy(job: &Job) -> Policy {
     match job {
-        Job::ForgetSignIns | Job::AbandonSessions | Job::TendQueue | Job::EraseAccount { .. } => SWEEP,
+        Job::ForgetSignIns | Job::AbandonSessions | Job::TendQueue | Job::EraseAccount { .. } | Job::EraseAccounts => SWEEP,
         Job::TellStaff { .. }
         | Job::MailInvitation { .. }
         | Job::MailVerification { .. }
@@ -93,6 +93,7 @@ pub fn name(job: &Job) -> &'static str {
         Job::MailEmailChanged { .. } => "mail_email_changed",
         Job::MailAlert { .. } => "mail_alert",
         Job::EraseAccount { .. } => "erase_account",
+        Job::EraseAccounts => "erase_accounts",
     }
 }
 
@@ -111,6 +112,7 @@ pub async fn run(app: &App, job: &Job) -> Result<(), Error> {
         Job::MailEmailChanged { change } => identity::jobs::mail_email_changed(app, *change).await,
         Job::MailAlert { alert, user } => staff::jobs::mail_alert(app, *alert, *user).await,
         Job::EraseAccount { account } => identity::erase_account::erase_account(app, *account).await,
+        Job::EraseAccounts => identity::jobs::erase_due_accounts(app).await,
     }
 }
 
@@ -129,5 +131,6 @@ pub const SCHEDULES: &[Schedule] = &[
     Schedule { when: "23 * * * *", every: "1h", job: Job::Billing(BillingJob::EndLapsed) },
     Schedule { when: "*/10 * * * *", every: "10m", job: Job::TendQueue },
     Schedule { when: "7 * * * *", every: "1h", job: Job::AbandonSessions },
+    Schedule { when: "37 * * * *", every: "1h", job: Job::EraseAccounts },
     Schedule { when: "17 3 * * *", every: "1d", job: Job::ForgetSignIns },
 ];

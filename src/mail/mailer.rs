@@ -3,12 +3,12 @@
 use std::path::{Path, PathBuf};
 use std::sync::{Mutex, PoisonError};
 
+use lettre::Address;
 use lettre::message::header::{Header, HeaderName, HeaderValue};
 use lettre::message::{Mailbox, MultiPart};
-use lettre::{Address, AsyncTransport};
 
 use super::Message;
-use super::smtp::{self, Connections};
+use super::smtp::Connections;
 use crate::clock::Clock;
 use crate::config::{self, MailTransport};
 use crate::error::{Code, Error, Refusal};
@@ -29,7 +29,7 @@ impl Mailer {
     /// Opens no connection yet. Needs a running tokio runtime.
     pub fn new(config: &config::Mail, clock: &Clock) -> Result<Self, Error> {
         let transport = match &config.transport {
-            MailTransport::Smtp(smtp) => Transport::Smtp(smtp::connections(smtp).map_err(Error::internal)?),
+            MailTransport::Smtp(smtp) => Transport::Smtp(Connections::new(smtp).map_err(Error::internal)?),
             MailTransport::Folder(folder) => Transport::Folder(folder.clone()),
             MailTransport::Memory => Transport::Memory(Mutex::default()),
         };
@@ -41,7 +41,7 @@ impl Mailer {
         let mail = self.compose(message)?;
         match &self.transport {
             Transport::Smtp(connections) => {
-                connections.send(mail).await.map_err(|error| smtp::failure(&error, &message.to))?;
+                connections.send(&mail).await?;
                 tracing::info!(mail = message.mail, "a mail was handed to the mail server");
             }
             Transport::Folder(folder) => {

@@ -40,8 +40,8 @@ pub trait Mail: Serialize {
     }
 }
 
-/// Sends a mail, for a job. One that will never be accepted (there is no such mailbox) is given up: whoever typed the address has to
-/// find out, and nobody here can do anything about it.
+/// Sends a mail, for a job. One to a mailbox that there is not is given up: whoever typed the address has to find out, and nobody here
+/// can do anything about it.
 pub async fn deliver<M: Mail>(app: &App, mail: &M, to: &str) -> Result<(), Error> {
     match app.mailer.send(&mail.message(to)?).await {
         Ok(()) => metrics::mailed(M::NAME, "sent"),

@@ -156,16 +156,27 @@ pub struct Versions {
 
 impl Default for Versions {
     fn default() -> Self {
+        Self::holding(CACHED_NODES)
+    }
+}
+
+impl Versions {
+    /// As many as have this many nodes in all.
+    pub fn holding(nodes: u64) -> Self {
         let weigh = |_: &(AccountId, VersionId), version: &Arc<Version>| {
             // A long text weighs as much as many short nodes.
             let bodies: usize = version.document.nodes.values().filter_map(|node| node.body.as_ref().map(String::len)).sum();
             u32::try_from(version.document.nodes.len() + bodies / 1024 + 1).unwrap_or(u32::MAX)
         };
-        Self { cache: Cache::builder().weigher(weigh).max_capacity(CACHED_NODES).build() }
+        Self { cache: Cache::builder().weigher(weigh).max_capacity(nodes).build() }
     }
-}
 
-impl Versions {
+    /// How many nodes are in memory.
+    pub fn held(&self) -> u64 {
+        self.cache.run_pending_tasks();
+        self.cache.weighted_size()
+    }
+
     /// What of these is in memory.
     pub fn cached(&self, account: AccountId, id: VersionId) -> Option<Arc<Version>> {
         self.cache.get(&(account, id))

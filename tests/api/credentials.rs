@@ -1,5 +1,5 @@
-//! Everything that opens something: how long it lasts, what it opens, what we keep of it, how often it can be used, and what becomes of
-//! it when there is a newer one. Each cell of the table is tried out.
+//! Everything that opens something: how long it lasts, what it opens and for whom, what we keep of it, how often it can be used, and how
+//! it is replaced by the next one. Each cell of the table is tried out.
 
 use base64::Engine;
 use base64::engine::general_purpose::URL_SAFE_NO_PAD;
@@ -56,26 +56,51 @@ enum Used {
 use Used::*;
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-enum Newer {
-    /// Only the latest counts.
-    Replaces,
-    /// Both count.
-    StandsBeside,
+enum Rotation {
+    /// Several count beside one another, each until its end.
+    Never,
+    /// By the next one that is asked for.
+    Replaced,
+    /// Its use gives the next one, and its second use ends them all.
+    WithEachUse,
 }
-use Newer::*;
+use Rotation::*;
+
+/// What it is good for, once it is believed.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Reach {
+    /// One account of one person.
+    Account,
+    /// One device: others of the same person are not touched.
+    Device,
+    /// One attempt of one browser.
+    Attempt,
+    /// One address of one person, as long as it is theirs.
+    Address,
+    /// One person.
+    Person,
+    /// One membership, in one role.
+    Membership,
+    /// One session.
+    Session,
+}
 
 struct Row {
     kind: Kind,
     lasts: TimeDelta,
+    reaches: Reach,
     stored: Stored,
     used: Used,
-    newer: Newer,
+    rotation: Rotation,
     /// The attributes of the cookie that it travels in.
     cookie: Option<&'static str>,
 }
 
-const fn row(kind: Kind, lasts: TimeDelta, stored: Stored, used: Used, newer: Newer, cookie: Option<&'static str>) -> Row {
-    Row { kind, lasts, stored, used, newer, cookie }
+#[rustfmt::skip]
+const fn row(
+    kind: Kind, lasts: TimeDelta, reaches: Reach, stored: Stored, used: Used, rotation: Rotation, cookie: Option<&'static str>,
+) -> Row {
+    Row { kind, lasts, reaches, stored, used, rotation, cookie }
 }
 
 const REFRESH_COOKIE: &str = "HttpOnly; SameSite=Lax; Path=/graphql; Max-Age=2592000";
@@ -83,14 +108,14 @@ const ATTEMPT_COOKIE: &str = "HttpOnly; SameSite=Lax; Path=/auth; Max-Age=600";
 
 #[rustfmt::skip]
 const TABLE: [Row; 8] = [
-    row(AccessToken,     TimeDelta::minutes(15), Nowhere, Often, StandsBeside, None),
-    row(RefreshToken,    TimeDelta::days(30),    Sha256,  Once,  StandsBeside, Some(REFRESH_COOKIE)),
-    row(AttemptCookie,   TimeDelta::minutes(10), Nowhere, Often, StandsBeside, Some(ATTEMPT_COOKIE)),
-    row(VerifyToken,     TimeDelta::hours(24),   Sha256,  Once,  Replaces,     None),
-    row(ResetToken,      TimeDelta::minutes(30), Sha256,  Once,  Replaces,     None),
-    row(SignInCode,      TimeDelta::minutes(10), Argon2,  Once,  Replaces,     None),
-    row(InvitationToken, TimeDelta::days(7),     Sha256,  Once,  Replaces,     None),
-    row(ExportLink,      TimeDelta::hours(1),    Nowhere, Often, StandsBeside, None),
+    row(AccessToken,     TimeDelta::minutes(15), Reach::Account,    Nowhere, Often, Never,       None),
+    row(RefreshToken,    TimeDelta::days(30),    Reach::Device,     Sha256,  Once,  WithEachUse, Some(REFRESH_COOKIE)),
+    row(AttemptCookie,   TimeDelta::minutes(10), Reach::Attempt,    Nowhere, Often, Never,       Some(ATTEMPT_COOKIE)),
+    row(VerifyToken,     TimeDelta::hours(24),   Reach::Address,    Sha256,  Once,  Replaced,    None),
+    row(ResetToken,      TimeDelta::minutes(30), Reach::Person,     Sha256,  Once,  Replaced,    None),
+    row(SignInCode,      TimeDelta::minutes(10), Reach::Person,     Argon2,  Once,  Replaced,    None),
+    row(InvitationToken, TimeDelta::days(7),     Reach::Membership, Sha256,  Once,  Replaced,    None),
+    row(ExportLink,      TimeDelta::hours(1),    Reach::Session,    Nowhere, Often, Never,       None),
 ];
 
 /// A provider that does not answer: enough to see whether a callback is believed.
@@ -189,6 +214,74 @@ impl Holder {
             ExportLink => app.get(&format!("/exports/{with}")).await.status.is_success(),
         }
     }
+
+    /// Whether it opens what is the holder's, within its reach, and nothing beyond: nothing of the other's.
+    async fn is_confined(&self, app: &TestApp, reaches: Reach, kind: Kind, with: &str, other: &Self) -> bool {
+        let anon = app.anon();
+        match reaches {
+            Reach::Account => {
+                let seen = async |session: &str| {
+                    let query = "query($id: ID!) { node(id: $id) { id } }";
+                    anon.signed_in(with).ok(query, json!({ "id": session })).await.data("node.id") == session
+                };
+                seen(&self.session).await && !seen(&other.session).await
+            }
+            Reach::Device => {
+                let second = self.get(app, kind).await;
+                let query = "mutation($token: String!) { signOut(input: { refreshToken: $token }) { acknowledged } }";
+                anon.ok(query, json!({ "token": with })).await;
+                !self.opens(app, kind, with).await && self.opens(app, kind, &second).await
+            }
+            Reach::Attempt => {
+                let elsewhere = state(&other.get(app, kind).await);
+                let path = format!("/auth/github/callback?code=x&state={elsewhere}");
+                let answer = call(&anon, &path, &format!("fixpath_attempt={with}")).await;
+                answer.header("location").contains("auth_error=expired") && self.opens(app, kind, with).await
+            }
+            Reach::Address => {
+                let others = other.get(app, kind).await;
+                let query =
+                    "mutation($p: String!) { changeEmail(input: { email: \"new@example.com\", password: $p }) { userErrors { code } } }";
+                app.advance(TimeDelta::minutes(1));
+                assert!(other.actor.ok(query, json!({ "p": PASSWORD })).await.refusals("changeEmail").is_empty());
+                let moved = other.opens(app, kind, &others).await;
+                let opened = self.opens(app, kind, with).await;
+                let verified = app.database_text("SELECT username FROM users WHERE email_verified_at IS NOT NULL AND username !~ 'boss'");
+                opened && !moved && verified.await == [self.name.as_str()]
+            }
+            Reach::Person if kind == SignInCode => {
+                let stolen =
+                    Self { name: other.name.clone(), actor: other.actor.clone(), inviter: other.inviter.clone(), session: String::new() };
+                !stolen.opens(app, kind, with).await && self.opens(app, kind, with).await
+            }
+            Reach::Person => {
+                let opened = self.opens(app, kind, with).await;
+                let mut lets_in = Vec::new();
+                for name in [&self.name, &other.name] {
+                    lets_in.push(sign_in(&app.anon(), name, PASSWORD).await.refusals("signIn").is_empty());
+                }
+                opened && lets_in == [false, true]
+            }
+            Reach::Membership => {
+                let opened = self.opens(app, kind, with).await;
+                let guest = sign_in(&anon, &format!("{}-guest", self.name), PASSWORD).await;
+                let viewer = guest.data("signIn.viewer");
+                let count =
+                    format!("SELECT count(*)::text FROM memberships JOIN users ON id = user_id WHERE username = '{}-guest'", self.name);
+                opened
+                    && viewer["role"] == "ENGINEER"
+                    && viewer["account"]["name"] == format!("{}-boss's account", self.name)
+                    && app.database_text(&count).await == ["1"]
+            }
+            Reach::Session => {
+                // What it says cannot be said with another's signature.
+                let others = other.get(app, kind).await;
+                let ((says, _), (_, signature)) = (with.rsplit_once('.').unwrap(), others.rsplit_once('.').unwrap());
+                let mixed = format!("{says}.{signature}");
+                self.opens(app, kind, with).await && !self.opens(app, kind, &mixed).await
+            }
+        }
+    }
 }
 
 async fn call(actor: &Actor, path: &str, cookie: &str) -> Answer {
@@ -282,8 +375,8 @@ async fn each_is_good_for_as_many_uses_as_the_table_says() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn a_newer_one_does_to_the_earlier_what_the_table_says() {
-    for Row { kind, newer, .. } in TABLE {
+async fn each_rotates_as_the_table_says() {
+    for Row { kind, rotation, .. } in TABLE {
         let app = world().await;
         let holder = Holder::new(&app, "holder").await;
         let earlier = holder.get(&app, kind).await;
@@ -292,20 +385,31 @@ async fn a_newer_one_does_to_the_earlier_what_the_table_says() {
             app.advance(TimeDelta::minutes(1));
             later = holder.get(&app, kind).await;
         }
-        assert_eq!(holder.opens(&app, kind, &earlier).await, newer == StandsBeside, "{kind:?}, the earlier");
+        match rotation {
+            Never => assert!(holder.opens(&app, kind, &earlier).await, "{kind:?}, the earlier"),
+            Replaced => assert!(!holder.opens(&app, kind, &earlier).await, "{kind:?}, the earlier"),
+            WithEachUse => {
+                let exchange = async |token: &str| refresh(&app.anon(), token).await.str("refreshTokens.refreshToken");
+                let second = exchange(&earlier).await;
+                let third = exchange(&second).await;
+                assert!(earlier != second && second != third, "{kind:?}");
+                // Whoever shows one twice may have stolen it: none of its successors counts any more.
+                assert!(!holder.opens(&app, kind, &earlier).await, "{kind:?}");
+                assert!(!holder.opens(&app, kind, &third).await, "{kind:?}");
+            }
+        }
         assert!(holder.opens(&app, kind, &later).await, "{kind:?}, the later");
     }
 }
 
-#[tokio::test]
-async fn refresh_tokens_rotate_and_a_second_use_ends_the_family() {
-    let app = world().await;
-    let holder = Holder::new(&app, "holder").await;
-    let first = holder.get(&app, RefreshToken).await;
-    let second = refresh(&app.anon(), &first).await.str("refreshTokens.refreshToken");
-    assert_ne!(first, second);
-    assert!(!holder.opens(&app, RefreshToken, &first).await);
-    assert!(!holder.opens(&app, RefreshToken, &second).await, "whoever showed the first one twice may have stolen it");
+#[tokio::test(flavor = "multi_thread")]
+async fn each_reaches_as_far_as_the_table_says_and_no_further() {
+    for Row { kind, reaches, .. } in TABLE {
+        let app = world().await;
+        let (holder, other) = (Holder::new(&app, "holder").await, Holder::new(&app, "other").await);
+        let credential = holder.get(&app, kind).await;
+        assert!(holder.is_confined(&app, reaches, kind, &credential, &other).await, "{kind:?}");
+    }
 }
 
 #[tokio::test]
@@ -347,7 +451,7 @@ async fn what_has_expired_is_forgotten() {
     let left = async || {
         let count = |table| format!("SELECT count(*)::text FROM {table}");
         let mut counts = Vec::new();
-        for table in ["email_tokens", "sign_in_codes", "email_changes"] {
+        for table in ["email_tokens", "sign_in_codes", "email_changes", "mail_counts"] {
             counts.push(app.database_text(&count(table)).await.concat().parse::<i64>().unwrap());
         }
         counts
@@ -355,18 +459,18 @@ async fn what_has_expired_is_forgotten() {
     let forget = Job::ForgetSignIns;
     app.run_job(&forget).await;
     // Both people have a token of their own from signing up, too.
-    assert_eq!(left().await, [3, 1, 0], "none has expired");
+    assert_eq!(left().await, [3, 1, 0, 4], "none has expired");
     app.advance(TimeDelta::minutes(1));
     assert_eq!(holder.actor.ok(change, json!({ "p": PASSWORD })).await.refusals("changeEmail"), Vec::<String>::new());
     app.run_job(&forget).await;
-    assert_eq!(left().await, [2, 1, 1], "a change ends what was mailed before, and brings a new token");
+    assert_eq!(left().await, [2, 0, 1, 5], "a change ends what was mailed before, and brings a new token");
     app.advance(TimeDelta::hours(25));
     app.run_job(&forget).await;
-    assert_eq!(left().await, [0, 1, 1], "how many codes somebody got is remembered for a day");
+    assert_eq!(left().await, [0, 0, 1, 5], "how many mails somebody got is remembered for a day");
     app.advance(TimeDelta::days(1));
     app.run_job(&forget).await;
-    assert_eq!(left().await, [0, 0, 1]);
+    assert_eq!(left().await, [0, 0, 1, 0]);
     app.advance(TimeDelta::days(28));
     app.run_job(&forget).await;
-    assert_eq!(left().await, [0, 0, 0], "an address that was left is not kept");
+    assert_eq!(left().await, [0, 0, 0, 0], "an address that was left is not kept");
 }

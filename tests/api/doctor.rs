@@ -3,6 +3,10 @@
 use std::collections::HashMap;
 use std::path::PathBuf;
 
+use chrono::{DateTime, TimeDelta};
+use fixpath::clock::Clock;
+use fixpath::doctor::{Level, examine_database};
+use fixpath::stripe::sandbox::{Options, Sandbox};
 use tokio::process::Command;
 
 use super::support::TestApp;
@@ -112,4 +116,41 @@ async fn wrong_keys_a_dead_redis_a_greedy_pool_and_a_strange_issuer_are_told() {
     assert!(lines["connections"].ends_with("; lower DATABASE_POOL_SIZE or raise max_connections"), "{lines:?}");
     assert!(lines["Google"].starts_with("warn ") && lines["GitHub"].starts_with("ok "), "{lines:?}");
     assert!(!format!("{lines:?}").contains("secret@"), "{lines:?}");
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_key_that_stripe_refuses_and_a_secret_that_is_none_fail() {
+    let app = TestApp::new().await;
+    let sandbox = Sandbox::start(Clock::System, Options::default()).await.unwrap_or_else(|error| panic!("{error:?}"));
+    let base = ("STRIPE_API_BASE", sandbox.base_url());
+    let good = [base, ("STRIPE_SECRET_KEY", sandbox.secret_key()), ("STRIPE_WEBHOOK_SECRET", "whsec_one,whsec_two")];
+    let (lines, healthy) = doctor(&app.database.url, &good).await;
+    assert!(healthy && lines["Stripe"].starts_with("ok ") && lines["Stripe"].ends_with("in test mode"), "{lines:?}");
+    assert!(lines["webhooks"].starts_with("ok ") && lines["webhooks"].contains("2 signing secret(s)"), "{lines:?}");
+
+    let wrong = [base, ("STRIPE_SECRET_KEY", "sk_test_of_somebody_else"), ("STRIPE_WEBHOOK_SECRET", "whsec_one,we_1234567")];
+    let (lines, healthy) = doctor(&app.database.url, &wrong).await;
+    assert!(!healthy && lines["Stripe"].starts_with("fail ") && lines["Stripe"].contains("refuses the key"), "{lines:?}");
+    assert!(lines["Stripe"].ends_with("; check STRIPE_SECRET_KEY: it begins with sk_ or rk_"), "{lines:?}");
+    assert!(lines["webhooks"].starts_with("fail "), "{lines:?}");
+    assert!(lines["webhooks"].ends_with("; copy STRIPE_WEBHOOK_SECRET from the endpoint's page at Stripe"), "{lines:?}");
+    assert!(!format!("{lines:?}").contains("somebody_else") && !format!("{lines:?}").contains("we_1234567"), "no secret: {lines:?}");
+
+    // Stripe that is away is no fault of the configuration's.
+    let away = [("STRIPE_API_BASE", "http://127.0.0.1:1"), good[1], good[2]];
+    let (lines, healthy) = doctor(&app.database.url, &away).await;
+    assert!(healthy && lines["Stripe"].starts_with("warn "), "{lines:?}");
+}
+
+#[tokio::test]
+async fn a_clock_that_is_wrong_fails() {
+    let app = TestApp::new().await;
+    let now: DateTime<chrono::Utc> = app.database_text("SELECT to_json(now())::text").await[0].trim_matches('"').parse().unwrap();
+    let cases = [(TimeDelta::zero(), Level::Ok), (TimeDelta::hours(1), Level::Fail), (TimeDelta::hours(-1), Level::Fail)];
+    for (off, level) in cases {
+        let findings = examine_database(&app.app.config, &app.app.db, &Clock::manual(now + off)).await;
+        let clock = findings.iter().find(|finding| finding.subject == "clock").unwrap();
+        assert_eq!(clock.level, level, "{clock}");
+        assert_eq!(clock.remedy.is_some(), level == Level::Fail, "{clock}");
+    }
 }

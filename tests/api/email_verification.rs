@@ -211,6 +211,21 @@ async fn a_new_address_needs_the_password_and_must_be_free() {
 }
 
 #[tokio::test]
+async fn a_change_of_address_is_one_attempt() {
+    let (app, _, owner) = TestApp::with_owner().await;
+    app.advance(TimeDelta::minutes(1));
+    for _ in 0..5 {
+        assert_eq!(change(&owner, "new@example.com", Some("wrong")).await.refusals("changeEmail"), ["WRONG_CREDENTIALS"]);
+    }
+    assert_eq!(change(&owner, "new@example.com", Some(PASSWORD)).await.refusals("changeEmail"), ["RATE_LIMITED"]);
+    // From anywhere: it is the new address's owner who is protected, and one's own password.
+    for email in ["new@example.com", "else@example.com"] {
+        let elsewhere = owner.at_address(&app.anon().address.to_string());
+        assert_eq!(change(&elsewhere, email, Some(PASSWORD)).await.refusals("changeEmail"), ["RATE_LIMITED"]);
+    }
+}
+
+#[tokio::test]
 async fn people_without_a_password_change_their_address_without_one() {
     let (app, _, owner) = TestApp::with_owner().await;
     app.db_execute("UPDATE users SET password_hash = NULL").await;

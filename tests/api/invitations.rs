@@ -299,6 +299,24 @@ async fn the_token_is_stored_as_its_hash_only() {
 }
 
 #[tokio::test]
+async fn an_invitation_is_deleted_a_month_after_it_has_expired() {
+    let (app, owner) = roomy().await;
+    let first = accept_as(&app, &invited(&app, &owner, "grace@example.com", "ENGINEER").await, "grace").await;
+    assert_eq!(first.refusals("acceptInvitation"), NONE);
+    invite(&app, &owner, "lapsed@example.com", "ENGINEER").await;
+    app.advance(TimeDelta::days(30));
+    let (owner, _) = device(&app, "owner").await;
+    invite(&app, &owner, "open@example.com", "ENGINEER").await;
+    let left = async || {
+        app.run_job(&Job::ForgetSignIns).await;
+        app.database_text("SELECT email FROM invitations ORDER BY email").await
+    };
+    assert_eq!(left().await, ["grace@example.com", "lapsed@example.com", "open@example.com"]);
+    app.advance(TimeDelta::days(7) + TimeDelta::seconds(1));
+    assert_eq!(left().await, ["open@example.com"]);
+}
+
+#[tokio::test]
 async fn the_mail_says_who_invites_whereto_and_as_what() {
     let (app, owner) = roomy().await;
     owner.ok("mutation { updateAccount(input: { name: \"Ada's <b>desk</b>\" }) { userErrors { code } } }", json!({})).await;

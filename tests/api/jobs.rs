@@ -156,7 +156,7 @@ async fn a_job_of_a_newer_version_waits_for_who_knows_it() {
 async fn the_outbox_is_moved_into_the_queue_and_each_job_once() {
     let app = TestApp::new().await;
     let result = app.app.db.transaction(async |conn| {
-        jobs::outbox::put(conn, &Job::TendQueue).await?;
+        jobs::outbox::put(conn, &Job::TendQueue, None).await?;
         Err::<(), _>(Error::internal("no"))
     });
     assert!(result.await.is_err());
@@ -164,7 +164,7 @@ async fn the_outbox_is_moved_into_the_queue_and_each_job_once() {
         .db
         .transaction(async |conn| {
             for _ in 0..1200 {
-                jobs::outbox::put(conn, &Job::TendQueue).await?;
+                jobs::outbox::put(conn, &Job::TendQueue, None).await?;
             }
             Ok(())
         })
@@ -177,6 +177,18 @@ async fn the_outbox_is_moved_into_the_queue_and_each_job_once() {
     assert_eq!((count(&app, "outbox").await, count(&app, JOBS).await), (0, 1200));
     app.db_execute("DELETE FROM graphile_worker._private_jobs WHERE id > (SELECT min(id) FROM graphile_worker._private_jobs)").await;
     app.run_jobs().await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn what_goes_through_the_outbox_runs_when_it_is_due() {
+    let app = TestApp::new().await;
+    let later = app.app.clock.now() + TimeDelta::seconds(2);
+    jobs::outbox::put(&mut app.app.db.conn().await.unwrap(), &Job::ForgetSignIns, Some(later)).await.unwrap();
+    app.run_jobs().await;
+    assert_eq!((count(&app, "outbox").await, count(&app, JOBS).await), (0, 1));
+    app.advance(TimeDelta::seconds(2));
+    app.run_jobs().await;
+    assert_eq!(count(&app, JOBS).await, 0);
 }
 
 #[tokio::test(flavor = "multi_thread")]

@@ -5,12 +5,15 @@ use std::path::PathBuf;
 use std::process::{Child, Command, ExitStatus, Stdio};
 use std::time::{Duration, Instant};
 
+use fixpath::db::tls::Target;
 use fixpath::jobs::{self, Job};
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio_postgres::Client;
 
 use crate::support::TestApp;
 use crate::support::jobs::RELEASE;
+use crate::support::people::ids;
+use crate::support::proxy::Proxy;
 
 /// Jobs that one process runs at a time.
 const SLOTS: usize = 2;
@@ -245,4 +248,54 @@ async fn a_worker_goes_on_when_the_database_comes_back() {
     let mut conn = app.app.db.target().connect_diesel().await.unwrap();
     jobs::enqueue(&mut conn, &Job::ForgetSignIns, None).await.unwrap();
     watcher.until("it works again", QUEUE, 0).await;
+}
+
+/// What is guaranteed when a worker is cut off in the middle of a run, and another one takes its job over: what the first one did in
+/// its transaction is undone before the second one's begins to count, so that the effects follow one another and there is one of
+/// each; and however the first run ends, it changes nothing in the queue any more. (What a run does outside of the database, such as a
+/// mail, can happen twice.)
+#[tokio::test(flavor = "multi_thread")]
+async fn a_job_whose_worker_is_cut_off_is_done_once_by_another() {
+    let proxy = Proxy::start().await;
+    let app = TestApp::on(proxy.database(), &[]).await;
+    app.leave_jobs();
+    let (_, account) = ids(&app.sign_up("owner").await).await;
+    let direct = async || {
+        let (client, connection) = Target::parse(&proxy.direct_url).unwrap().connect().await.unwrap();
+        tokio::spawn(connection);
+        client
+    };
+    let (gate, watcher) = (direct().await, Watcher(direct().await));
+    // An erasure waits before its end as long as the gate is shut, and counts in its transaction.
+    let count = "CREATE TABLE runs (number int);
+        CREATE FUNCTION count_run() RETURNS trigger LANGUAGE plpgsql AS
+        $$ BEGIN PERFORM pg_advisory_xact_lock_shared(4711); INSERT INTO runs VALUES (1); RETURN NEW; END $$;
+        CREATE TRIGGER count_run BEFORE UPDATE OF deleted_at ON accounts FOR EACH ROW EXECUTE FUNCTION count_run();
+        UPDATE accounts SET deletes_at = now() - interval '1 minute'";
+    watcher.0.batch_execute(&format!("{RELEASE}; {count}")).await.unwrap();
+    gate.batch_execute("SELECT pg_advisory_lock(4711)").await.unwrap();
+    jobs::enqueue(&mut app.app.db.conn().await.unwrap(), &Job::EraseAccount { account }, None).await.unwrap();
+    const ERASURE: &str = "graphile_worker._private_jobs WHERE payload->>'job' = 'erase_account'";
+    let waiting = "pg_locks WHERE locktype = 'advisory' AND objid = 4711 AND NOT granted";
+
+    let mut cut_off = Process::start(&app, &["worker"]);
+    watcher.until("the first one is at work", waiting, 1).await;
+    proxy.let_through(false);
+    let holder = "SELECT locked_by FROM graphile_worker._private_jobs WHERE payload->>'job' = 'erase_account'";
+    let first: String = watcher.0.query_one(holder, &[]).await.unwrap().get(0);
+    let _other = Process::start_with(&app, &["worker"], &[("DATABASE_URL", &proxy.direct_url)]);
+    let taken = format!("{ERASURE} AND locked_by <> '{first}'");
+    watcher.until("the second one has taken it over", &taken, 1).await;
+    assert_eq!(watcher.count("accounts WHERE deleted_at IS NOT NULL").await, 0);
+    gate.batch_execute("SELECT pg_advisory_unlock(4711)").await.unwrap();
+    watcher.until("it is done", ERASURE, 0).await;
+    assert_eq!((watcher.count("runs").await, watcher.count("accounts WHERE deleted_at IS NOT NULL").await), (1, 1));
+
+    // Whoever comes back finds nothing to settle, and works on.
+    proxy.let_through(true);
+    jobs::enqueue(&mut app.app.db.target().connect_diesel().await.unwrap(), &Job::EraseAccount { account }, None).await.unwrap();
+    watcher.until("the next one", ERASURE, 0).await;
+    assert_eq!((watcher.count("runs").await, watcher.count("alerts").await), (1, 0));
+    cut_off.signal("TERM");
+    cut_off.ended().await;
 }

@@ -35,6 +35,7 @@ mod limits;
 mod limits_shared;
 mod live;
 mod mail;
+mod mail_counts;
 mod marketplace;
 mod members;
 mod migrations;

@@ -2,6 +2,7 @@
 
 use fixpath::id::{Id, UserId};
 use serde_json::{Value, json};
+use uuid::Uuid;
 
 use crate::support::app::PASSWORD;
 use crate::support::members::{change_role, members, remove, role, roomy, transfer, user};
@@ -197,6 +198,34 @@ async fn reactivate(actor: &Actor, user: UserId) -> Answer {
     let query =
         "mutation($id: ID!) { reactivateUser(input: { userId: $id }) { user { username active } userErrors { code message path } } }";
     actor.ok(query, json!({ "id": user.encode() })).await
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn an_admin_who_is_demoted_meanwhile_lets_nobody_in() {
+    let (app, team) = team().await;
+    let [technician, _, admin, _] = &team[..] else { panic!("four") };
+    let deactivate = "mutation($password: String) { deactivateUser(input: { password: $password }) { userErrors { code } } }";
+    let (users, admins) = (user(technician).await, Uuid::from(user(admin).await));
+    technician.ok(deactivate, json!({ "password": PASSWORD })).await;
+    let (client, connection) = app.app.db.target().connect().await.unwrap();
+    tokio::spawn(connection);
+    // As `changeMemberRole` does it; it has not committed yet.
+    let demote = format!(
+        "BEGIN; SELECT FROM accounts FOR NO KEY UPDATE; UPDATE memberships SET role = 'engineer' WHERE user_id = '{admins}' AND role = 'admin'"
+    );
+    client.batch_execute(&demote).await.unwrap();
+    let commit = async {
+        let waiting = "SELECT count(*) FROM pg_stat_activity WHERE datname = current_database() AND wait_event_type = 'Lock'";
+        for _ in 0..100 {
+            if client.query_one(waiting, &[]).await.unwrap().get::<_, i64>(0) > 0 {
+                break;
+            }
+            tokio::time::sleep(std::time::Duration::from_millis(10)).await;
+        }
+        client.batch_execute("COMMIT").await.unwrap();
+    };
+    let (answer, ()) = tokio::join!(reactivate(admin, users), commit);
+    assert_eq!(answer.refusals("reactivateUser"), ["FORBIDDEN"]);
 }
 
 #[tokio::test]

@@ -83,7 +83,11 @@ impl Drop for Server {
 }
 
 async fn app(url: &str, ca: &str) -> TestApp {
-    TestApp::with(&[("SMTP_URL", url), ("SMTP_CA_FILE", ca), ("MAIL_FROM", "Fixpath <no-reply@fixpath.example>")]).await
+    app_from(url, ca, "no-reply@fixpath.example").await
+}
+
+async fn app_from(url: &str, ca: &str, from: &str) -> TestApp {
+    TestApp::with(&[("SMTP_URL", url), ("SMTP_CA_FILE", ca), ("MAIL_FROM", &format!("Fixpath <{from}>"))]).await
 }
 
 /// Mails that wait to be sent once more.
@@ -119,10 +123,36 @@ async fn a_refused_recipient_is_given_up_at_once() {
     assert_eq!(waiting(&app).await, Vec::<String>::new());
     app.advance(TimeDelta::days(3));
     app.run_jobs().await;
-    assert_eq!(server.events("rcpt", 1).await.len(), 1, "nobody tried again");
+    assert_eq!(server.events("rcpt", 2).await.len(), 2, "sent once, and asked once what was wrong; nobody tried again");
     // The connection is still good for the next one.
     app.sign_up("ada").await;
     assert_eq!(server.events("mail", 1).await[0]["to"], json!(["ada@example.com"]));
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn what_is_refused_for_our_sake_is_not_given_up_but_dies_with_an_alert() {
+    let (open, closed) = (Server::start("STARTTLS").await, Server::start("CLOSED").await);
+    let cases = [
+        // The sender, our rights, the content, the greeting.
+        (&open, "stranger@fixpath.example", "ada", "(553)"),
+        (&open, "no-reply@fixpath.example", "relay", "(554)"),
+        (&open, "no-reply@fixpath.example", "spam", "(550)"),
+        (&closed, "no-reply@fixpath.example", "ada", "(554)"),
+    ];
+    for (server, from, to, code) in cases {
+        let app = app_from(&server.url("smtp", CREDENTIALS), CA, from).await;
+        app.sign_up(to).await;
+        let one = waiting(&app).await;
+        assert!(one.len() == 1 && one[0].starts_with("mail_verification 1 ") && one[0].contains(code), "{one:?}");
+        assert!(!one[0].contains("@"), "no address stands in the queue: {one:?}");
+        // The last try.
+        app.db_execute("UPDATE graphile_worker._private_jobs SET attempts = max_attempts - 1").await;
+        app.advance(TimeDelta::days(1));
+        app.run_jobs().await;
+        assert_eq!(app.database_text("SELECT kind || ' ' || subject FROM alerts").await, ["dead_job mail_verification"]);
+        app.leave_jobs();
+    }
+    assert!(open.events.lock().unwrap().iter().all(|event| event["event"] != "mail"));
 }
 
 #[tokio::test(flavor = "multi_thread")]

@@ -161,3 +161,35 @@ fn a_filter_that_cannot_be_read_stops_the_start() {
     let error = telemetry::build(&log, "fixpath=loud").err().unwrap();
     assert!(format!("{error:?}").contains("RUST_LOG cannot be read: "), "{error:?}");
 }
+
+#[tokio::test]
+async fn a_folder_of_logs_has_one_file_a_day_and_keeps_thirty() {
+    let folder = Folder::new("days");
+    for day in 1..=35 {
+        std::fs::write(folder.0.join(format!("fixpath.2020-01-{day:02}.log")), "{}\n").unwrap();
+        std::thread::sleep(std::time::Duration::from_millis(2));
+    }
+    std::fs::write(folder.0.join("notes.txt"), "{}").unwrap();
+    let today = || chrono::DateTime::<chrono::Utc>::from(std::time::SystemTime::now()).format("fixpath.%F.log").to_string();
+    let before = today();
+    // Two starts of one day write into the same file.
+    for start in ["first", "second"] {
+        let (dispatch, telemetry) = telemetry::build(&to_files(&folder), "info").unwrap_or_else(|error| panic!("{error:?}"));
+        tracing::dispatcher::with_default(&dispatch, || tracing::info!(start, "a line"));
+        drop((dispatch, telemetry));
+    }
+    let mut names: Vec<String> =
+        std::fs::read_dir(&folder.0).unwrap().map(|entry| entry.unwrap().file_name().into_string().unwrap()).collect();
+    names.sort();
+    assert_eq!(names.pop().unwrap(), "notes.txt", "what is not ours is left alone");
+    assert!(names.len() <= 31, "{names:?}");
+    assert!(!names.contains(&"fixpath.2020-01-01.log".to_owned()), "the oldest go first: {names:?}");
+    let newest = names.pop().unwrap();
+    // Unless midnight has passed meanwhile.
+    if before == today() {
+        assert_eq!(newest, before);
+        let text = std::fs::read_to_string(folder.0.join(newest)).unwrap();
+        let starts: Vec<Value> = text.lines().map(|line| serde_json::from_str::<Value>(line).unwrap()["start"].clone()).collect();
+        assert_eq!(starts, ["first", "second"]);
+    }
+}

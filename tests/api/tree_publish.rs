@@ -1,8 +1,11 @@
 //! Publishing, versions, what calls what, and how trees end.
 
+use fixpath::id::VersionId;
+use fixpath::tree::version::Versions;
 use serde_json::{Value, json};
+use uuid::Uuid;
 
-use crate::support::people::colleague;
+use crate::support::people::{colleague, ids as ids_of};
 use crate::support::trees::{CREATE, START, UPDATE, calling, create, looping, publish, published, start};
 use crate::support::{Actor, Answer, TestApp};
 
@@ -255,6 +258,46 @@ async fn every_kind_of_node_is_shown_with_its_fields() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
+async fn a_version_s_nodes_answer_what_is_asked_however_often_it_was_asked_in_other_words() {
+    let (_app, _, owner) = TestApp::with_owner().await;
+    let (id, _) = published(&owner, "Looping", looping()).await;
+    let ask = async |nodes: &str, shown: bool| {
+        let query = format!(
+            "query($id: ID!, $shown: Boolean!) {{ tree(by: {{ id: $id }}) {{ published {{ {nodes} number @include(if: $shown) }} }} }}"
+        );
+        owner.ok(&query, json!({ "id": id, "shown": shown })).await.data("tree.published")
+    };
+    let keys = ask("nodes { key }", true).await;
+    assert_eq!(keys["nodes"].as_array().map(Vec::len), Some(looping()["nodes"].as_object().unwrap().len()));
+    let titles = ask("nodes { title }", true).await;
+    for _ in 0..2 {
+        assert_eq!(ask("nodes { key }", true).await, keys);
+        assert_eq!(ask("nodes { title }", true).await, titles);
+        assert_eq!(ask("all: nodes { key }", true).await["all"], keys["nodes"]);
+        assert_eq!(ask("nodes { name: key }", true).await["nodes"][0]["name"], keys["nodes"][0]["key"]);
+        let merged = ask("nodes { key } nodes { title }", true).await;
+        assert_eq!(merged["nodes"][0], json!({ "key": keys["nodes"][0]["key"], "title": titles["nodes"][0]["title"] }));
+        assert_eq!(ask("nodes { key title @include(if: $shown) }", true).await, merged);
+        assert_eq!(ask("nodes { key title @include(if: $shown) }", false).await["nodes"], keys["nodes"]);
+        let of_kinds = ask("nodes { ... on QuestionNode { key } ... on ResolutionNode { title } }", true).await;
+        let kinds = ask("nodes { __typename }", true).await;
+        for (place, kind) in kinds["nodes"].as_array().unwrap().iter().enumerate() {
+            let expected = match kind["__typename"].as_str().unwrap() {
+                "QuestionNode" => json!({ "key": keys["nodes"][place]["key"] }),
+                "ResolutionNode" => json!({ "title": titles["nodes"][place]["title"] }),
+                _ => json!({}),
+            };
+            assert_eq!(of_kinds["nodes"][place], expected);
+        }
+    }
+    published(&owner, "Callee", looping()).await;
+    let changed = json!({ "id": id, "revision": 2, "document": calling("callee") });
+    owner.ok(UPDATE, json!({ "input": changed })).await;
+    assert_eq!(publish(&owner, &id, 3).await.refusals("publishTree"), Vec::<String>::new());
+    assert_eq!(ask("nodes { key }", true).await["nodes"][0]["key"], "call", "another version, other nodes");
+}
+
+#[tokio::test(flavor = "multi_thread")]
 async fn a_published_version_is_read_from_the_database_once() {
     let (app, _, owner) = TestApp::with_owner().await;
     let (id, _) = published(&owner, "Once", looping()).await;
@@ -293,4 +336,36 @@ async fn a_title_of_several_lines_spoils_no_export() {
         }
         act(&owner, "deleteTree", &id, 1).await;
     }
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn published_documents_in_memory_are_never_more_than_their_limit() {
+    let (app, _, owner) = TestApp::with_owner().await;
+    published(&owner, "Light", looping()).await;
+    app.db_execute(
+        "INSERT INTO tree_versions (account_id, id, tree_id, number, digest, document, published_by, published_at)
+         SELECT account_id, gen_random_uuid(), tree_id, number + n, digest, document, published_by, published_at
+         FROM tree_versions, generate_series(1, 99) AS n",
+    )
+    .await;
+    let ids = app.database_text("SELECT id::text FROM tree_versions").await;
+    let ids: Vec<VersionId> = ids.iter().map(|id| VersionId::from(id.parse::<Uuid>().unwrap())).collect();
+    let (account, mut conn) = (ids_of(&owner).await.1, app.app.db.conn().await.unwrap());
+    let versions = Versions::holding(60);
+    for some in ids.chunks(10) {
+        assert_eq!(versions.get_many(&mut conn, account, some).await.unwrap().len(), 10);
+        assert!((1..=60).contains(&versions.held()), "{}", versions.held());
+    }
+    let kept = ids.iter().filter(|id| versions.cached(account, **id).is_some()).count();
+    assert!((1..100).contains(&kept), "{kept}");
+    assert_eq!(versions.get_many(&mut conn, account, &ids).await.unwrap().len(), 100, "what was let go is read again");
+    // A document with a long text weighs as much as one with many nodes: it cannot slip in.
+    app.db_execute(
+        "ALTER TABLE tree_versions DISABLE TRIGGER ALL; UPDATE tree_versions SET document = (jsonb_set(document::jsonb,
+        '{nodes,light,body}', to_jsonb(repeat('x', 100000))))::json; ALTER TABLE tree_versions ENABLE TRIGGER ALL",
+    )
+    .await;
+    let versions = Versions::holding(60);
+    versions.get_many(&mut conn, account, &ids).await.unwrap();
+    assert_eq!(versions.held(), 0);
 }

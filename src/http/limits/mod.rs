@@ -123,6 +123,15 @@ enum Whose {
     Login([u8; 16]),
 }
 
+impl Whose {
+    fn login(login: &str) -> Self {
+        let digest = Sha256::digest(login.trim().to_lowercase());
+        let mut hash = [0; 16];
+        hash.iter_mut().zip(digest).for_each(|(byte, hashed)| *byte = hashed);
+        Self::Login(hash)
+    }
+}
+
 /// So much of somebody's allowance.
 #[derive(Clone, Copy, Debug)]
 struct Charge {
@@ -185,11 +194,14 @@ impl RateLimits {
 
     /// Counts an attempt at an operation that hashes or mails, against the address and against the login that it names.
     pub async fn check_login(&self, address: Option<IpAddr>, login: &str) -> Result<(), Refusal> {
-        let digest = Sha256::digest(login.trim().to_lowercase());
-        let mut login = [0; 16];
-        login.iter_mut().zip(digest).for_each(|(byte, hashed)| *byte = hashed);
+        self.check_logins(address, &[login]).await
+    }
+
+    /// The same for an operation that concerns more than one login.
+    pub async fn check_logins(&self, address: Option<IpAddr>, logins: &[&str]) -> Result<(), Refusal> {
         let address = Charge::one(Limit::AddressAttempts, Whose::Address(household(address)));
-        let charges = [address, Charge::one(Limit::LoginAttempts, Whose::Login(login))];
+        let logins = logins.iter().map(|login| Charge::one(Limit::LoginAttempts, Whose::login(login)));
+        let charges: Vec<Charge> = std::iter::once(address).chain(logins).collect();
         self.take(&charges).await.map_err(|seconds| {
             let sentence = format!("Too many attempts: {ATTEMPTS_PER_MINUTE} a minute are allowed; try again in {seconds} s.");
             Refusal { detail: Detail::RetryAfter(seconds), ..Refusal::new(Code::RateLimited, sentence) }

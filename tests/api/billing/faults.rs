@@ -8,7 +8,7 @@ use crate::support::stripe::{self, Story};
 
 /// Whatever a transaction could leave behind. (The log's own transaction leaves the log, and its next try.)
 async fn state(app: &TestApp) -> Value {
-    let jobs = "SELECT payload FROM graphile_worker._private_jobs WHERE payload::text NOT LIKE '%retry%' ORDER BY id";
+    let jobs = "SELECT job, run_at FROM outbox UNION ALL SELECT payload, run_at FROM graphile_worker._private_jobs WHERE payload::text NOT LIKE '%retry%'";
     json!({
         "billing": app.billing_state().await,
         "ledger": app.db_rows("SELECT * FROM stripe_events ORDER BY event_id").await,
@@ -74,6 +74,6 @@ async fn a_failure_at_any_statement_leaves_nothing_and_the_next_try_applies_once
     assert!(counts.iter().all(|count| (7..40).contains(count)), "{counts:?}");
     let about = app.db_rows("SELECT about FROM billing_mails ORDER BY about").await;
     assert_eq!(about.as_array().unwrap().len(), 4, "{about}");
-    let mails = "SELECT count(*) FROM graphile_worker._private_jobs WHERE payload::text LIKE '%mail%'";
+    let mails = "SELECT count(*) FROM outbox WHERE job::text LIKE '%mail%'";
     assert_eq!(app.db_value(mails).await, json!(4));
 }

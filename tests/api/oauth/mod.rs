@@ -347,6 +347,23 @@ async fn who_may_not_sign_in_here_may_not_by_way_of_a_provider() {
 }
 
 #[tokio::test]
+async fn whoever_is_denied_is_not_joined_to_the_provider_either() {
+    let world = World::google().await;
+    world.app.sign_up("ada").await;
+    world.verify("ada").await;
+    let joined = async || {
+        let identities = world.app.database_text("SELECT subject FROM identities").await;
+        (identities, world.app.database_text("SELECT subject FROM audit_entries WHERE action = 'linkIdentity'").await)
+    };
+    world.app.db_execute("UPDATE users SET deactivated_at = now()").await;
+    assert_eq!(error_of(&world.sign_in().await).unwrap(), "deactivated");
+    assert_eq!(joined().await, (vec![], vec![]));
+    world.app.db_execute("UPDATE users SET deactivated_at = NULL").await;
+    world.person(&world.sign_in().await).await;
+    assert_eq!(joined().await, (vec!["1".to_owned()], vec!["google".to_owned()]));
+}
+
+#[tokio::test]
 async fn a_name_that_is_taken_gets_a_number() {
     let world = World::google().await;
     world.app.sign_up("Ada").await;

@@ -1,11 +1,12 @@
-//! Stands between the app and PostgreSQL, and cuts a connection at the statement that a test names. It counts the statements of
-//! transactions as they pass, so that no list of them is needed.
+//! Stands between the app and PostgreSQL, and cuts a connection at the statement that a test names, or all of them. It counts the
+//! statements of transactions as they pass, so that no list of them is needed.
 
 use std::sync::Arc;
 use std::sync::atomic::{AtomicI64, Ordering};
 
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::net::{TcpListener, TcpStream, UnixStream};
+use tokio::sync::watch;
 
 use super::database::Database;
 
@@ -13,6 +14,10 @@ pub struct Proxy {
     database: std::sync::Mutex<Option<Database>>,
     /// Statements left until the cut. Far below zero: none is wanted.
     left: Arc<AtomicI64>,
+    /// Whether anybody gets through.
+    open: watch::Sender<bool>,
+    /// The same database, not through here.
+    pub direct_url: String,
 }
 
 const CALM: i64 = i64::MIN / 2;
@@ -27,20 +32,33 @@ impl Proxy {
         let name = database.url.split(['/', '?']).find(|part| part.starts_with("test_")).unwrap().to_owned();
         let user = database.url.split("//").nth(1).and_then(|rest| rest.split(['@', ':', '/']).next()).unwrap().to_owned();
         let url = format!("postgres://{user}@127.0.0.1:{port}/{name}?sslmode=disable");
+        let (open, _) = watch::channel(true);
         tokio::spawn({
-            let left = left.clone();
+            let (left, open) = (left.clone(), open.clone());
             async move {
                 while let Ok((client, _)) = listener.accept().await {
-                    tokio::spawn(pass(client, socket.clone(), left.clone()));
+                    let (mut shut, passing) = (open.subscribe(), pass(client, socket.clone(), left.clone()));
+                    tokio::spawn(async move {
+                        tokio::select! {
+                            _ = shut.wait_for(|open| !open) => {}
+                            () = passing => {}
+                        }
+                    });
                 }
             }
         });
-        Self { database: std::sync::Mutex::new(Some(database.reached_by(url))), left }
+        let direct_url = database.url.clone();
+        Self { database: std::sync::Mutex::new(Some(database.reached_by(url))), left, open, direct_url }
     }
 
     /// The database, reached through here.
     pub fn database(&self) -> Database {
         self.database.lock().unwrap().take().expect("asked for once")
+    }
+
+    /// Whether anybody gets through. When not, all connections end.
+    pub fn let_through(&self, open: bool) {
+        self.open.send_replace(open);
     }
 
     /// The transaction's statement with this number, from 1 on, will not arrive: the connection ends there.

@@ -47,7 +47,7 @@ impl Shop {
     pub async fn had_trial(&self, owner: &Actor) {
         let account = Uuid::from(people::ids(owner).await.1);
         let sql = format!(
-            "INSERT INTO trial_grants (address, account_id, created_at) VALUES ('{account}', '{account}', now()) ON CONFLICT DO NOTHING;
+            "INSERT INTO trial_grants (mailbox, account_id, created_at) VALUES (sha256('{account}'), '{account}', now()) ON CONFLICT DO NOTHING;
              DELETE FROM subscriptions WHERE provider = 'none' AND account_id = '{account}'"
         );
         self.app.db_execute(&sql).await;
