@@ -143,6 +143,7 @@ impl NewCheckout {
             && self.quantity == known.quantity
             && self.tree_id == known.tree_id
             && self.amount == known.amount
+            && self.currency == known.currency
             && self.promotion_code == known.promotion_code
             && Some(&self.success_url) == known.success_url.as_ref()
             && Some(&self.cancel_url) == known.cancel_url.as_ref()

@@ -61,7 +61,11 @@ pub fn policy(job: &Job) -> Policy {
         Job::Billing(job) => match job {
             BillingJob::RetryOverdue | BillingJob::EndLapsed | BillingJob::TellTrials | BillingJob::OfferPlans => SWEEP,
             // A failed attempt at a delivery is no failed run: it writes the next attempt itself.
-            BillingJob::Retry { .. } | BillingJob::Refetch { .. } | BillingJob::Mail(_) | BillingJob::MailTo { .. } => MESSAGE,
+            BillingJob::Retry { .. }
+            | BillingJob::Refetch { .. }
+            | BillingJob::PayBack { .. }
+            | BillingJob::Mail(_)
+            | BillingJob::MailTo { .. } => MESSAGE,
         },
     }
 }
@@ -73,6 +77,7 @@ pub fn name(job: &Job) -> &'static str {
         Job::Billing(BillingJob::Retry { .. }) => "retry_delivery",
         Job::Billing(BillingJob::RetryOverdue) => "retry_overdue_deliveries",
         Job::Billing(BillingJob::Refetch { .. }) => "refetch_subscription",
+        Job::Billing(BillingJob::PayBack { .. }) => "pay_back",
         Job::Billing(BillingJob::OfferPlans) => "offer_plans",
         Job::Billing(BillingJob::EndLapsed) => "end_lapsed_subscriptions",
         Job::Billing(BillingJob::TellTrials) => "tell_trials",
