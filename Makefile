@@ -7,7 +7,7 @@ TARGET := $(or $(CARGO_TARGET_DIR),target)
 .PHONY: run test chaos fmt lint licences unit judges bench vendor advisories schema clean
 
 run: ## builds, makes sure that PostgreSQL's programs are there, starts the server
-	@scripts/ensure-postgres.sh
+	@scripts/ensure-postgres.sh --to-serve
 	@cargo build
 	@exec $(TARGET)/debug/fixpath
 

@@ -1,16 +1,25 @@
 #!/usr/bin/env bash
 # Makes sure that PostgreSQL's server programs are there (not a running server: Fixpath runs its own). Installs them with the
-# system's package manager where it may, else prints the one command that does.
+# system's package manager where it may, else prints the one command that does. `--to-serve`: a server that has a DATABASE_URL needs
+# none. Tests always do.
 set -euo pipefail
+to_serve=${1:-}
+
+# As the server reads it: the environment first, then .env.
+setting() { printenv "$1" || { [ -f .env ] && sed -n "s/^\(export \)\?$1=//p" .env | tail -n 1 | tr -d "\"'"; } || true; }
+
+recent() { [ -x "$1/initdb" ] && [ "$("$1/initdb" --version | sed 's/[^0-9]*\([0-9]*\).*/\1/')" -ge 14 ]; }
 
 found() {
-  [ -n "${DATABASE_URL:-}" ] && return 0
-  [ -n "${PG_BIN:-}" ] && [ -x "$PG_BIN/initdb" ] && return 0
-  command -v initdb >/dev/null && return 0
-  command -v pg_config >/dev/null && [ -x "$(pg_config --bindir)/initdb" ] && return 0
+  [ "$to_serve" = --to-serve ] && [ -n "$(setting DATABASE_URL)" ] && return 0
+  local pg_bin folder
+  pg_bin=$(setting PG_BIN)
+  [ -n "$pg_bin" ] && recent "$pg_bin" && return 0
+  folder=$(command -v initdb) && recent "$(dirname "$folder")" && return 0
+  command -v pg_config >/dev/null && recent "$(pg_config --bindir)" && return 0
   for folder in /usr/lib/postgresql/*/bin /usr/pgsql-*/bin /usr/lib/postgresql*/bin /usr/libexec/postgresql* \
     /opt/homebrew/opt/postgresql*/bin /usr/local/opt/postgresql*/bin /Applications/Postgres.app/Contents/Versions/*/bin; do
-    [ -x "$folder/initdb" ] && return 0
+    recent "$folder" && return 0
   done
   return 1
 }

@@ -52,7 +52,7 @@ pub async fn resolve<T: ContainerType>(ctx: &ContextSelectionSet<'_>, object: &T
             Err(error) => ctx.add_error(error),
         }
     }
-    Ok(if values.is_empty() { Value::Null } else { Value::Object(values) })
+    Ok(Value::Object(values))
 }
 
 /// The fields that apply to an object type, with those of its fragments.

@@ -22,6 +22,7 @@ use crate::tree::graphql::{TreeMutation, TreeQuery};
 pub mod error;
 pub mod guard; // what an operation may ask for
 pub mod in_order; // a faster walk through objects whose fields are at hand
+pub mod kept; // answers about what never changes
 pub mod list_sizes;
 pub mod loaders;
 pub mod node; // anything by its id
@@ -57,7 +58,7 @@ pub struct Subscription(SessionSubscription, BillingSubscription);
 pub type FixpathSchema = Schema<Query, Mutation, Subscription>;
 
 pub fn schema(app: &App) -> FixpathSchema {
-    builder().data(app.clone()).finish()
+    builder().data(app.clone()).data(kept::Answers::default()).finish()
 }
 
 /// The schema's text, sorted, so that a change of the code's order is no change of the API.
@@ -70,7 +71,14 @@ fn builder() -> SchemaBuilder<Query, Mutation, Subscription> {
     Schema::build(Query::default(), Mutation::default(), Subscription::default()).disable_suggestions()
 }
 
+/// In the data of a mutation whose sender has used up their allowance: so many seconds are to wait.
+pub struct OverLimit(pub u64);
+
+/// What operations run with. A mutation beyond its sender's allowance gets it not, and thus answers why in its `userErrors`.
 pub fn app<'a>(ctx: &Context<'a>) -> Result<&'a App, Error> {
+    if let Some(OverLimit(seconds)) = ctx.data_opt() {
+        return Err(Error::RateLimited(*seconds));
+    }
     ctx.data_opt::<App>().ok_or_else(|| Error::internal("the schema was built without an app"))
 }
 

@@ -13,9 +13,24 @@ use crate::identity::actor::Actor;
 /// Between two tries while the database does not answer.
 const ASK_AGAIN: Duration = Duration::from_secs(2);
 
-/// Returns when `actor` has lost access, or has another role; never for anonymous senders, who have nothing to lose.
+/// Returns when `actor` has lost access, has another role, or their token's time is over; never for anonymous senders, who have
+/// nothing to lose. Whoever is shut out because of the time comes back with a new token.
 pub async fn lost(app: &App, claim: &Claim, actor: Option<Actor>, request_id: &str) {
-    let Some(actor) = actor else { return pending().await };
+    let (Some(actor), Some(token)) = (actor, &claim.token) else { return pending().await };
+    tokio::select! {
+        () = changed(app, claim, actor, request_id) => {}
+        () = expired(app, token) => {}
+    }
+}
+
+async fn expired(app: &App, token: &str) {
+    while let Some(bearer) = app.tokens.read(token, app.clock.now()) {
+        let left = bearer.expires_at - app.clock.now();
+        tokio::time::sleep(left.to_std().unwrap_or_default().max(Duration::from_millis(1))).await;
+    }
+}
+
+async fn changed(app: &App, claim: &Claim, actor: Actor, request_id: &str) {
     let mut notices = app.notices.subscribe();
     loop {
         // Also at once: what changed before the subscription was not heard.

@@ -10,7 +10,7 @@ use axum::http::{HeaderMap, HeaderValue, StatusCode, Uri};
 use axum::response::{IntoResponse, Response};
 use futures_util::StreamExt;
 
-use super::answer::{self, BAD_REQUEST, Form, Refused, VALIDATION_FAILED, error};
+use super::answer::{self, BAD_REQUEST, Form, RATE_LIMITED, Refused, VALIDATION_FAILED, error};
 use super::arrival::{Arrival, Outcome};
 use super::limits::Sender;
 use super::operation::{Endpoint, Operation};
@@ -34,17 +34,18 @@ pub async fn post(State(endpoint): State<Endpoint>, Extension(arrival): Extensio
             .await
             .map_err(|_| Refused::new(StatusCode::REQUEST_TIMEOUT, BAD_REQUEST, "the body arrived too slowly"))??;
         let params = Params::from_json(&body).map_err(bad_request)?;
-        Ok((params, claim))
+        Ok::<_, Refused>((params, claim))
     };
     match read.await {
         Ok((params, claim)) => run(&endpoint, &arrival, &headers, params, &claim, false).await,
-        Err(refused) => count(&endpoint, &arrival).await.err().unwrap_or(refused).into_response(),
+        Err(refused) => counted(&endpoint, &arrival, refused.into_response()).await,
     }
 }
 
 /// What never becomes an operation counts, too, by address.
-async fn count(endpoint: &Endpoint, arrival: &Arrival) -> Result<(), Refused> {
-    endpoint.app.limits.check_request(Sender::address(arrival.address)).await.map_err(Refused::rate_limited)
+async fn counted(endpoint: &Endpoint, arrival: &Arrival, refusal: Response) -> Response {
+    let counted = endpoint.app.limits.check_request(Sender::address(arrival.address)).await;
+    counted.map_or_else(|seconds| Refused::rate_limited(seconds).into_response(), |()| refusal)
 }
 
 /// Queries only, identified by `Authorization` only: a foreign page can make a browser send a GET with its cookies.
@@ -55,7 +56,7 @@ pub async fn get(State(endpoint): State<Endpoint>, Extension(arrival): Extension
     };
     match read() {
         Ok(params) => run(&endpoint, &arrival, &headers, params, &Claim::read(&headers, arrival.address, false), true).await,
-        Err(refused) => count(&endpoint, &arrival).await.err().unwrap_or(refused).into_response(),
+        Err(refused) => counted(&endpoint, &arrival, refused.into_response()).await,
     }
 }
 
@@ -66,16 +67,16 @@ pub async fn method_not_allowed() -> Response {
 async fn run(endpoint: &Endpoint, arrival: &Arrival, headers: &HeaderMap, params: Params, claim: &Claim, get: bool) -> Response {
     let form = Form::accepted(headers);
     let events = Form::accepts_events(headers);
-    let mut operation = match Operation::prepare(params, &endpoint.shape) {
+    let mut operation = match Operation::prepare(params, endpoint) {
         Ok(operation) => operation,
-        Err(error) => return count(endpoint, arrival).await.map_or_else(Refused::into_response, |()| refuse_operation(error, form)),
+        Err(error) => return counted(endpoint, arrival, refuse_operation(error, form)).await,
     };
     if get && operation.kind == OperationType::Mutation {
-        return allow("mutations need POST", "POST");
+        return counted(endpoint, arrival, allow("mutations need POST", "POST")).await;
     }
     if operation.kind == OperationType::Subscription && !events {
         let sentence = "subscriptions are answered as text/event-stream, or over WebSocket at /graphql/ws";
-        return refuse_operation(error(VALIDATION_FAILED, sentence), form);
+        return counted(endpoint, arrival, refuse_operation(error(VALIDATION_FAILED, sentence), form)).await;
     }
     let mut outcome = operation.outcome();
     let admitted = operation.admit(endpoint, arrival, claim).await;
@@ -87,11 +88,12 @@ async fn run(endpoint: &Endpoint, arrival: &Arrival, headers: &HeaderMap, params
         }
         Ok(actor) => {
             outcome.user = actor.map(|actor| actor.user);
+            let over_limit = operation.over_limit.then(|| RATE_LIMITED.to_owned());
             let mut response = if form == Form::EventStream || operation.kind == OperationType::Subscription {
                 sse::respond(endpoint, arrival, operation, claim, actor)
             } else {
                 let executed = operation.execute(endpoint, arrival).await;
-                outcome.code = first_code(&executed);
+                outcome.code = first_code(&executed).or(over_limit);
                 answer::respond(&executed, form)
             };
             // The token said who; nobody was found. Said only where it was looked at.

@@ -254,7 +254,7 @@ impl Conversation<'_> {
             let sentence = format!("at most {MAX_OPERATIONS} operations may run at once over one connection");
             return Ok(Some(error_message(&id, &[answer::error(answer::COST_LIMIT, sentence)])));
         }
-        let operation = Params::from_raw(payload).and_then(|params| Operation::prepare(params, &self.endpoint.shape));
+        let operation = Params::from_raw(payload).and_then(|params| Operation::prepare(params, self.endpoint));
         let operation = match operation {
             Ok(operation) => operation,
             Err(error) => {

@@ -1,20 +1,18 @@
 //! Null where a field failed. async-graphql leaves a field that failed out of its object, whatever its type says; a client is promised
 //! null in its place, or, if its type excludes null, in place of the nearest thing around it whose type does not.
 
-use async_graphql::parser::parse_query;
 use async_graphql::parser::types::{DocumentOperations, ExecutableDocument, Selection, SelectionSet};
 use async_graphql::{Name, PathSegment, Response as Executed, Value};
 
 use crate::graphql::shape::{FieldShape, Shape};
 
-/// Puts the nulls of all errors into the data. The query is parsed once more: errors are rare, and copies of documents are not free.
-pub fn put(executed: &mut Executed, query: &str, operation: Option<&str>, shape: &Shape) {
+/// Puts the nulls of all errors into the data.
+pub fn put(executed: &mut Executed, document: &ExecutableDocument, operation: Option<&str>, shape: &Shape) {
     if executed.errors.iter().all(|error| error.path.is_empty()) {
         return;
     }
-    let Ok(document) = parse_query(query) else { return };
     let mut places: Vec<&[PathSegment]> =
-        executed.errors.iter().filter_map(|error| place_of_null(&error.path, &document, operation, shape)).collect();
+        executed.errors.iter().filter_map(|error| place_of_null(&error.path, document, operation, shape)).collect();
     // What lies deep first: a null further up then covers it.
     places.sort_by_key(|place| std::cmp::Reverse(place.len()));
     for place in places {

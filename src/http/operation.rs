@@ -3,14 +3,14 @@
 
 use std::sync::Arc;
 
-use async_graphql::parser::parse_query;
 use async_graphql::parser::types::{DocumentOperations, ExecutableDocument, OperationDefinition, OperationType};
 use async_graphql::{Request, Response as Executed, ServerError, Value};
 use futures_util::stream::{self, BoxStream, StreamExt};
 use tracing::Instrument;
 
-use super::answer::{self, BAD_USER_INPUT, PARSE_FAILED, Refused, TIMEOUT, UNAUTHENTICATED, VALIDATION_FAILED, error};
+use super::answer::{self, BAD_USER_INPUT, Refused, TIMEOUT, UNAUTHENTICATED, VALIDATION_FAILED, error};
 use super::arrival::{Arrival, Outcome};
+use super::documents::Documents;
 use super::limits::Sender;
 use super::params::Params;
 use super::requester::Claim;
@@ -19,7 +19,7 @@ use crate::app::App;
 use crate::graphql::guard::{self, Measure};
 use crate::graphql::loaders::{self, Batches};
 use crate::graphql::shape::Shape;
-use crate::graphql::{FixpathSchema, query_text};
+use crate::graphql::{FixpathSchema, OverLimit};
 use crate::identity::actor::Actor;
 
 /// What executing needs beside the request.
@@ -28,36 +28,30 @@ pub struct Endpoint {
     pub app: App,
     pub schema: FixpathSchema,
     pub shape: Arc<Shape>,
+    pub documents: Documents,
 }
 
 /// An operation that the guard lets through.
 pub struct Operation {
     request: Request,
-    /// Its text, for what is looked up only when something fails.
-    query: String,
+    /// For what is looked up only when something fails.
+    document: Arc<ExecutableDocument>,
     pub name: Option<String>,
     pub kind: OperationType,
     pub measure: Measure,
+    /// A mutation whose sender has used up their allowance: it says so, and does nothing.
+    pub over_limit: bool,
     batches: Batches,
 }
 
 impl Operation {
     /// Parse, choose, guard. Touches neither database nor schema.
-    pub fn prepare(params: Params, shape: &Shape) -> Result<Self, ServerError> {
-        let refused = |refusal| {
-            let error = ServerError::from(refusal);
-            metrics::guard_refused(answer::code(&error).unwrap_or_default());
-            error
-        };
-        query_text::check(&params.query).map_err(refused)?;
-        let document = parse_query(&params.query).map_err(|reason| {
-            let locations = reason.positions().collect();
-            ServerError { locations, ..error(PARSE_FAILED, reason.to_string()) }
-        })?;
+    pub fn prepare(params: Params, endpoint: &Endpoint) -> Result<Self, ServerError> {
+        let document = endpoint.documents.parse(&params.query)?;
         let wanted = params.operation_name.filter(|name| !name.is_empty());
         let (name, chosen) = choose(&document, wanted.as_deref())?;
         let kind = chosen.ty;
-        let measure = guard::measure(shape, &document, chosen, &params.variables).map_err(refused)?;
+        let measure = guard::measure(&endpoint.shape, &document, chosen, &params.variables).map_err(refused_by_guard)?;
         let mut variables = params.variables;
         // async-graphql forgets defaults where `@include` and `@skip` use a variable.
         for definition in &chosen.variable_definitions {
@@ -69,8 +63,8 @@ impl Operation {
         }
         let mut request = Request::new("").variables(variables);
         request.operation_name.clone_from(&name);
-        request.set_parsed_query(document);
-        Ok(Self { request, query: params.query, name, kind, measure, batches: Batches::default() })
+        request.set_parsed_query(ExecutableDocument::clone(&document));
+        Ok(Self { request, document, name, kind, measure, over_limit: false, batches: Batches::default() })
     }
 
     pub fn outcome(&self) -> Outcome {
@@ -90,7 +84,13 @@ impl Operation {
         let anybody = !self.measure.reads && (!self.measure.introspects || introspection_for_all);
         let actor = if anybody { None } else { claim.resolve(app, self.kind == OperationType::Mutation, &arrival.id).await? };
         let sender = Sender::of(actor.as_ref(), arrival.address);
-        app.limits.check_operation(sender, self.measure.cost).await.map_err(Refused::rate_limited)?;
+        if let Err(seconds) = app.limits.check_operation(sender, self.measure.cost).await {
+            if self.kind != OperationType::Mutation {
+                return Err(Refused::rate_limited(seconds));
+            }
+            self.over_limit = true;
+            self.request.data.insert(OverLimit(seconds));
+        }
         if self.measure.introspects && actor.is_none() && !introspection_for_all {
             return Err(Refused::new(axum::http::StatusCode::UNAUTHORIZED, UNAUTHENTICATED, "introspection is for signed-in people here"));
         }
@@ -142,7 +142,7 @@ impl Operation {
 
 /// What is done with every answer before it leaves.
 struct Finish {
-    query: String,
+    document: Arc<ExecutableDocument>,
     operation: Option<String>,
     shape: Arc<Shape>,
     cost: u64,
@@ -152,7 +152,7 @@ struct Finish {
 impl Finish {
     fn of(operation: &Operation, endpoint: &Endpoint, arrival: &Arrival) -> Self {
         Self {
-            query: operation.query.clone(),
+            document: operation.document.clone(),
             operation: operation.name.clone(),
             shape: endpoint.shape.clone(),
             cost: operation.measure.cost,
@@ -162,7 +162,7 @@ impl Finish {
 
     fn finish(&self, mut executed: Executed) -> Executed {
         answer::normalise(&mut executed, &self.request_id);
-        nulls::put(&mut executed, &self.query, self.operation.as_deref(), &self.shape);
+        nulls::put(&mut executed, &self.document, self.operation.as_deref(), &self.shape);
         if executed.errors.is_empty() && executed.data == Value::Null {
             // Everything was skipped: that is an empty object, not nothing.
             executed.data = Value::Object(Default::default());
@@ -170,6 +170,12 @@ impl Finish {
         executed.extensions.insert("cost".to_owned(), Value::from(self.cost));
         executed
     }
+}
+
+pub fn refused_by_guard(refusal: guard::Refusal) -> ServerError {
+    let error = ServerError::from(refusal);
+    metrics::guard_refused(answer::code(&error).unwrap_or_default());
+    error
 }
 
 fn choose<'a>(document: &'a ExecutableDocument, wanted: Option<&str>) -> Result<(Option<String>, &'a OperationDefinition), ServerError> {

@@ -14,6 +14,7 @@ use tower_http::cors::CorsLayer;
 
 use super::answer::{BAD_REQUEST, Refused};
 use super::arrival::{Arrival, REQUEST_ID, observe};
+use super::documents::Documents;
 use super::operation::Endpoint;
 use super::requester::Claim;
 use super::{exports, graphiql, graphql, health, live, oauth, stripe_webhook};
@@ -43,7 +44,7 @@ pub fn about_itself(app: App) -> Router {
 pub fn with_sockets(app: App, sockets: TaskTracker) -> Result<Router, Error> {
     let schema = schema(&app);
     let shape = Arc::new(Shape::of(&schema.sdl())?);
-    let endpoint = Endpoint { app: app.clone(), schema, shape };
+    let endpoint = Endpoint { app: app.clone(), schema, shape, documents: Documents::default() };
 
     let graphql = Router::new()
         .route("/graphql", get(graphql::get).post(graphql::post).fallback(graphql::method_not_allowed))

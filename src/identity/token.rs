@@ -41,7 +41,7 @@ pub struct Bearer {
     pub user: UserId,
     pub account: AccountId,
     pub sign_in: SignInId,
-    expires_at: DateTime<Utc>,
+    pub expires_at: DateTime<Utc>,
 }
 
 pub struct Keys {

@@ -1,6 +1,7 @@
 //! How much one sender may ask for, and who counts as one sender.
 
-use axum::http::StatusCode;
+use axum::body::Body;
+use axum::http::{Request, StatusCode};
 use chrono::TimeDelta;
 use fixpath::clock::Clock;
 use fixpath::config::Config;
@@ -161,6 +162,40 @@ async fn what_never_becomes_an_operation_counts_too() {
         assert_eq!(anon.gql("{", json!({})).await.codes(), ["GRAPHQL_PARSE_FAILED"]);
     }
     assert_eq!(anon.gql("{", json!({})).await.codes(), ["RATE_LIMITED"]);
+}
+
+#[tokio::test]
+async fn so_do_operations_that_come_by_the_wrong_way() {
+    let app = TestApp::with(&[("RATE_LIMIT_PER_MINUTE", "50")]).await;
+    let anon = app.anon();
+    for count in 0..10 {
+        let answer = if count % 2 == 0 {
+            anon.gql("subscription { billingUpdated { balance } }", json!({})).await
+        } else {
+            let request = Request::get("/graphql?query=mutation%7BsignOut%7BuserErrors%7Bcode%7D%7D%7D");
+            anon.send(request.body(Body::empty()).unwrap()).await
+        };
+        assert_ne!(answer.status, StatusCode::TOO_MANY_REQUESTS);
+    }
+    assert_eq!(anon.gql(HELLO, json!({})).await.codes(), ["RATE_LIMITED"]);
+}
+
+#[tokio::test]
+async fn a_mutation_beyond_the_limit_says_so_in_its_user_errors_and_does_nothing() {
+    let app = TestApp::with(&[("RATE_LIMIT_PER_MINUTE", "50")]).await;
+    let owner = app.sign_up("owner").await;
+    let rename = "mutation($name: String!) { updateProfile(input: { firstName: $name }) {
+        user { firstName } userErrors { code message ... on RateLimited { retryAfter } } } }";
+    for count in 0..50 {
+        let answer = owner.ok(rename, json!({ "name": format!("Name {count}") })).await;
+        assert_eq!(answer.str("updateProfile.user.firstName"), format!("Name {count}"));
+    }
+    let refused = owner.ok(rename, json!({ "name": "One too many" })).await;
+    let sentence = "Too many requests: try again in 2 s.";
+    let expected = json!({ "user": null, "userErrors": [{ "code": "RATE_LIMITED", "message": sentence, "retryAfter": 2 }] });
+    assert_eq!(refused.data("updateProfile"), expected);
+    app.advance(TimeDelta::seconds(2));
+    assert_eq!(owner.ok("{ viewer { user { firstName } } }", json!({})).await.str("viewer.user.firstName"), "Name 49");
 }
 
 #[tokio::test]

@@ -4,6 +4,7 @@ use std::time::Duration;
 
 use axum::body::Body;
 use axum::http::Request;
+use chrono::TimeDelta;
 use futures_util::{SinkExt, StreamExt};
 use serde_json::{Value, json};
 use tokio::net::TcpStream;
@@ -188,6 +189,18 @@ async fn whoever_signs_out_loses_their_socket() {
     assert_eq!(socket.next().await["type"], "complete");
     let out = owner.ok("mutation { signOut(input: { everywhere: true }) { userErrors { code } } }", json!({})).await;
     assert_eq!(out.refusals("signOut"), Vec::<String>::new());
+    assert_eq!(socket.closed().await, 4403);
+}
+
+#[tokio::test]
+async fn a_socket_ends_with_the_token_it_was_opened_with() {
+    let (app, _, owner) = TestApp::with_owner().await;
+    app.advance(TimeDelta::minutes(15) - TimeDelta::milliseconds(20));
+    let mut socket = Socket::greeted(&app.serve().await, owner.token.as_deref().unwrap()).await;
+    socket.subscribe("1", "{ viewer { user { username } } }", json!({})).await;
+    assert_eq!(socket.next().await["payload"]["data"]["viewer"]["user"]["username"], "owner");
+    assert_eq!(socket.next().await["type"], "complete");
+    app.advance(TimeDelta::milliseconds(20));
     assert_eq!(socket.closed().await, 4403);
 }
 

@@ -258,6 +258,46 @@ async fn every_kind_of_node_is_shown_with_its_fields() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
+async fn a_version_s_nodes_answer_what_is_asked_however_often_it_was_asked_in_other_words() {
+    let (_app, _, owner) = TestApp::with_owner().await;
+    let (id, _) = published(&owner, "Looping", looping()).await;
+    let ask = async |nodes: &str, shown: bool| {
+        let query = format!(
+            "query($id: ID!, $shown: Boolean!) {{ tree(by: {{ id: $id }}) {{ published {{ {nodes} number @include(if: $shown) }} }} }}"
+        );
+        owner.ok(&query, json!({ "id": id, "shown": shown })).await.data("tree.published")
+    };
+    let keys = ask("nodes { key }", true).await;
+    assert_eq!(keys["nodes"].as_array().map(Vec::len), Some(looping()["nodes"].as_object().unwrap().len()));
+    let titles = ask("nodes { title }", true).await;
+    for _ in 0..2 {
+        assert_eq!(ask("nodes { key }", true).await, keys);
+        assert_eq!(ask("nodes { title }", true).await, titles);
+        assert_eq!(ask("all: nodes { key }", true).await["all"], keys["nodes"]);
+        assert_eq!(ask("nodes { name: key }", true).await["nodes"][0]["name"], keys["nodes"][0]["key"]);
+        let merged = ask("nodes { key } nodes { title }", true).await;
+        assert_eq!(merged["nodes"][0], json!({ "key": keys["nodes"][0]["key"], "title": titles["nodes"][0]["title"] }));
+        assert_eq!(ask("nodes { key title @include(if: $shown) }", true).await, merged);
+        assert_eq!(ask("nodes { key title @include(if: $shown) }", false).await["nodes"], keys["nodes"]);
+        let of_kinds = ask("nodes { ... on QuestionNode { key } ... on ResolutionNode { title } }", true).await;
+        let kinds = ask("nodes { __typename }", true).await;
+        for (place, kind) in kinds["nodes"].as_array().unwrap().iter().enumerate() {
+            let expected = match kind["__typename"].as_str().unwrap() {
+                "QuestionNode" => json!({ "key": keys["nodes"][place]["key"] }),
+                "ResolutionNode" => json!({ "title": titles["nodes"][place]["title"] }),
+                _ => json!({}),
+            };
+            assert_eq!(of_kinds["nodes"][place], expected);
+        }
+    }
+    published(&owner, "Callee", looping()).await;
+    let changed = json!({ "id": id, "revision": 2, "document": calling("callee") });
+    owner.ok(UPDATE, json!({ "input": changed })).await;
+    assert_eq!(publish(&owner, &id, 3).await.refusals("publishTree"), Vec::<String>::new());
+    assert_eq!(ask("nodes { key }", true).await["nodes"][0]["key"], "call", "another version, other nodes");
+}
+
+#[tokio::test(flavor = "multi_thread")]
 async fn a_published_version_is_read_from_the_database_once() {
     let (app, _, owner) = TestApp::with_owner().await;
     let (id, _) = published(&owner, "Once", looping()).await;

@@ -170,7 +170,7 @@ impl AccountMutation {
     async fn accept_invitation(&self, ctx: &Context<'_>, input: AcceptInvitationInput) -> Result<AuthPayload, Error> {
         let AcceptInvitationInput { token, username, password } = input;
         let input = AcceptInvitation { token: token.into(), username, password: password.map(Into::into) };
-        granted(ctx, accept_invitation::accept_invitation(app(ctx)?, requester(ctx)?, input).await)
+        granted(ctx, async { accept_invitation::accept_invitation(app(ctx)?, requester(ctx)?, input).await }.await)
     }
 
     /// Changes what a member may do. It counts at once.

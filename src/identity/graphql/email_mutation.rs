@@ -77,7 +77,7 @@ impl EmailMutation {
 
     /// Proves that an address is its user's. Whoever shows the token need not be signed in.
     async fn verify_email(&self, ctx: &Context<'_>, input: VerifyEmailInput) -> Result<UserPayload, Error> {
-        let result = verify_email::verify_email(app(ctx)?, requester(ctx)?, &input.token.into()).await;
+        let result = async { verify_email::verify_email(app(ctx)?, requester(ctx)?, &input.token.into()).await }.await;
         answer(result.map(|user| UserPayload::new(UserObject::oneself(user))))
     }
 
@@ -93,25 +93,25 @@ impl EmailMutation {
 
     /// Sends a link to choose a new password with. The answer does not tell whether the address is known.
     async fn request_password_reset(&self, ctx: &Context<'_>, input: RequestPasswordResetInput) -> Result<AcknowledgedPayload, Error> {
-        let result = request_password_reset::request_password_reset(app(ctx)?, requester(ctx)?, &input.email).await;
+        let result = async { request_password_reset::request_password_reset(app(ctx)?, requester(ctx)?, &input.email).await }.await;
         answer(result.map(|()| AcknowledgedPayload::new()))
     }
 
     /// Sets a new password, ends every sign-in, and tells so by mail.
     async fn reset_password(&self, ctx: &Context<'_>, input: ResetPasswordInput) -> Result<AcknowledgedPayload, Error> {
         let (token, new) = (input.token.into(), input.new_password.into());
-        let result = reset_password::reset_password(app(ctx)?, requester(ctx)?, &token, &new).await;
+        let result = async { reset_password::reset_password(app(ctx)?, requester(ctx)?, &token, &new).await }.await;
         answer(result.map(|()| AcknowledgedPayload::new()))
     }
 
     /// Sends a code to sign in with. The answer does not tell whether the address is known.
     async fn request_sign_in_code(&self, ctx: &Context<'_>, input: RequestSignInCodeInput) -> Result<AcknowledgedPayload, Error> {
-        let result = request_sign_in_code::request_sign_in_code(app(ctx)?, requester(ctx)?, &input.email).await;
+        let result = async { request_sign_in_code::request_sign_in_code(app(ctx)?, requester(ctx)?, &input.email).await }.await;
         answer(result.map(|()| AcknowledgedPayload::new()))
     }
 
     /// Tokens for a device, in exchange for a code.
     async fn sign_in_with_code(&self, ctx: &Context<'_>, input: SignInWithCodeInput) -> Result<AuthPayload, Error> {
-        granted(ctx, sign_in_with_code::sign_in_with_code(app(ctx)?, requester(ctx)?, &input.email, &input.code).await)
+        granted(ctx, async { sign_in_with_code::sign_in_with_code(app(ctx)?, requester(ctx)?, &input.email, &input.code).await }.await)
     }
 }

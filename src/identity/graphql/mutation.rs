@@ -109,30 +109,36 @@ impl IdentityMutation {
     async fn sign_up(&self, ctx: &Context<'_>, input: SignUpInput) -> Result<AuthPayload, Error> {
         let SignUpInput { email, username, password, account_name } = input;
         let input = SignUp { email, username, password: password.into(), account_name };
-        granted(ctx, sign_up::sign_up(app(ctx)?, requester(ctx)?, input).await)
+        granted(ctx, async { sign_up::sign_up(app(ctx)?, requester(ctx)?, input).await }.await)
     }
 
     /// Tokens for a device, in exchange for a password.
     async fn sign_in(&self, ctx: &Context<'_>, input: SignInInput) -> Result<AuthPayload, Error> {
         let password = input.password.into();
-        granted(ctx, sign_in_with_password::sign_in_with_password(app(ctx)?, requester(ctx)?, &input.login, &password).await)
+        granted(
+            ctx,
+            async { sign_in_with_password::sign_in_with_password(app(ctx)?, requester(ctx)?, &input.login, &password).await }.await,
+        )
     }
 
     /// Rotates the refresh token; a token used twice ends every sign-in that came from it.
     async fn refresh_tokens(&self, ctx: &Context<'_>, input: Option<RefreshTokensInput>) -> Result<AuthPayload, Error> {
         let token = input.and_then(|input| input.refresh_token).map(SecretString::from);
-        granted(ctx, refresh_tokens::refresh_tokens(app(ctx)?, requester(ctx)?, token).await)
+        granted(ctx, async { refresh_tokens::refresh_tokens(app(ctx)?, requester(ctx)?, token).await }.await)
     }
 
     /// Signs out this device, or all of them. Whoever is signed out already is told the same.
     async fn sign_out(&self, ctx: &Context<'_>, input: Option<SignOutInput>) -> Result<AcknowledgedPayload, Error> {
-        let (app, requester) = (app(ctx)?, requester(ctx)?);
         let SignOutInput { refresh_token, everywhere } = input.unwrap_or(SignOutInput { refresh_token: None, everywhere: false });
-        let result = sign_out::sign_out(app, requester, refresh_token.map(SecretString::from), everywhere).await;
-        if result.is_ok() && (requester.browser || requester.refresh_cookie.is_some()) {
-            ctx.append_http_header("set-cookie", cookie::clear(&app.config));
-        }
-        answer(result.map(|()| AcknowledgedPayload::new()))
+        let result = async {
+            let (app, requester) = (app(ctx)?, requester(ctx)?);
+            sign_out::sign_out(app, requester, refresh_token.map(SecretString::from), everywhere).await?;
+            if requester.browser || requester.refresh_cookie.is_some() {
+                ctx.append_http_header("set-cookie", cookie::clear(&app.config));
+            }
+            Ok(AcknowledgedPayload::new())
+        };
+        answer(result.await)
     }
 
     /// Signs out one of the viewer's devices.

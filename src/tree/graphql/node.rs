@@ -1,15 +1,20 @@
 //! Nodes on the wire. Each refers into its document, so that showing a tree copies nothing.
 
+use std::borrow::Cow;
 use std::collections::HashMap;
 use std::sync::Arc;
 
-use async_graphql::{Context, ContextSelectionSet, Enum, Interface, Object, ServerResult, SimpleObject, Value};
+use async_graphql::parser::types::Field;
+use async_graphql::registry::Registry;
+use async_graphql::{Context, ContextSelectionSet, Enum, Interface, Object, OutputType, Positioned, ServerResult, SimpleObject, Value};
+use uuid::Uuid;
 
 use super::tree::TreeObject;
 use crate::error::Error;
 use crate::graphql::in_order::{self, InOrder, Ordered};
 use crate::graphql::scalars::Url;
-use crate::graphql::{actor, loaders};
+use crate::graphql::{actor, kept, loaders};
+use crate::id::VersionId;
 use crate::tree::document::{self, Document, Node, NodeKind};
 use crate::tree::tree::TreeRef;
 use crate::tree::version::{Pin, Version};
@@ -82,6 +87,35 @@ impl Ordered for TreeNode {
             Self::Subtree(node) => in_order::resolve(ctx, node).await,
             Self::Resolution(node) => in_order::resolve(ctx, node).await,
         }
+    }
+}
+
+/// All nodes of a content, in the author's order.
+pub struct Nodes {
+    pub content: Content,
+    /// None for a draft, which changes.
+    pub version: Option<VersionId>,
+}
+
+/// What nodes consist of. Whatever else they lead to is looked up for each who asks.
+const PARTS: [&str; 3] = ["media", "options", "rules"];
+
+impl OutputType for Nodes {
+    fn type_name() -> Cow<'static, str> {
+        <Vec<InOrder<TreeNode>>>::type_name()
+    }
+
+    fn qualified_type_name() -> String {
+        <Vec<InOrder<TreeNode>>>::qualified_type_name()
+    }
+
+    fn create_type_info(registry: &mut Registry) -> String {
+        <Vec<InOrder<TreeNode>>>::create_type_info(registry)
+    }
+
+    async fn resolve(&self, ctx: &ContextSelectionSet<'_>, field: &Positioned<Field>) -> ServerResult<Value> {
+        let content = self.version.map(Uuid::from);
+        kept::answer(ctx, field, content, &PARTS, || TreeNode::all(&self.content)).await
     }
 }
 

@@ -7,7 +7,7 @@ use async_graphql::{Context, ID, Object};
 use super::diff::TreeDiff;
 use super::input::TreeFormat;
 use super::issue::TreeIssue;
-use super::node::{Content, TreeNode, Variable};
+use super::node::{Content, Nodes, TreeNode, Variable};
 use super::tree::TreeObject;
 use crate::error::Error;
 use crate::graphql::in_order::InOrder;
@@ -115,8 +115,8 @@ impl TreeVersion {
     }
 
     /// All nodes, in the author's order.
-    async fn nodes(&self) -> Vec<InOrder<TreeNode>> {
-        TreeNode::all(&self.content)
+    async fn nodes(&self) -> Nodes {
+        Nodes { content: self.content.clone(), version: self.version().map(|version| version.id) }
     }
 
     /// One node; null if there is none with this key.

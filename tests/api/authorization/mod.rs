@@ -9,6 +9,9 @@ use async_graphql::parser::parse_schema;
 use async_graphql::parser::types::{TypeKind, TypeSystemDefinition};
 
 use fixture::{Fixture, PEOPLE};
+use serde_json::json;
+
+use crate::support::TestApp;
 
 /// One field: its type, its name with arguments, the query that reaches it, and what each of the six sees.
 struct Expectation {
@@ -107,4 +110,21 @@ async fn everybody_sees_what_they_may_and_nothing_else() {
         }
     }
     assert!(wrong.is_empty(), "{} differ:\n{}", wrong.len(), wrong.join("\n"));
+}
+
+#[tokio::test]
+async fn every_mutation_beyond_the_limit_says_so_as_a_value() {
+    let app = TestApp::with(&[("RATE_LIMIT_PER_MINUTE", "5")]).await;
+    let owner = app.sign_up("owner").await;
+    for _ in 0..5 {
+        owner.ok("{ viewer { role } }", json!({})).await;
+    }
+    let mutations: Vec<_> = expectations().into_iter().filter(|one| one.field.starts_with("Mutation.")).collect();
+    assert!(mutations.len() > 50);
+    for one in mutations {
+        let answer = owner.gql(&format!("mutation {{ done: {} {{ userErrors {{ code }} }} }}", one.call), json!({})).await;
+        // The names in the expectations are no ids here; and what is no id is refused before anything is done.
+        let no_id = one.call.contains('$') && answer.codes() == ["BAD_USER_INPUT"];
+        assert!(no_id || answer.refusals("done") == ["RATE_LIMITED"], "{}: {}", one.field, answer.text());
+    }
 }
