@@ -31,6 +31,15 @@ impl Purpose {
             Self::Purchase => "purchase",
         }
     }
+
+    /// What one calls to begin such a checkout.
+    pub fn operation(self) -> &'static str {
+        match self {
+            Self::Subscription => "startCheckout",
+            Self::Credits => "buyCredits",
+            Self::Purchase => "purchaseTree",
+        }
+    }
 }
 
 /// The column's CHECK allows no other value.

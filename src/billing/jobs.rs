@@ -35,6 +35,8 @@ pub enum BillingJob {
     },
     /// Hourly: ends what has lapsed.
     EndLapsed,
+    /// Hourly: mails about trials of ours that end.
+    TellTrials,
     Mail(BillingMail),
     /// To one of those whom it is for.
     MailTo {
@@ -57,6 +59,7 @@ pub async fn run(app: &App, job: &BillingJob) -> Result<(), Error> {
         BillingJob::OfferPlans => super::offer_plans::offer_plans(app).await,
         BillingJob::PayBack { payment } => super::pay_back::pay_back(app, *payment).await,
         BillingJob::EndLapsed => super::end_lapsed::end_lapsed(app).await,
+        BillingJob::TellTrials => super::tell_trials::tell_trials(app).await,
         BillingJob::Mail(mail) => super::mails::address(app, mail).await,
         BillingJob::MailTo { mail, user } => super::mails::deliver(app, mail, *user).await,
     }

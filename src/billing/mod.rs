@@ -51,5 +51,6 @@ pub mod start_trial; // what a new account begins with
 pub mod subscription; // what an account pays for
 pub mod subscription_change; // what somebody has asked Stripe to change
 pub mod sync_checkout;
+pub mod tell_trials; // mails about trials of ours that end
 pub mod update_plan;
 pub mod usage; // how much of its limits an account uses

@@ -16,7 +16,7 @@ use super::metrics;
 use super::requester::{Claim, cookie_named};
 use crate::app::App;
 use crate::identity::cookie;
-use crate::identity::grant::Grant;
+use crate::identity::grant::{self, Grant};
 use crate::identity::provider::attempt::{self, Attempt};
 use crate::identity::provider::{self, Failure, Provider};
 use crate::identity::sign_in_with_provider::{Denied, sign_in_with_provider};
@@ -70,8 +70,8 @@ impl From<Denied> for Outcome {
         match denied {
             Denied::EmailNotVerified => Self::EmailNotVerified,
             Denied::SignInFirst => Self::SignInFirst,
-            Denied::Deactivated => Self::Deactivated,
-            Denied::NoAccount => Self::NoAccount,
+            Denied::Known(grant::Denied::Deactivated) => Self::Deactivated,
+            Denied::Known(grant::Denied::NoAccount) => Self::NoAccount,
         }
     }
 }

@@ -22,14 +22,13 @@ use diesel::sql_types;
 use diesel_async::RunQueryDsl;
 
 use super::account::Account;
+use super::email_token::EmailToken;
 use super::invitation::Invitation;
-use super::{audit, identity, requesters};
+use super::{audit, identity, requesters, sign_in_code};
 use crate::app::App;
 use crate::billing::subscription::Subscription;
 use crate::db::Conn;
-use crate::db::schema::{
-    accounts, checkouts, email_changes, email_tokens, memberships, sign_in_codes, sign_ins, subscription_changes, users,
-};
+use crate::db::schema::{accounts, checkouts, email_changes, memberships, sign_ins, subscription_changes, users};
 use crate::error::Error;
 use crate::id::{AccountId, Id, TreeId, UserId};
 
@@ -170,13 +169,13 @@ async fn erase_homeless(conn: &mut Conn, people: &[UserId], now: DateTime<Utc>) 
             .execute(conn)
             .await?;
         diesel::delete(sign_ins::table.filter(sign_ins::user_id.eq(person))).execute(conn).await?;
-        diesel::delete(email_tokens::table.filter(email_tokens::user_id.eq(person))).execute(conn).await?;
+        EmailToken::end_all(conn, person).await?;
+        sign_in_code::end(conn, person).await?;
+        identity::unlink_all(conn, person).await?;
         diesel::delete(email_changes::table.filter(email_changes::user_id.eq(person))).execute(conn).await?;
-        diesel::delete(sign_in_codes::table.filter(sign_in_codes::user_id.eq(person))).execute(conn).await?;
         diesel::update(checkouts::table.filter(checkouts::user_id.eq(person))).set(checkouts::user_id.eq(NOBODY)).execute(conn).await?;
         let changes = subscription_changes::table.filter(subscription_changes::user_id.eq(person));
         diesel::update(changes).set(subscription_changes::user_id.eq(NOBODY)).execute(conn).await?;
-        identity::unlink_all(conn, person).await?;
     }
     Ok(())
 }

@@ -7,9 +7,10 @@ use super::audit::{self, Entry};
 use super::membership::Membership;
 use super::refresh_token::RefreshToken;
 use super::sign_in::SignIn;
+use super::user::Secret;
 use crate::app::App;
 use crate::db::Conn;
-use crate::error::Error;
+use crate::error::{Code, Error, Refusal};
 
 #[derive(Clone, Debug)]
 pub struct Grant {
@@ -17,7 +18,34 @@ pub struct Grant {
     pub refresh_token: SecretString,
 }
 
+/// Why somebody who has proved who they are is not signed in all the same.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Denied {
+    Deactivated,
+    /// They belong to none any more.
+    NoAccount,
+}
+
+impl From<Denied> for Error {
+    fn from(denied: Denied) -> Self {
+        let message = match denied {
+            Denied::Deactivated => "This user is deactivated.",
+            Denied::NoAccount => "You belong to no account any more.",
+        };
+        Refusal::new(Code::Forbidden, message).into()
+    }
+}
+
 impl Grant {
+    /// Signs in somebody who has proved who they are, and is held by the transaction: in the account that they joined first.
+    pub async fn admit_in_txn(conn: &mut Conn, app: &App, from: &Requester, person: &Secret) -> Result<Result<Self, Denied>, Error> {
+        if person.deactivated_at.is_some() {
+            return Ok(Err(Denied::Deactivated));
+        }
+        let Some(member) = Membership::of_user(conn, person.id).await?.into_iter().next() else { return Ok(Err(Denied::NoAccount)) };
+        Ok(Ok(Self::start_in_txn(conn, app, from, &member, person.standing(&app.config)).await?))
+    }
+
     /// Begins a sign-in, in the transaction that has proved who it is.
     pub async fn start_in_txn(
         conn: &mut Conn,

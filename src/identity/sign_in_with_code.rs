@@ -2,7 +2,6 @@
 
 use super::actor::Requester;
 use super::grant::Grant;
-use super::membership::Membership;
 use super::user::Secret;
 use super::{audit, rules, sign_in_code};
 use crate::app::App;
@@ -31,13 +30,7 @@ pub async fn sign_in_with_code(app: &App, from: &Requester, email: &str, code: &
             if !sign_in_code::take(conn, &person, &hash).await? {
                 return Err(wrong_code());
             }
-            if person.deactivated_at.is_some() {
-                return Err(Refusal::new(Code::Forbidden, "This user is deactivated.").into());
-            }
-            let Some(member) = Membership::of_user(conn, user).await?.into_iter().next() else {
-                return Err(Refusal::new(Code::Forbidden, "You belong to no account any more.").into());
-            };
-            Grant::start_in_txn(conn, app, from, &member, person.standing(&app.config)).await
+            Ok(Grant::admit_in_txn(conn, app, from, &person).await??)
         })
         .await
 }

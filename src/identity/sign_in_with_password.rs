@@ -5,7 +5,6 @@ use secrecy::SecretString;
 use super::actor::Requester;
 use super::audit;
 use super::grant::Grant;
-use super::membership::Membership;
 use super::rules;
 use super::user::Secret;
 use crate::app::App;
@@ -31,13 +30,7 @@ pub async fn sign_in_with_password(app: &App, from: &Requester, login: &str, pas
             // Whatever changed while the password was verified counts: a new password, a deactivation.
             let held = Secret::find_and_hold(conn, secret.id).await?.filter(|held| held.password_hash == secret.password_hash);
             let Some(held) = held else { return Err(wrong_credentials()) };
-            if held.deactivated_at.is_some() {
-                return Err(Refusal::new(Code::Forbidden, "This user is deactivated.").into());
-            }
-            let Some(member) = Membership::of_user(conn, held.id).await?.into_iter().next() else {
-                return Err(Refusal::new(Code::Forbidden, "You belong to no account any more.").into());
-            };
-            Grant::start_in_txn(conn, app, from, &member, held.standing(&app.config)).await
+            Ok(Grant::admit_in_txn(conn, app, from, &held).await??)
         })
         .await
 }

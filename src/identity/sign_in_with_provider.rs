@@ -9,8 +9,7 @@ use diesel_async::RunQueryDsl;
 
 use super::actor::Requester;
 use super::audit::{self, Entry};
-use super::grant::Grant;
-use super::membership::Membership;
+use super::grant::{self, Grant};
 use super::provider::{Profile, Provider};
 use super::sign_up::{NewPerson, create_person};
 use super::user::{Secret, User};
@@ -32,9 +31,8 @@ pub enum Denied {
     EmailNotVerified,
     /// Somebody has this address here, and has not proved that it is theirs. Who knows the password can sign in and do so.
     SignInFirst,
-    Deactivated,
-    /// They were removed from their last account.
-    NoAccount,
+    /// It is known who they are.
+    Known(grant::Denied),
 }
 
 pub async fn sign_in_with_provider(
@@ -106,11 +104,8 @@ async fn sign_in(
 }
 
 async fn start(conn: &mut Conn, app: &App, from: &Requester, user: UserId) -> Result<Result<Grant, Denied>, Error> {
-    let Some(held) = Secret::find_and_hold(conn, user).await?.filter(|held| held.deactivated_at.is_none()) else {
-        return Ok(Err(Denied::Deactivated));
-    };
-    let Some(member) = Membership::of_user(conn, user).await?.into_iter().next() else { return Ok(Err(Denied::NoAccount)) };
-    Ok(Ok(Grant::start_in_txn(conn, app, from, &member, held.standing(&app.config)).await?))
+    let held = Secret::find_and_hold(conn, user).await?.ok_or_else(|| Error::internal("an identity without a user"))?;
+    Ok(Grant::admit_in_txn(conn, app, from, &held).await?.map_err(Denied::Known))
 }
 
 /// What they are called there, or the first part of their address, in letters that we allow; on later tries with a number.

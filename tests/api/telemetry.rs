@@ -8,6 +8,7 @@ use axum::extract::ConnectInfo;
 use axum::http::Request;
 use axum::routing::get;
 use axum::{Router, body::Body, middleware};
+use fixpath::clock::Clock;
 use fixpath::config::{Log, LogFormat};
 use fixpath::http::arrival::observe;
 use fixpath::telemetry;
@@ -170,7 +171,7 @@ async fn a_folder_of_logs_has_one_file_a_day_and_keeps_thirty() {
         std::thread::sleep(std::time::Duration::from_millis(2));
     }
     std::fs::write(folder.0.join("notes.txt"), "{}").unwrap();
-    let today = || chrono::DateTime::<chrono::Utc>::from(std::time::SystemTime::now()).format("fixpath.%F.log").to_string();
+    let today = || Clock::System.now().format("fixpath.%F.log").to_string();
     let before = today();
     // Two starts of one day write into the same file.
     for start in ["first", "second"] {
