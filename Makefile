@@ -29,7 +29,7 @@ judges: ## tools that others wrote, against a real server and in a real browser
 	third_party/graphiql/vendor.sh --check
 	tests/judges/run.sh $(TARGET)/debug/fixpath
 
-chaos: ## customers buy while the server is killed, fifty times
+chaos: ## customers buy while the server and PostgreSQL are killed and Stripe fails, fifty times
 	@scripts/ensure-postgres.sh
 	KILL_ROUNDS=50 cargo test -- checkout::kills --nocapture
 

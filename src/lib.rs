@@ -14,6 +14,7 @@ pub mod identity; // people, accounts, roles, signing in
 pub mod jobs; // work that is done later, and work that is due by itself
 pub mod key_file; // secrets that a development server makes for itself
 pub mod mail; // what people are told by mail
+pub mod marketplace; // trees that accounts sell to each other
 pub mod session; // walks through trees
 pub mod signing; // what is handed out and taken back unchanged
 pub mod staff; // operations for the platform's own people, and the demo

@@ -11,7 +11,7 @@ use crate::app::App;
 use crate::db::Conn;
 use crate::db::schema::credit_packs;
 use crate::error::{Code, Error, Refusal};
-use crate::identity::actor::{Actor, Role};
+use crate::identity::actor::{Actor, Requester, Role};
 use crate::text;
 
 const MOST: i32 = 100;
@@ -25,7 +25,7 @@ pub struct BuyCredits {
     pub idempotency_key: Option<String>,
 }
 
-pub async fn buy_credits(app: &App, actor: &Actor, wish: BuyCredits) -> Result<Checkout, Error> {
+pub async fn buy_credits(app: &App, actor: &Actor, from: &Requester, wish: BuyCredits) -> Result<Checkout, Error> {
     actor.require(Role::Owner)?;
     actor.require_verified()?;
     let success_url = return_url::with_session(return_url::allowed(&app.config, "successUrl", &wish.success_url)?);
@@ -56,5 +56,5 @@ pub async fn buy_credits(app: &App, actor: &Actor, wish: BuyCredits) -> Result<C
         currency: Some(currency),
         ..NewCheckout::of(actor, Purpose::Credits, success_url, cancel_url)
     };
-    open_checkout(app, checkout, async |_: &mut Conn| Ok(())).await
+    open_checkout(app, from, checkout, async |_: &mut Conn| Ok(())).await
 }

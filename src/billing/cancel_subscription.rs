@@ -9,7 +9,7 @@ use super::refetch::{self, apply_change};
 use super::subscription_change::SubscriptionChange;
 use crate::app::App;
 use crate::error::Error;
-use crate::identity::actor::{Actor, Role};
+use crate::identity::actor::{Actor, Requester, Role};
 use crate::stripe::client::StripeError;
 use crate::text;
 
@@ -18,14 +18,16 @@ const MAX_REASON: usize = 500;
 pub async fn cancel_subscription(
     app: &App,
     actor: &Actor,
+    from: &Requester,
     immediately: bool,
     reason: Option<&str>,
     key: Option<&str>,
 ) -> Result<(), Error> {
     actor.require(Role::Owner)?;
     let reason = text::optional("reason", reason, MAX_REASON)?;
-    let terms = format!("{immediately} {}", reason.as_deref().unwrap_or_default());
-    let change = SubscriptionChange::begin(app, actor, "cancelSubscription", &terms, key).await?;
+    let when = if immediately { "at once" } else { "with the period" };
+    let terms = reason.as_deref().map_or_else(|| when.to_owned(), |reason| format!("{when}: {reason}"));
+    let change = SubscriptionChange::begin(app, actor, from, "cancelSubscription", &terms, key).await?;
     if change.finished_at.is_some() {
         return Ok(());
     }

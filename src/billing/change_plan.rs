@@ -25,7 +25,7 @@ use super::subscription_change::SubscriptionChange;
 use crate::app::App;
 use crate::db::schema::subscriptions;
 use crate::error::{Code, Error, Refusal};
-use crate::identity::actor::{Actor, Role};
+use crate::identity::actor::{Actor, Requester, Role};
 use crate::stripe::object::field::{number, text};
 
 #[derive(Clone, Debug)]
@@ -51,11 +51,12 @@ pub struct Target {
     pub when: When,
 }
 
-pub async fn change_plan(app: &App, actor: &Actor, wish: ChangePlan) -> Result<(), Error> {
+pub async fn change_plan(app: &App, actor: &Actor, from: &Requester, wish: ChangePlan) -> Result<(), Error> {
     actor.require(Role::Owner)?;
     actor.require_verified()?;
-    let terms = format!("{} {} {:?}", wish.plan_key, wish.interval, wish.seats);
-    let change = SubscriptionChange::begin(app, actor, "changePlan", &terms, wish.idempotency_key.as_deref()).await?;
+    let seats = wish.seats.map_or_else(|| "as many seats".to_owned(), |seats| format!("{seats} seats"));
+    let terms = format!("{} by the {}, {seats}", wish.plan_key, wish.interval);
+    let change = SubscriptionChange::begin(app, actor, from, "changePlan", &terms, wish.idempotency_key.as_deref()).await?;
     if change.finished_at.is_some() {
         return Ok(());
     }
@@ -65,10 +66,10 @@ pub async fn change_plan(app: &App, actor: &Actor, wish: ChangePlan) -> Result<(
     carry_out(app, &change, &row, &present, &target).await
 }
 
-pub async fn change_seats(app: &App, actor: &Actor, wanted: i32, key: Option<&str>) -> Result<(), Error> {
+pub async fn change_seats(app: &App, actor: &Actor, from: &Requester, wanted: i32, key: Option<&str>) -> Result<(), Error> {
     actor.require(Role::Owner)?;
     actor.require_verified()?;
-    let change = SubscriptionChange::begin(app, actor, "changeSeats", &wanted.to_string(), key).await?;
+    let change = SubscriptionChange::begin(app, actor, from, "changeSeats", &format!("{wanted} seats"), key).await?;
     if change.finished_at.is_some() {
         return Ok(());
     }

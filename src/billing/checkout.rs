@@ -31,6 +31,15 @@ impl Purpose {
             Self::Purchase => "purchase",
         }
     }
+
+    /// What one calls to begin such a checkout.
+    pub fn operation(self) -> &'static str {
+        match self {
+            Self::Subscription => "startCheckout",
+            Self::Credits => "buyCredits",
+            Self::Purchase => "purchaseTree",
+        }
+    }
 }
 
 /// The column's CHECK allows no other value.
@@ -134,6 +143,7 @@ impl NewCheckout {
             && self.quantity == known.quantity
             && self.tree_id == known.tree_id
             && self.amount == known.amount
+            && self.currency == known.currency
             && self.promotion_code == known.promotion_code
             && Some(&self.success_url) == known.success_url.as_ref()
             && Some(&self.cancel_url) == known.cancel_url.as_ref()

@@ -7,6 +7,7 @@ use diesel_async::RunQueryDsl;
 
 use super::apply::Source;
 use super::locked;
+use super::mails::{self, BillingMail};
 use super::refetch;
 use super::subscription::{STRIPE, Status, Subscription};
 use crate::app::App;
@@ -79,6 +80,8 @@ async fn end_here(conn: &mut Conn, app: &App, row: &Subscription, id: &str) -> R
         updated_at: app.clock.now(),
         ..now
     };
+    let about = format!("lapsed:{id}:{}", ended_at.map(|end| end.timestamp()).unwrap_or_default());
+    mails::send_once(conn, app, &about, BillingMail::Ended { subscription: ended.id }).await?;
     Subscription::update(conn, ended).await?;
     Ok(true)
 }

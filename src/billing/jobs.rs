@@ -9,7 +9,7 @@ use super::receive;
 use crate::app::App;
 use crate::db::Conn;
 use crate::error::Error;
-use crate::id::UserId;
+use crate::id::{PaymentId, UserId};
 use crate::jobs::{Job, enqueue, outbox};
 use crate::staff::alerts::{self, Kind};
 use crate::stripe::object::Event;
@@ -29,8 +29,14 @@ pub enum BillingJob {
     },
     /// Tells Stripe what we sell, where it does not know the latest.
     OfferPlans,
+    /// Gives a payment back that bought nothing.
+    PayBack {
+        payment: PaymentId,
+    },
     /// Hourly: ends what has lapsed.
     EndLapsed,
+    /// Hourly: mails about trials of ours that end.
+    TellTrials,
     Mail(BillingMail),
     /// To one of those whom it is for.
     MailTo {
@@ -51,7 +57,9 @@ pub async fn run(app: &App, job: &BillingJob) -> Result<(), Error> {
         BillingJob::RetryOverdue => retry_overdue(app).await,
         BillingJob::Refetch { subscription } => super::refetch::refetch(app, subscription).await,
         BillingJob::OfferPlans => super::offer_plans::offer_plans(app).await,
+        BillingJob::PayBack { payment } => super::pay_back::pay_back(app, *payment).await,
         BillingJob::EndLapsed => super::end_lapsed::end_lapsed(app).await,
+        BillingJob::TellTrials => super::tell_trials::tell_trials(app).await,
         BillingJob::Mail(mail) => super::mails::address(app, mail).await,
         BillingJob::MailTo { mail, user } => super::mails::deliver(app, mail, *user).await,
     }
@@ -146,4 +154,9 @@ pub async fn retry_soon(app: &App, events: &[String]) {
 pub async fn refetch_later(conn: &mut Conn, app: &App, subscription: &str) -> Result<(), Error> {
     let job = Job::Billing(BillingJob::Refetch { subscription: subscription.to_owned() });
     outbox::put(conn, &job, Some(app.clock.now() + REFETCH_AFTER)).await
+}
+
+/// To be called in the transaction that finds that it bought nothing.
+pub async fn pay_back(conn: &mut Conn, payment: PaymentId) -> Result<(), Error> {
+    enqueue(conn, &Job::Billing(BillingJob::PayBack { payment }), None).await
 }

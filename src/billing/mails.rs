@@ -44,6 +44,10 @@ pub enum BillingMail {
     TrialEnding {
         subscription: SubscriptionId,
     },
+    /// One of ours, and nothing was bought.
+    TrialEnded {
+        subscription: SubscriptionId,
+    },
     /// By the provider's id.
     Refunded {
         refund: String,

@@ -31,6 +31,7 @@ pub mod offer_plans; // what we sell, told to Stripe
 pub mod open_billing_portal;
 pub mod open_checkout; // a page to pay on
 pub mod ordering; // which of two states is the later one (pure)
+mod pay_back; // money for nothing goes back
 pub mod payment; // money for invoices and checkouts
 pub mod payment_link; // which intent and charge paid which invoice
 pub mod place; // whose is this?
@@ -43,12 +44,13 @@ pub mod receive; // a delivery arrives
 pub mod refetch; // a subscription is read again
 pub mod resume_subscription;
 pub mod retry_webhooks;
-mod return_url; // where browsers go after they have paid
+pub mod return_url; // where browsers go after they have paid
 mod seats; // how many can be bought
 pub mod start_checkout;
 pub mod start_trial; // what a new account begins with
 pub mod subscription; // what an account pays for
 pub mod subscription_change; // what somebody has asked Stripe to change
 pub mod sync_checkout;
+pub mod tell_trials; // mails about trials of ours that end
 pub mod update_plan;
 pub mod usage; // how much of its limits an account uses

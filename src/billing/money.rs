@@ -12,6 +12,11 @@ fn decimals(currency: &str) -> u32 {
     }
 }
 
+/// Stripe takes only multiples of this: of three decimals, the last is always 0.
+pub fn step(currency: &str) -> i64 {
+    if decimals(currency) == 3 { 10 } else { 1 }
+}
+
 /// `1,234.50 USD`, `1,200 JPY`, `12.345 KWD`.
 pub fn shown(amount: i64, currency: &str) -> String {
     let places = decimals(currency);

@@ -54,15 +54,25 @@ pub async fn news(conn: &mut Conn, app: &App, mail: &BillingMail) -> Result<Opti
             Ok(Some(to_owners(row.account_id, "Your subscription will end", sentence, app_link(app))))
         }
         BillingMail::Ended { subscription } => {
-            let Some((row, plan)) = subscribed(conn, *subscription).await? else { return Ok(None) };
+            let Some((row, plan)) = subscribed(conn, *subscription).await?.filter(|(row, _)| row.status.is_terminal()) else {
+                return Ok(None);
+            };
             let sentence = format!("Your {plan} plan has ended. What you made is still there, within the limits of the free plan.");
             Ok(Some(to_owners(row.account_id, "Your subscription has ended", sentence, app_link(app))))
         }
         BillingMail::TrialEnding { subscription } => {
             let Some((row, plan)) = subscribed(conn, *subscription).await? else { return Ok(None) };
-            let Some(ends) = row.trial_end.filter(|_| row.status == Status::Trialing) else { return Ok(None) };
+            let ends = row.trial_end.filter(|end| row.status == Status::Trialing && *end > app.clock.now());
+            let Some(ends) = ends else { return Ok(None) };
             let sentence = format!("Your trial of the {plan} plan ends on {}.", day(ends));
             Ok(Some(to_owners(row.account_id, "Your trial ends soon", sentence, app_link(app))))
+        }
+        BillingMail::TrialEnded { subscription } => {
+            // Whoever buys something meanwhile turns this row into what was bought.
+            let Some((row, plan)) = subscribed(conn, *subscription).await?.filter(|(row, _)| row.is_local()) else { return Ok(None) };
+            let sentence =
+                format!("Your trial of the {plan} plan has ended. What you made is still there, within the limits of the free plan.");
+            Ok(Some(to_owners(row.account_id, "Your trial has ended", sentence, app_link(app))))
         }
         BillingMail::Refunded { refund } => {
             let query = refunds::table.inner_join(payments::table).filter(refunds::provider_refund_id.eq(refund));

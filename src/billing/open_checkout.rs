@@ -24,6 +24,8 @@ use crate::db::Conn;
 use crate::db::schema::{accounts, checkouts};
 use crate::error::{Code, Error, Refusal};
 use crate::id::Id;
+use crate::identity::actor::Requester;
+use crate::identity::audit;
 use crate::stripe::client::{Answer, Refused, StripeError};
 use crate::stripe::object::CheckoutSession;
 
@@ -35,7 +37,7 @@ const USEFUL: TimeDelta = TimeDelta::hours(1);
 const TURNS: u32 = 3;
 
 /// Opens the page, or finds the one that is open for the same. `refuse` is asked in the transaction that writes the row.
-pub async fn open_checkout<F>(app: &App, wish: NewCheckout, refuse: F) -> Result<Checkout, Error>
+pub async fn open_checkout<F>(app: &App, from: &Requester, wish: NewCheckout, refuse: F) -> Result<Checkout, Error>
 where
     F: AsyncFn(&mut Conn) -> Result<(), Error> + for<'conn> Refuse<'conn> + Send + Sync,
 {
@@ -43,7 +45,7 @@ where
         return Err(Refusal::new(Code::StripeUnavailable, "payments are not set up on this server").into());
     }
     for _ in 0..TURNS {
-        match begin(app, &wish, &refuse).await? {
+        match begin(app, from, &wish, &refuse).await? {
             Begun::Row(row) if row.url.is_some() || row.status != OPEN => return Ok(row),
             Begun::Row(row) => return with_session(app, row).await,
             Begun::InTheWay(other) => close(app, other).await?,
@@ -71,7 +73,7 @@ enum Begun {
     InTheWay(Checkout),
 }
 
-async fn begin<F>(app: &App, wish: &NewCheckout, refuse: &F) -> Result<Begun, Error>
+async fn begin<F>(app: &App, from: &Requester, wish: &NewCheckout, refuse: &F) -> Result<Begun, Error>
 where
     F: AsyncFn(&mut Conn) -> Result<(), Error> + for<'conn> Refuse<'conn> + Send + Sync,
 {
@@ -100,7 +102,11 @@ where
                 }
                 return Ok(Begun::InTheWay(open));
             }
-            Ok(Begun::Row(Checkout::insert(conn, &app.clock, wish, now + LIFETIME).await?))
+            let row = Checkout::insert(conn, &app.clock, wish, now + LIFETIME).await?;
+            let (account, actor) = (Some(wish.account_id), Some(wish.user_id));
+            let line = audit::Entry { account, actor, ..audit::Entry::new(wish.purpose.operation(), now) };
+            audit::record(conn, &line.about(row.id.encode()).from(from)).await?;
+            Ok(Begun::Row(row))
         })
         .await
 }

@@ -51,7 +51,7 @@ pub struct Trust {
 /// the end, or by reading again.
 pub fn decide(stored: &Version<'_>, trust: Trust, arriving: &Version<'_>) -> (Order, Trust) {
     let order = order(stored, arriving);
-    let reminder = stored.object == arriving.object && arriving.previous.is_none();
+    let reminder = arriving.previous.is_none() && stored.object == arriving.object;
     let known = stored.event_id.is_some() && stored.event_id == arriving.event_id;
     let trust = match order {
         Order::Undecided { .. } => Trust { doubtful: true, contested: true },
@@ -103,7 +103,7 @@ fn same_second(stored: &Version<'_>, arriving: &Version<'_>) -> Order {
         (true, true) | (false, false) => {}
     }
     // An event that only reminds of what is known already, such as `trial_will_end`.
-    if stored.object == arriving.object && arriving.event_id.is_some() && arriving.previous.is_none() {
+    if arriving.event_id.is_some() && arriving.previous.is_none() && stored.object == arriving.object {
         return Order::Stale;
     }
     let follows = |before: &Version<'_>, after: &Version<'_>| after.previous.is_some_and(|previous| contains(before.object, previous));

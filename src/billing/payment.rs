@@ -134,6 +134,11 @@ impl Payment {
         query.select(Self::as_select()).first(conn).await.optional()
     }
 
+    /// Whosever it is.
+    pub async fn by_id(conn: &mut Conn, id: PaymentId) -> QueryResult<Option<Self>> {
+        payments::table.find(id).select(Self::as_select()).first(conn).await.optional()
+    }
+
     /// An account's, the newest first.
     pub async fn page(conn: &mut Conn, account: AccountId, page: &Page<Position>) -> QueryResult<Vec<Self>> {
         let mut query = payments::table.filter(payments::account_id.eq(account)).select(Self::as_select()).into_boxed();

@@ -1,14 +1,21 @@
 //! The `purchases` table: trees that one account bought from another, once.
+//!
+//! A purchase that waits, gives access, or is disputed is *live*: there is at most one of a buyer and a tree. Whatever else is paid for that tree is
+//! *paid twice*, gives nothing, and is paid back. (It takes a payment that was given up and arrived after all, or a refund that failed.)
 
 use chrono::{DateTime, Utc};
+use diesel::dsl::exists;
 use diesel::prelude::*;
+use diesel::sql_types::{Bool, Nullable, Text, Timestamptz, Uuid};
 use diesel_async::RunQueryDsl;
 
-use super::checkout::Checkout;
+use super::checkout::{Checkout, OPEN};
 use crate::clock::Clock;
 use crate::db::Conn;
-use crate::db::schema::purchases;
+use crate::db::schema::{checkouts, purchases};
+use crate::graphql::page::Page;
 use crate::id::{AccountId, CheckoutId, Id, PaymentId, PurchaseId, TreeId};
+use crate::identity::actor::{Actor, Role};
 
 /// Where a purchase stands. Only an active one gives access.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, async_graphql::Enum)]
@@ -18,7 +25,7 @@ pub enum Status {
     Pending,
     /// Paid.
     Active,
-    /// Paid back.
+    /// Paid back, or about to be: it was paid twice.
     Refunded,
     /// The payer's bank has taken the money back, or tries to.
     Disputed,
@@ -29,6 +36,14 @@ pub enum Status {
 }
 
 impl Status {
+    const LIVE: [&'static str; 3] = ["pending", "active", "disputed"];
+    /// Money has moved: these are sales.
+    const SOLD: [&'static str; 3] = ["active", "refunded", "disputed"];
+
+    fn is_live(self) -> bool {
+        Self::LIVE.contains(&self.as_str())
+    }
+
     pub fn as_str(self) -> &'static str {
         match self {
             Self::Pending => "pending",
@@ -84,7 +99,51 @@ impl Purchase {
         query.select(Self::as_select()).first(conn).await.optional()
     }
 
-    /// The purchase that a checkout leads to. There is one a checkout, whoever asks for it first.
+    /// The one that stands in the way of another one.
+    pub async fn live(conn: &mut Conn, buyer: AccountId, tree: TreeId) -> QueryResult<Option<Self>> {
+        let query = purchases::table.filter(purchases::account_id.eq(buyer)).filter(purchases::tree_id.eq(tree));
+        query.filter(purchases::status.eq_any(Status::LIVE)).select(Self::as_select()).first(conn).await.optional()
+    }
+
+    /// Whether somebody has bought this tree, or is about to. A refund may fail, so what was paid back counts, too.
+    pub async fn is_sold(conn: &mut Conn, seller: AccountId, tree: TreeId) -> QueryResult<bool> {
+        let sold = purchases::table.filter(purchases::seller_account_id.eq(seller)).filter(purchases::tree_id.eq(tree));
+        let sold = sold.filter(purchases::status.eq_any(["pending", "active", "disputed", "refunded"]));
+        let offered = checkouts::table.filter(checkouts::tree_account_id.eq(seller)).filter(checkouts::tree_id.eq(tree));
+        let offered = offered.filter(checkouts::status.eq(OPEN));
+        diesel::select(exists(sold).or(exists(offered))).get_result(conn).await
+    }
+
+    pub async fn find(conn: &mut Conn, id: PurchaseId) -> QueryResult<Option<Self>> {
+        purchases::table.find(id).select(Self::as_select()).first(conn).await.optional()
+    }
+
+    /// What an account has bought, the newest first.
+    pub async fn bought(conn: &mut Conn, buyer: AccountId, page: &Page<PurchaseId>) -> QueryResult<Vec<Self>> {
+        let mut query = purchases::table.filter(purchases::account_id.eq(buyer)).select(Self::as_select()).into_boxed();
+        if let Some(id) = page.after {
+            query = query.filter(purchases::id.lt(id));
+        }
+        query.order(purchases::id.desc()).limit(page.limit()).load(conn).await
+    }
+
+    /// What others have bought of an account, the newest first.
+    pub async fn sold(conn: &mut Conn, seller: AccountId, page: &Page<PurchaseId>) -> QueryResult<Vec<Self>> {
+        let sold = purchases::table.filter(purchases::seller_account_id.eq(seller)).filter(purchases::status.eq_any(Status::SOLD));
+        let mut query = sold.select(Self::as_select()).into_boxed();
+        if let Some(id) = page.after {
+            query = query.filter(purchases::id.lt(id));
+        }
+        query.order(purchases::id.desc()).limit(page.limit()).load(conn).await
+    }
+
+    /// Everybody in the buyer's account; the seller's owners, once it is a sale.
+    pub fn visible_to(&self, actor: &Actor) -> bool {
+        let sells = self.seller_account_id == Some(actor.account) && actor.role == Role::Owner;
+        self.account_id == actor.account || (sells && Status::SOLD.contains(&self.status.as_str()))
+    }
+
+    /// The purchase that a checkout leads to, however often it is told of. It gives nothing until its status is set.
     pub async fn begin(conn: &mut Conn, clock: &Clock, checkout: &Checkout, fee_per_mille: i64) -> QueryResult<()> {
         let (Some(seller), Some(tree), Some(title), Some(amount), Some(currency)) =
             (checkout.tree_account_id, checkout.tree_id, &checkout.tree_title, checkout.amount, &checkout.currency)
@@ -103,32 +162,47 @@ impl Purchase {
                 purchases::currency.eq(currency),
                 purchases::platform_fee.eq(fee),
                 purchases::creator_payout.eq(payout),
-                purchases::status.eq(Status::Pending.as_str()),
+                purchases::status.eq(Status::Expired.as_str()),
                 purchases::checkout_id.eq(checkout.id),
                 purchases::created_at.eq(clock.now()),
                 purchases::updated_at.eq(clock.now()),
             ))
-            .on_conflict_do_nothing()
+            .on_conflict(purchases::checkout_id)
+            .do_nothing()
             .execute(conn)
             .await
             .map(|_| ())
     }
 
+    /// True: it stands as it should. False: another purchase of this tree is live, so this one was paid twice and counts as paid back.
     pub async fn set_status(
         conn: &mut Conn,
         checkout: CheckoutId,
         status: Status,
         payment: Option<PaymentId>,
         now: DateTime<Utc>,
-    ) -> QueryResult<()> {
-        diesel::update(purchases::table.filter(purchases::checkout_id.eq(checkout)))
-            .set((
-                purchases::status.eq(status.as_str()),
-                payment.map(|payment| purchases::payment_id.eq(payment)),
-                purchases::updated_at.eq(now),
-            ))
-            .execute(conn)
-            .await
-            .map(|_| ())
+    ) -> QueryResult<bool> {
+        let stands: Option<Stands> = diesel::sql_query(
+            "UPDATE purchases SET payment_id = coalesce($3, payment_id), updated_at = $4, \
+                    status = CASE WHEN $5 AND EXISTS (SELECT FROM purchases other WHERE other.account_id = purchases.account_id \
+                        AND other.tree_id = purchases.tree_id AND other.id <> purchases.id \
+                        AND other.status IN ('pending', 'active', 'disputed')) THEN 'refunded' ELSE $2 END \
+             WHERE checkout_id = $1 RETURNING status = $2 AS stands",
+        )
+        .bind::<Uuid, _>(checkout)
+        .bind::<Text, _>(status.as_str())
+        .bind::<Nullable<Uuid>, _>(payment)
+        .bind::<Timestamptz, _>(now)
+        .bind::<Bool, _>(status.is_live())
+        .get_result(conn)
+        .await
+        .optional()?;
+        Ok(stands.is_none_or(|Stands { stands }| stands))
     }
+}
+
+#[derive(QueryableByName)]
+struct Stands {
+    #[diesel(sql_type = Bool)]
+    stands: bool,
 }

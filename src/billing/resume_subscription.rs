@@ -8,7 +8,7 @@ use super::refetch::apply_change;
 use super::subscription_change::SubscriptionChange;
 use crate::app::App;
 use crate::error::{Code, Error, Refusal};
-use crate::identity::actor::{Actor, Role};
+use crate::identity::actor::{Actor, Requester, Role};
 
 /// Flexible billing knows only `cancel_at`, and an empty text clears it: the generated request has no words for that.
 struct KeepSubscription<'a>(&'a str);
@@ -26,9 +26,9 @@ impl StripeRequest for KeepSubscription<'_> {
     }
 }
 
-pub async fn resume_subscription(app: &App, actor: &Actor, key: Option<&str>) -> Result<(), Error> {
+pub async fn resume_subscription(app: &App, actor: &Actor, from: &Requester, key: Option<&str>) -> Result<(), Error> {
     actor.require(Role::Owner)?;
-    let change = SubscriptionChange::begin(app, actor, "resumeSubscription", "", key).await?;
+    let change = SubscriptionChange::begin(app, actor, from, "resumeSubscription", "", key).await?;
     if change.finished_at.is_some() {
         return Ok(());
     }

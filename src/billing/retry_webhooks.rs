@@ -4,13 +4,14 @@ use super::delivery::Delivery;
 use super::jobs;
 use crate::app::App;
 use crate::error::{Code, Error, Refusal};
-use crate::identity::actor::Actor;
+use crate::identity::actor::{Actor, Requester};
+use crate::identity::audit;
 
 /// A person waits for the answer.
 const AT_ONCE: usize = 100;
 
 /// Tries these deliveries again, or all that have failed or died; returns them as they stand then. What was decided already is left alone.
-pub async fn retry_webhooks(app: &App, actor: &Actor, events: Option<&[String]>) -> Result<Vec<Delivery>, Error> {
+pub async fn retry_webhooks(app: &App, actor: &Actor, from: &Requester, events: Option<&[String]>) -> Result<Vec<Delivery>, Error> {
     actor.require_staff()?;
     let unwell = match events {
         Some(events) if events.len() > AT_ONCE => {
@@ -26,10 +27,20 @@ pub async fn retry_webhooks(app: &App, actor: &Actor, events: Option<&[String]>)
         }
         None => Delivery::unwell(&mut *app.db.conn().await?, AT_ONCE).await?,
     };
+    if !unwell.is_empty() {
+        note(app, actor, from, &unwell).await?;
+    }
     let mut retried = Vec::with_capacity(unwell.len());
     for delivery in unwell {
         jobs::again(app, &delivery).await?;
         retried.push(delivery.event_id);
     }
     Ok(Delivery::find_many(&mut *app.db.conn().await?, &retried).await?)
+}
+
+/// Before the first try: each of them has a transaction of its own. The line belongs to no account, as the deliveries are of many.
+async fn note(app: &App, actor: &Actor, from: &Requester, deliveries: &[Delivery]) -> Result<(), Error> {
+    let events: Vec<_> = deliveries.iter().map(|delivery| delivery.event_id.as_str()).collect();
+    let line = audit::Entry { actor: Some(actor.user), ..audit::Entry::new("retryWebhooks", app.clock.now()) };
+    Ok(audit::record(&mut *app.db.conn().await?, &line.about(events.join(" ")).from(from)).await?)
 }

@@ -15,7 +15,7 @@ use crate::db::Conn;
 use crate::db::schema::{card_fingerprints, checkouts, subscriptions, trial_grants};
 use crate::error::{Code, Error, Refusal};
 use crate::id::AccountId;
-use crate::identity::actor::{Actor, Role};
+use crate::identity::actor::{Actor, Requester, Role};
 use crate::stripe::object::field::text;
 use crate::text as input;
 
@@ -33,7 +33,7 @@ pub struct StartCheckout {
 }
 
 /// The page to pay on. The price is that of our catalogue. Refused while a subscription lives at Stripe, or is being paid.
-pub async fn start_checkout(app: &App, actor: &Actor, wish: StartCheckout) -> Result<Checkout, Error> {
+pub async fn start_checkout(app: &App, actor: &Actor, from: &Requester, wish: StartCheckout) -> Result<Checkout, Error> {
     actor.require(Role::Owner)?;
     actor.require_verified()?;
     let success_url = return_url::with_session(return_url::allowed(&app.config, "successUrl", &wish.success_url)?);
@@ -62,7 +62,7 @@ pub async fn start_checkout(app: &App, actor: &Actor, wish: StartCheckout) -> Re
         ..NewCheckout::of(actor, Purpose::Subscription, success_url, cancel_url)
     };
     let account = actor.account;
-    open_checkout(app, checkout, async |conn: &mut Conn| refuse_second(conn, account).await).await
+    open_checkout(app, from, checkout, async |conn: &mut Conn| refuse_second(conn, account).await).await
 }
 
 /// A plan that can be bought, at its present price.

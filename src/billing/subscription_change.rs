@@ -1,5 +1,6 @@
-//! The `subscription_changes` table: what somebody has asked Stripe to change. The row comes first, and the keys of all calls that the
-//! change needs are made from it: whoever repeats the client's key repeats the same calls, which count once.
+//! The `subscription_changes` table: what somebody has asked Stripe to change. The row comes first, with its line in the audit log, and
+//! the keys of all calls that the change needs are made from it: whoever repeats the client's key repeats the same calls, which count
+//! once.
 
 use chrono::{DateTime, Utc};
 use diesel::prelude::*;
@@ -9,7 +10,8 @@ use crate::app::App;
 use crate::db::schema::{accounts, subscription_changes};
 use crate::error::{Code, Error, Refusal};
 use crate::id::{ChangeId, Id};
-use crate::identity::actor::Actor;
+use crate::identity::actor::{Actor, Requester};
+use crate::identity::audit;
 use crate::text;
 
 pub const MAX_KEY: usize = 200;
@@ -26,7 +28,7 @@ pub struct SubscriptionChange {
 
 impl SubscriptionChange {
     /// The row of this request: a new one, or the one that the client's key has made before. `terms` is all that it asks for.
-    pub async fn begin(app: &App, actor: &Actor, operation: &str, terms: &str, key: Option<&str>) -> Result<Self, Error> {
+    pub async fn begin(app: &App, actor: &Actor, from: &Requester, operation: &str, terms: &str, key: Option<&str>) -> Result<Self, Error> {
         let key = text::optional("idempotencyKey", key, MAX_KEY)?;
         let now = app.clock.now();
         app.db
@@ -52,7 +54,10 @@ impl SubscriptionChange {
                         subscription_changes::created_at.eq(now),
                     ))
                     .returning(Self::as_returning());
-                Ok(row.get_result(conn).await?)
+                let row = row.get_result(conn).await?;
+                let line = audit::Entry::by(actor, operation, now).from(from);
+                audit::record(conn, &if terms.is_empty() { line } else { line.about(terms) }).await?;
+                Ok(row)
             })
             .await
     }

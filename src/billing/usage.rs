@@ -6,7 +6,7 @@ use diesel_async::RunQueryDsl;
 
 use super::credit::{self, Cause};
 use super::entitlement::{self, Entitlements};
-use super::plan::{self, Limit, LimitKey, Plan};
+use super::plan::{self, Feature, Limit, LimitKey, Plan};
 use crate::db::Conn;
 use crate::db::schema::{accounts, session_usage, trees};
 use crate::error::{Code, Detail, Error, Refusal};
@@ -37,6 +37,17 @@ pub async fn lock_and_check_joining(conn: &mut Conn, account: AccountId, now: Da
 async fn lock(conn: &mut Conn, account: AccountId, now: DateTime<Utc>) -> Result<Entitlements, Error> {
     accounts::table.find(account).select(accounts::id).for_no_key_update().first::<AccountId>(conn).await?;
     entitlement::load(conn, account, now).await
+}
+
+/// Refuses what the account's plan does not include, and names the cheapest plan that does.
+pub async fn require(conn: &mut Conn, account: AccountId, feature: Feature, now: DateTime<Utc>) -> Result<(), Error> {
+    let Err(refusal) = entitlement::load(conn, account, now).await?.require(feature) else { return Ok(()) };
+    let on_sale = Plan::on_sale(conn).await?;
+    let message = match on_sale.iter().find(|plan| plan.has(feature)) {
+        Some(plan) => format!("{} The {} plan does.", refusal.message, plan.name),
+        None => refusal.message,
+    };
+    Err(Refusal { message, ..refusal }.into())
 }
 
 /// Every limit of an account, and how much of it is used.

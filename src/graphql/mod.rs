@@ -15,6 +15,7 @@ use crate::billing::graphql::staff::StaffMutation;
 use crate::error::Error;
 use crate::identity::actor::{Actor, Requester};
 use crate::identity::graphql::{AccountMutation, EmailMutation, IdentityMutation, IdentityQuery};
+use crate::marketplace::graphql::{MarketplaceMutation, MarketplaceQuery};
 use crate::session::graphql::{SessionMutation, SessionQuery, SessionSubscription};
 use crate::staff::graphql::StaffQuery;
 use crate::tree::graphql::{TreeMutation, TreeQuery};
@@ -34,7 +35,7 @@ pub mod shape; // the schema as the guard sees it
 
 /// What can be read.
 #[derive(MergedObject, Default)]
-pub struct Query(NodeQuery, IdentityQuery, TreeQuery, SessionQuery, PlanQuery, CreditQuery, StaffQuery);
+pub struct Query(NodeQuery, IdentityQuery, TreeQuery, SessionQuery, PlanQuery, CreditQuery, MarketplaceQuery, StaffQuery);
 
 /// What can be done. Refusals are `userErrors`.
 #[derive(MergedObject, Default)]
@@ -46,6 +47,7 @@ pub struct Mutation(
     SessionMutation,
     CheckoutMutation,
     ChangeMutation,
+    MarketplaceMutation,
     DeliveryMutation,
     StaffMutation,
     PlanMutation,

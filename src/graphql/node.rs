@@ -2,18 +2,20 @@
 
 use async_graphql::{Context, ID, Interface, Object};
 
-use super::{actor, app, loaders};
+use super::{actor, app};
 use crate::billing::delivery::Delivery;
 use crate::billing::graphql::delivery::WebhookDelivery;
 use crate::billing::graphql::payment::PaymentObject;
 use crate::billing::graphql::plan::PlanObject;
 use crate::billing::graphql::subscription::PlanSubscription;
 use crate::billing::payment::Payment;
+use crate::billing::purchase::Purchase;
 use crate::billing::subscription::Subscription;
 use crate::error::Error;
-use crate::id::{self, DeliveryId, PaymentId, PlanId, SessionId, SubscriptionId, TreeId, UserId};
+use crate::id::{self, DeliveryId, PaymentId, PlanId, PurchaseId, SessionId, SubscriptionId, TreeId, UserId};
 use crate::identity::actor::Role;
 use crate::identity::graphql::{AccountObject, InvitationObject, UserObject};
+use crate::marketplace::graphql::PurchaseObject;
 use crate::session::graphql::SessionObject;
 use crate::session::session::Session;
 use crate::tree::graphql::{TreeObject, TreeVersion};
@@ -29,6 +31,7 @@ pub enum Node {
     Payment(PaymentObject),
     Plan(PlanObject),
     PlanSubscription(PlanSubscription),
+    Purchase(PurchaseObject),
     Session(SessionObject),
     Tree(TreeObject),
     TreeVersion(TreeVersion),
@@ -75,10 +78,11 @@ async fn find(ctx: &Context<'_>, text: &str) -> Result<Option<Node>, Error> {
                 None => None,
             }
         }
-        "tree" => {
-            let tree = loaders::one(&loaders::of(ctx)?.trees, TreeId::from(uuid)).await?;
-            tree.filter(|tree| tree.visible_to(actor)).map(|tree| Node::Tree(TreeObject(tree)))
+        "purchase" => {
+            let purchase = Purchase::find(&mut *app(ctx)?.db.conn().await?, PurchaseId::from(uuid)).await?;
+            purchase.filter(|purchase| purchase.visible_to(actor)).map(|purchase| Node::Purchase(PurchaseObject(purchase)))
         }
+        "tree" => TreeObject::find(ctx, TreeId::from(uuid)).await?.map(Node::Tree),
         "version" | "draft" => TreeVersion::find(ctx, text).await?.map(Node::TreeVersion),
         "session" => {
             let session = Session::find(&mut *app(ctx)?.db.conn().await?, actor.account, SessionId::from(uuid)).await?;

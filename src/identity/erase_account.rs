@@ -8,6 +8,7 @@
 //! - the account's row without a name, because all of these refer to it.
 //! - that a mailbox had its trial, and that a card was used, without whose it was: the digest of an address, and Stripe's pseudonym for
 //!   a card under a number that no account has. Else erasing an account would be how to get another trial.
+//! - trees that others have bought, and what these call, as they were published: others have paid for them.
 //!
 //! A table that gets an `account_id` is added here or, with its reason, to the test that looks for what is left.
 //!
@@ -29,7 +30,7 @@ use crate::billing::subscription::Subscription;
 use crate::db::Conn;
 use crate::db::schema::{accounts, checkouts, email_changes, memberships, sign_ins, subscription_changes, users};
 use crate::error::Error;
-use crate::id::{AccountId, Id, UserId};
+use crate::id::{AccountId, Id, TreeId, UserId};
 
 const NAME: &str = "Deleted account";
 /// Who bought what for an account that stays.
@@ -37,12 +38,9 @@ const NOBODY: Option<UserId> = None;
 
 /// What goes, in an order in which nothing refers to what has gone. Steps go with their session, texts with their tree, pins with
 /// their version.
-const GOES: [&str; 19] = [
+const GOES: [&str; 16] = [
     "DELETE FROM sessions WHERE account_id = $1",
     "DELETE FROM session_usage WHERE account_id = $1",
-    "UPDATE trees SET published_version_id = NULL WHERE account_id = $1",
-    "DELETE FROM tree_versions WHERE account_id = $1",
-    "DELETE FROM trees WHERE account_id = $1",
     "DELETE FROM invitations WHERE account_id = $1",
     "DELETE FROM memberships WHERE account_id = $1",
     "DELETE FROM listings WHERE account_id = $1",
@@ -61,6 +59,26 @@ const GOES: [&str; 19] = [
      (SELECT FROM payments WHERE payments.provider_customer_id = customers.provider_customer_id AND payments.account_id = $1)",
     "UPDATE trial_grants SET account_id = NULL WHERE account_id = $1",
     "UPDATE card_fingerprints SET account_id = gen_random_uuid() WHERE account_id = $1",
+];
+
+/// What others have bought or walk, and all that it calls.
+const KEPT: &str = "WITH RECURSIVE kept AS (
+        (SELECT tree_id FROM purchases WHERE seller_account_id = $1 AND status IN ('pending', 'active', 'disputed', 'refunded')
+         UNION SELECT tree_id FROM sessions WHERE tree_account_id = $1 AND account_id <> $1)
+        UNION
+        SELECT pins.callee_tree_id FROM kept
+        JOIN tree_versions versions ON versions.account_id = $1 AND versions.tree_id = kept.tree_id
+        JOIN version_pins pins ON pins.account_id = $1 AND pins.version_id = versions.id AND pins.callee_account_id = $1
+    ) SELECT tree_id FROM kept";
+
+/// The rest of the trees goes. Of those that are kept, nobody needs the draft or the words that searches look for.
+const TREES_GO: [&str; 5] = [
+    "UPDATE trees SET published_version_id = NULL WHERE account_id = $1 AND id <> ALL ($2)",
+    "DELETE FROM tree_versions WHERE account_id = $1 AND tree_id <> ALL ($2)",
+    "DELETE FROM trees WHERE account_id = $1 AND id <> ALL ($2)",
+    "DELETE FROM tree_texts WHERE account_id = $1 AND tree_id = ANY ($2)",
+    "UPDATE trees SET status = 'archived', draft = published.document, draft_digest = published.digest FROM tree_versions published
+     WHERE trees.account_id = $1 AND trees.id = ANY ($2) AND published.account_id = $1 AND published.id = trees.published_version_id",
 ];
 
 /// Stripe may still tell of accounts that are gone: of a refund, mostly. Once that is entered, its words go too.
@@ -87,6 +105,7 @@ pub async fn erase_account(app: &App, id: AccountId) -> Result<(), Error> {
             for statement in GOES {
                 diesel::sql_query(statement).bind::<sql_types::Uuid, _>(id).execute(conn).await?;
             }
+            erase_trees(conn, id).await?;
             erase_homeless(conn, &people, now).await?;
             audit::erase_in_txn(conn, id).await?;
             diesel::update(accounts::table.find(id)).set((accounts::name.eq(NAME), accounts::deleted_at.eq(now))).execute(conn).await?;
@@ -98,6 +117,22 @@ pub async fn erase_account(app: &App, id: AccountId) -> Result<(), Error> {
         .await?;
     for person in people {
         app.requesters.forget(person);
+    }
+    Ok(())
+}
+
+#[derive(QueryableByName)]
+struct Kept {
+    #[diesel(sql_type = sql_types::Uuid)]
+    tree_id: TreeId,
+}
+
+async fn erase_trees(conn: &mut Conn, id: AccountId) -> QueryResult<()> {
+    let kept: Vec<Kept> = diesel::sql_query(KEPT).bind::<sql_types::Uuid, _>(id).load(conn).await?;
+    let kept: Vec<TreeId> = kept.into_iter().map(|Kept { tree_id }| tree_id).collect();
+    for statement in TREES_GO {
+        let statement = diesel::sql_query(statement).bind::<sql_types::Uuid, _>(id);
+        statement.bind::<sql_types::Array<sql_types::Uuid>, _>(&kept).execute(conn).await?;
     }
     Ok(())
 }

@@ -59,9 +59,13 @@ pub fn policy(job: &Job) -> Policy {
         | Job::MailAlert { .. } => MESSAGE,
         Job::MailPasswordReset { .. } | Job::MailSignInCode { .. } => QUICK,
         Job::Billing(job) => match job {
-            BillingJob::RetryOverdue | BillingJob::EndLapsed | BillingJob::OfferPlans => SWEEP,
+            BillingJob::RetryOverdue | BillingJob::EndLapsed | BillingJob::TellTrials | BillingJob::OfferPlans => SWEEP,
             // A failed attempt at a delivery is no failed run: it writes the next attempt itself.
-            BillingJob::Retry { .. } | BillingJob::Refetch { .. } | BillingJob::Mail(_) | BillingJob::MailTo { .. } => MESSAGE,
+            BillingJob::Retry { .. }
+            | BillingJob::Refetch { .. }
+            | BillingJob::PayBack { .. }
+            | BillingJob::Mail(_)
+            | BillingJob::MailTo { .. } => MESSAGE,
         },
     }
 }
@@ -73,8 +77,10 @@ pub fn name(job: &Job) -> &'static str {
         Job::Billing(BillingJob::Retry { .. }) => "retry_delivery",
         Job::Billing(BillingJob::RetryOverdue) => "retry_overdue_deliveries",
         Job::Billing(BillingJob::Refetch { .. }) => "refetch_subscription",
+        Job::Billing(BillingJob::PayBack { .. }) => "pay_back",
         Job::Billing(BillingJob::OfferPlans) => "offer_plans",
         Job::Billing(BillingJob::EndLapsed) => "end_lapsed_subscriptions",
+        Job::Billing(BillingJob::TellTrials) => "tell_trials",
         Job::Billing(BillingJob::Mail(_)) => "address_billing_mail",
         Job::Billing(BillingJob::MailTo { .. }) => "billing_mail",
         Job::AbandonSessions => "abandon_sessions",
@@ -124,6 +130,7 @@ pub const SCHEDULES: &[Schedule] = &[
     Schedule { when: "* * * * *", every: "1m", job: Job::Billing(BillingJob::RetryOverdue) },
     Schedule { when: "*/5 * * * *", every: "5m", job: Job::Billing(BillingJob::OfferPlans) },
     Schedule { when: "23 * * * *", every: "1h", job: Job::Billing(BillingJob::EndLapsed) },
+    Schedule { when: "37 * * * *", every: "1h", job: Job::Billing(BillingJob::TellTrials) },
     Schedule { when: "*/10 * * * *", every: "10m", job: Job::TendQueue },
     Schedule { when: "7 * * * *", every: "1h", job: Job::AbandonSessions },
     Schedule { when: "37 * * * *", every: "1h", job: Job::EraseAccounts },

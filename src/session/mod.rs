@@ -21,6 +21,7 @@ pub mod list;
 pub mod record;
 pub mod refusal;
 pub mod report;
+pub mod resolved_rate;
 pub mod run_on;
 pub mod session;
 pub mod start;

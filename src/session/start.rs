@@ -1,4 +1,7 @@
 //! `startSession`: at the root or in the middle of a published tree. The same idempotency key gives the same session.
+//!
+//! A tree that the account has bought is named by its id, and walked in the version that its seller has published last. The session is
+//! the buyer's, and counts against the buyer's plan. Without an active purchase none begins; one that began goes on to its end.
 
 use diesel::prelude::*;
 use diesel::result::{DatabaseErrorKind, Error as DbError};
@@ -8,10 +11,12 @@ use super::commands::{self, Stamp};
 use super::session::Session;
 use crate::app::App;
 use crate::billing::usage;
+use crate::db::Conn;
 use crate::db::schema::trees;
 use crate::error::{Code, Error, Refusal};
 use crate::id::{Id, SessionId};
 use crate::identity::actor::Actor;
+use crate::marketplace::bought::bought;
 use crate::text;
 use crate::tree::tree::{Status, Tree, TreeRef};
 use crate::tree::value::Values;
@@ -51,10 +56,12 @@ async fn begin(app: &App, actor: &Actor, input: &StartSession, subject: Option<&
             {
                 return Ok(session);
             }
-            let tree = Tree::find_by(conn, actor.account, &input.tree).await?.filter(|tree| tree.visible_to(actor));
-            let tree = tree.ok_or_else(|| Refusal::at(Code::NotFound, "tree", "There is no such tree in this account."))?;
+            let tree = find(conn, actor, &input.tree).await?;
+            let is_own = tree.account_id == actor.account;
             let version = match (tree.status, tree.published_version_id) {
                 (Status::Published, Some(version)) => version,
+                // What was sold is not taken back.
+                (Status::Archived, Some(version)) if !is_own => version,
                 (Status::Draft | Status::Published, _) => {
                     return Err(Refusal::at(Code::NotPublished, "tree", "This tree has no published version to walk.").into());
                 }
@@ -66,7 +73,7 @@ async fn begin(app: &App, actor: &Actor, input: &StartSession, subject: Option<&
             usage::start_session(conn, actor.account, id, now).await?;
             // Counts, and makes sure that the tree is not deleted or archived at this moment.
             let counted = diesel::update(trees::table.find((tree.account_id, tree.id)))
-                .filter(trees::status.eq(Status::Published.as_str()))
+                .filter(trees::status.eq(Status::Published.as_str()).or(trees::account_id.ne(actor.account)))
                 .set(trees::session_count.eq(trees::session_count + 1))
                 .execute(conn)
                 .await?;
@@ -87,6 +94,18 @@ async fn begin(app: &App, actor: &Actor, input: &StartSession, subject: Option<&
             Ok(session)
         })
         .await
+}
+
+/// The account's own, if the actor may see it; else one that the account has bought.
+async fn find(conn: &mut Conn, actor: &Actor, by: &TreeRef) -> Result<Tree, Error> {
+    if let Some(own) = Tree::find_by(conn, actor.account, by).await?.filter(|tree| tree.visible_to(actor)) {
+        return Ok(own);
+    }
+    let bought = match by {
+        TreeRef::Id(id) => bought(conn, actor.account, &[*id]).await?.pop(),
+        TreeRef::Slug(_) => None,
+    };
+    Ok(bought.ok_or_else(|| Refusal::at(Code::NotFound, "tree", "There is no such tree in this account."))?)
 }
 
 fn taken(error: &Error) -> bool {

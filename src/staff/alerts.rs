@@ -24,10 +24,13 @@ pub enum Kind {
     DeadDeliveries,
     /// An account pays for two subscriptions. Subject: Stripe's id of the second one.
     SecondSubscription,
+    /// A tree was paid for twice, and the second payment could not be given back. Subject: the payment's id.
+    PaidTwice,
 }
 
 impl Kind {
-    pub const ALL: [Self; 5] = [Self::DeadJob, Self::QueueStuck, Self::ParkedDeliveries, Self::DeadDeliveries, Self::SecondSubscription];
+    pub const ALL: [Self; 6] =
+        [Self::DeadJob, Self::QueueStuck, Self::ParkedDeliveries, Self::DeadDeliveries, Self::SecondSubscription, Self::PaidTwice];
 
     pub fn as_str(self) -> &'static str {
         match self {
@@ -36,6 +39,7 @@ impl Kind {
             Self::ParkedDeliveries => "parked_deliveries",
             Self::DeadDeliveries => "dead_deliveries",
             Self::SecondSubscription => "second_subscription",
+            Self::PaidTwice => "paid_twice",
         }
     }
 }

@@ -1,4 +1,5 @@
-//! `archiveTree` and `restoreTree`: out of use and back. Sessions that began go on.
+//! `archiveTree` and `restoreTree`: out of use and back. Sessions that began go on. An archived tree is on sale no longer, and is not put on
+//! sale again by restoring it; whoever has bought it keeps it.
 
 use diesel::prelude::*;
 use diesel_async::RunQueryDsl;
@@ -7,8 +8,10 @@ use super::tree::{Status, Tree};
 use crate::app::App;
 use crate::db::schema::trees;
 use crate::error::{Code, Error, Refusal};
-use crate::id::TreeId;
+use crate::id::{Id, TreeId};
 use crate::identity::actor::{Actor, Role};
+use crate::identity::audit::{self, Entry};
+use crate::marketplace::listing;
 
 pub async fn archive(app: &App, actor: &Actor, id: TreeId, revision: i32) -> Result<Tree, Error> {
     change(app, actor, id, revision, |tree| match tree.status {
@@ -40,6 +43,9 @@ async fn change(
         .transaction(async |conn| {
             let tree = Tree::lock(conn, actor.account, id, revision).await?;
             let status = next(&tree)?;
+            if status == Status::Archived && listing::withdraw_in_txn(conn, tree.account_id, tree.id, now).await? {
+                audit::record(conn, &Entry::by(actor, "unlistTree", now).about(tree.id.encode())).await?;
+            }
             let changed = diesel::update(trees::table.find((tree.account_id, tree.id)))
                 .set((trees::status.eq(status.as_str()), trees::revision.eq(tree.revision + 1), trees::updated_at.eq(now)))
                 .returning(Tree::as_returning())

@@ -1,4 +1,4 @@
-//! `deleteTree`: only while nothing depends on it. Sessions keep their versions, and other trees what they call.
+//! `deleteTree`: only while nothing depends on it. Sessions keep their versions, other trees what they call, and buyers what they have bought.
 
 use diesel::dsl::exists;
 use diesel::prelude::*;
@@ -8,19 +8,24 @@ use diesel_async::RunQueryDsl;
 use super::calls;
 use super::tree::Tree;
 use crate::app::App;
+use crate::billing::purchase::Purchase;
 use crate::db::Conn;
 use crate::db::schema::{sessions, tree_versions, trees, version_pins};
 use crate::error::{Code, Error, Refusal};
 use crate::id::TreeId;
 use crate::identity::actor::{Actor, Role};
+use crate::marketplace::listing;
 
 pub async fn delete(app: &App, actor: &Actor, id: TreeId, revision: i32) -> Result<TreeId, Error> {
     actor.require(Role::Admin)?;
+    let now = app.clock.now();
     app.db
         .transaction(async |conn| {
             // Publishing a caller waits here, and starting a session waits for the row: whoever comes second sees the other.
             calls::lock(conn, actor.account).await?;
             let tree = Tree::lock(conn, actor.account, id, revision).await?;
+            // Whoever is about to buy it holds the listing: this waits for them, and sees their checkout.
+            listing::withdraw_in_txn(conn, tree.account_id, tree.id, now).await?;
             refuse_while_in_use(conn, &tree).await?;
             let row = trees::table.find((tree.account_id, tree.id));
             diesel::update(row).set(trees::published_version_id.eq(None::<uuid::Uuid>)).execute(conn).await?;
@@ -37,6 +42,9 @@ async fn refuse_while_in_use(conn: &mut Conn, tree: &Tree) -> Result<(), Error> 
     let walked = sessions::table.filter(sessions::tree_account_id.eq(tree.account_id)).filter(sessions::tree_id.eq(tree.id));
     if select(exists(walked)).get_result(conn).await? {
         return Err(in_use("Sessions have walked this tree, and keep its versions: archive it instead."));
+    }
+    if Purchase::is_sold(conn, tree.account_id, tree.id).await? {
+        return Err(in_use("Other accounts have bought this tree, or are about to: archive it instead."));
     }
     let called =
         version_pins::table.filter(version_pins::callee_account_id.eq(tree.account_id)).filter(version_pins::callee_tree_id.eq(tree.id));

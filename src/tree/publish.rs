@@ -6,11 +6,14 @@ use diesel::prelude::*;
 use diesel_async::RunQueryDsl;
 
 use super::calls::{self, Calls};
+use super::document::NodeKind;
 use super::texts::{self, Edition};
 use super::tree::{Status, Tree};
 use super::validate::{Severity, Stage, has_errors, validate};
 use super::version::Version;
 use crate::app::App;
+use crate::billing::plan::Feature;
+use crate::billing::usage;
 use crate::db::schema::trees;
 use crate::error::{Code, Detail, Error, Refusal};
 use crate::id::{Id, TreeId, VersionId};
@@ -31,6 +34,9 @@ pub async fn publish(app: &App, actor: &Actor, id: TreeId, revision: i32, notes:
             let tree = Tree::lock(conn, actor.account, id, revision).await?;
             tree.require_in_use()?;
             let document = Tree::draft(conn, tree.account_id, tree.id).await?;
+            if document.nodes.values().any(|node| node.kind == NodeKind::Subtree) {
+                usage::require(conn, actor.account, Feature::Subtrees, now).await?;
+            }
             let calls = Calls::resolve(conn, &app.versions, actor.account, &document).await?;
             let issues = validate(&document, Stage::Publish, &calls.callees(Some(tree.id)));
             if has_errors(&issues) {

@@ -88,9 +88,7 @@ FROM page ORDER BY score DESC, tree_id DESC";
 
 pub async fn search(conn: &mut Conn, actor: &Actor, query: &str, args: PageArgs) -> Result<Slice<Hit>, Error> {
     let page: Page<Position> = args.page(&order(query))?;
-    if query.chars().count() > MAX_QUERY {
-        return Err(Error::BadInput(format!("`query` may have at most {MAX_QUERY} characters")));
-    }
+    check(query)?;
     let words = words(query);
     if words.is_empty() {
         return Ok(page.cut(Vec::new()));
@@ -113,12 +111,19 @@ pub async fn search(conn: &mut Conn, actor: &Actor, query: &str, args: PageArgs)
     Ok(page.cut(hits))
 }
 
+pub fn check(query: &str) -> Result<(), Error> {
+    if query.chars().count() > MAX_QUERY {
+        return Err(Error::BadInput(format!("`query` may have at most {MAX_QUERY} characters")));
+    }
+    Ok(())
+}
+
 /// Letters and digits only: nothing of the query language is left for a searcher to trip over.
-fn words(query: &str) -> Vec<String> {
+pub fn words(query: &str) -> Vec<String> {
     query.split(|c: char| !c.is_alphanumeric()).filter(|word| !word.is_empty()).take(12).map(str::to_lowercase).collect()
 }
 
 /// All words, each of which may go on: people search while they type.
-fn prefix_query(words: &[String]) -> String {
+pub fn prefix_query(words: &[String]) -> String {
     words.iter().map(|word| format!("{word}:*")).collect::<Vec<_>>().join(" & ")
 }

@@ -105,10 +105,21 @@ impl Tree {
         query.select(Self::as_select()).load(conn).await
     }
 
-    /// For an edit: nobody else writes this tree until the transaction ends. Refuses a tree that is not there, or has moved on.
+    /// Nobody else writes this tree until the transaction ends.
+    pub async fn hold(conn: &mut Conn, account: AccountId, id: TreeId) -> QueryResult<Option<Self>> {
+        trees::table.find((account, id)).select(Self::as_select()).for_no_key_update().first(conn).await.optional()
+    }
+
+    /// Of any accounts, in no particular order.
+    pub async fn find_anywhere(conn: &mut Conn, trees: &[(AccountId, TreeId)]) -> QueryResult<Vec<Self>> {
+        let (accounts, ids): (Vec<_>, Vec<_>) = trees.iter().copied().unzip();
+        let query = trees::table.filter(trees::account_id.eq_any(accounts)).filter(trees::id.eq_any(ids));
+        query.select(Self::as_select()).load(conn).await
+    }
+
+    /// For an edit: holds the tree. Refuses one that is not there, or has moved on.
     pub async fn lock(conn: &mut Conn, account: AccountId, id: TreeId, revision: i32) -> Result<Self, Error> {
-        let tree = trees::table.find((account, id)).select(Self::as_select()).for_no_key_update().first(conn).await.optional()?;
-        let tree: Self = tree.ok_or_else(not_found)?;
+        let tree = Self::hold(conn, account, id).await?.ok_or_else(not_found)?;
         if tree.revision != revision {
             return Err(Refusal::revision_conflict(tree.revision).into());
         }

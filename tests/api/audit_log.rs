@@ -3,9 +3,10 @@
 use chrono::TimeDelta;
 use serde_json::{Value, json};
 
-use crate::support::app::PASSWORD;
+use crate::support::app::{ORIGIN, PASSWORD};
 use crate::support::members::{accept_as, change_role, invited, remove, roomy, transfer, user};
 use crate::support::people::{colleague, device, refresh, sign_in};
+use crate::support::shop::Shop;
 use crate::support::{Actor, TestApp};
 
 async fn lines(owner: &Actor) -> Vec<Value> {
@@ -182,4 +183,57 @@ async fn staff_read_all_of_it() {
     assert!(has("signUp", json!({ "name": "owner's account" }), json!({ "username": "owner" })), "{seen}");
     assert!(has("signUp", json!({ "name": "boss's account" }), json!({ "username": "boss" })), "{seen}");
     assert!(has("signInFailed", Value::Null, Value::Null) && has("grantStaff", Value::Null, Value::Null), "{seen}");
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn what_customers_buy_and_change_is_a_line_once_for_each_key() {
+    let mut shop = Shop::open().await;
+    shop.owner = shop.owner.at_address("192.0.2.9");
+    let keyed = |key: &str, mut input: Value| {
+        input["idempotencyKey"] = json!(key);
+        input
+    };
+    for _ in 0..2 {
+        shop.start(keyed("plan", json!({ "planKey": "starter" }))).await;
+    }
+    let session = shop.start(keyed("plan", json!({ "planKey": "starter" }))).await;
+    shop.pay(&session, "works");
+    shop.settle().await;
+    for _ in 0..2 {
+        shop.changed("changePlan", keyed("up", json!({ "planKey": "pro" }))).await;
+        shop.changed("changeSeats", keyed("more", json!({ "seats": 3 }))).await;
+        shop.changed("cancelSubscription", keyed("end", json!({ "reason": "too dear" }))).await;
+        shop.changed("resumeSubscription", keyed("on", json!({}))).await;
+        shop.app.advance(TimeDelta::seconds(2));
+    }
+    let back = format!("{ORIGIN}/billing");
+    let portal = "mutation($input: OpenBillingPortalInput!) { openBillingPortal(input: $input) { url userErrors { code } } }";
+    shop.owner.ok(portal, json!({ "input": { "returnUrl": back } })).await;
+    let buy = "mutation($input: BuyCreditsInput!) { buyCredits(input: $input) { checkout { id } userErrors { code } } }";
+    let input = json!({ "packKey": "credits-100", "successUrl": back, "cancelUrl": back, "idempotencyKey": "pack" });
+    for _ in 0..2 {
+        shop.owner.ok(buy, json!({ "input": input })).await;
+    }
+    shop.settle().await;
+    let lines = lines(&shop.owner).await;
+    let mut seen: Vec<_> = lines
+        .iter()
+        .filter(|line| line["ipAddress"] == "192.0.2.9")
+        .map(|line| (line["action"].as_str().unwrap(), line["subject"].as_str().unwrap_or_default()))
+        .collect();
+    seen.sort();
+    assert_eq!(seen.len(), 7, "{seen:?}");
+    assert!(seen[0].0 == "buyCredits" && seen[0].1.starts_with("checkout_"), "{:?}", seen[0]);
+    assert_eq!(
+        seen[1..6],
+        [
+            ("cancelSubscription", "with the period: too dear"),
+            ("changePlan", "pro by the month, as many seats"),
+            ("changeSeats", "3 seats"),
+            ("openBillingPortal", back.as_str()),
+            ("resumeSubscription", ""),
+        ]
+    );
+    assert!(seen[6].0 == "startCheckout" && seen[6].1.starts_with("checkout_"), "{:?}", seen[6]);
+    assert!(lines.iter().all(|line| line["ipAddress"] != "192.0.2.9" || line["actor"]["username"] == "owner"));
 }

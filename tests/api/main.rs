@@ -36,6 +36,7 @@ mod limits_shared;
 mod live;
 mod mail;
 mod mail_counts;
+mod marketplace;
 mod members;
 mod migrations;
 mod oauth;

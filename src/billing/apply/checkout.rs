@@ -138,7 +138,11 @@ async fn paid(
     write(conn, payment).await?;
     if checkout.purpose == Purpose::Purchase && first {
         Purchase::begin(conn, &app.clock, checkout, app.config.platform_fee_per_mille).await?;
-        Purchase::set_status(conn, checkout.id, purchase::Status::Active, Some(payment_id), app.clock.now()).await?;
+        let status = purchase::Status::Active;
+        if !Purchase::set_status(conn, checkout.id, status, Some(payment_id), app.clock.now()).await? {
+            jobs::pay_back(conn, payment_id).await?;
+            return Ok(Outcome::completed(account, "the tree was bought already: the payment is given back"));
+        }
     }
     Ok(Outcome::completed(account, "the checkout is paid"))
 }

@@ -11,6 +11,8 @@ use super::super::purchase::{self, Purchase};
 use crate::app::App;
 use crate::db::Conn;
 use crate::error::Error;
+use crate::id::Id;
+use crate::staff::alerts;
 
 #[derive(QueryableByName)]
 struct Sums {
@@ -57,7 +59,13 @@ pub async fn settle(conn: &mut Conn, app: &App, mut payment: Payment, cause: &st
             super::super::payment::Status::Refunded => purchase::Status::Refunded,
             _ => purchase::Status::Active,
         };
-        Purchase::set_status(conn, checkout, status, Some(payment.id), app.clock.now()).await?;
+        let (subject, now) = (payment.id.encode(), app.clock.now());
+        if Purchase::set_status(conn, checkout, status, Some(payment.id), now).await? {
+            alerts::close(conn, alerts::Kind::PaidTwice, &subject, now).await?;
+        } else {
+            let message = format!("{subject} paid for a tree that was bought already, and could not be paid back: it needs another way.");
+            alerts::open(conn, alerts::Kind::PaidTwice, &subject, &message, now).await?;
+        }
     }
     if payment != before {
         payment.updated_at = app.clock.now();

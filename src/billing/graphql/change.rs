@@ -12,7 +12,7 @@ use crate::billing::{cancel_subscription, entitlement, preview_plan_change, resu
 use crate::error::Error;
 use crate::graphql::payload::{Payload, UserError, answer};
 use crate::graphql::scalars::DateTime;
-use crate::graphql::{actor, app};
+use crate::graphql::{actor, app, requester};
 use crate::identity::actor::Actor;
 
 /// What to change to, for looking only.
@@ -157,7 +157,7 @@ impl ChangeMutation {
         };
         let result = async {
             let (app, actor) = (app(ctx)?, actor(ctx)?);
-            change_plan::change_plan(app, actor, wish).await?;
+            change_plan::change_plan(app, actor, requester(ctx)?, wish).await?;
             SubscriptionPayload::now(ctx, app, actor).await
         };
         answer(result.await)
@@ -167,7 +167,7 @@ impl ChangeMutation {
     async fn change_seats(&self, ctx: &Context<'_>, input: ChangeSeatsInput) -> Result<SubscriptionPayload, Error> {
         let result = async {
             let (app, actor) = (app(ctx)?, actor(ctx)?);
-            change_plan::change_seats(app, actor, input.seats, input.idempotency_key.as_deref()).await?;
+            change_plan::change_seats(app, actor, requester(ctx)?, input.seats, input.idempotency_key.as_deref()).await?;
             SubscriptionPayload::now(ctx, app, actor).await
         };
         answer(result.await)
@@ -178,7 +178,7 @@ impl ChangeMutation {
         let result = async {
             let (app, actor) = (app(ctx)?, actor(ctx)?);
             let (reason, key) = (input.reason.as_deref(), input.idempotency_key.as_deref());
-            cancel_subscription::cancel_subscription(app, actor, input.immediately, reason, key).await?;
+            cancel_subscription::cancel_subscription(app, actor, requester(ctx)?, input.immediately, reason, key).await?;
             SubscriptionPayload::now(ctx, app, actor).await
         };
         answer(result.await)
@@ -189,7 +189,7 @@ impl ChangeMutation {
         let key = input.unwrap_or_default().idempotency_key;
         let result = async {
             let (app, actor) = (app(ctx)?, actor(ctx)?);
-            resume_subscription::resume_subscription(app, actor, key.as_deref()).await?;
+            resume_subscription::resume_subscription(app, actor, requester(ctx)?, key.as_deref()).await?;
             SubscriptionPayload::now(ctx, app, actor).await
         };
         answer(result.await)

@@ -11,7 +11,7 @@ use crate::billing::{open_billing_portal, sync_checkout};
 use crate::error::Error;
 use crate::graphql::payload::{Payload, UserError, answer};
 use crate::graphql::scalars::{DateTime, Url};
-use crate::graphql::{actor, app};
+use crate::graphql::{actor, app, requester};
 
 /// A page to pay on.
 #[derive(SimpleObject)]
@@ -137,7 +137,7 @@ impl CheckoutMutation {
             promotion_code: input.promotion_code,
             idempotency_key: input.idempotency_key,
         };
-        let result = async { start_checkout::start_checkout(app(ctx)?, actor(ctx)?, wish).await };
+        let result = async { start_checkout::start_checkout(app(ctx)?, actor(ctx)?, requester(ctx)?, wish).await };
         answer(result.await.map(CheckoutPayload::from))
     }
 
@@ -160,13 +160,14 @@ impl CheckoutMutation {
             cancel_url: input.cancel_url.0,
             idempotency_key: input.idempotency_key,
         };
-        let result = async { buy_credits::buy_credits(app(ctx)?, actor(ctx)?, wish).await };
+        let result = async { buy_credits::buy_credits(app(ctx)?, actor(ctx)?, requester(ctx)?, wish).await };
         answer(result.await.map(CheckoutPayload::from))
     }
 
     /// Opens the payment provider's own page for cards, invoices and cancellation. For owners.
     async fn open_billing_portal(&self, ctx: &Context<'_>, input: OpenBillingPortalInput) -> Result<PortalPayload, Error> {
-        let result = async { open_billing_portal::open_billing_portal(app(ctx)?, actor(ctx)?, &input.return_url.0).await };
+        let back = &input.return_url.0;
+        let result = async { open_billing_portal::open_billing_portal(app(ctx)?, actor(ctx)?, requester(ctx)?, back).await };
         answer(result.await.map(PortalPayload::from))
     }
 }

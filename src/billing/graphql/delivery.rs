@@ -10,7 +10,7 @@ use crate::error::Error;
 use crate::graphql::page::{Cursor, PageArgs};
 use crate::graphql::payload::{Payload, UserError, answer};
 use crate::graphql::scalars::{DateTime, Json};
-use crate::graphql::{actor, app};
+use crate::graphql::{actor, app, requester};
 use crate::id::{AccountId, Id};
 use crate::identity::graphql::AccountObject;
 
@@ -191,7 +191,7 @@ impl DeliveryMutation {
     /// For the platform's staff: applies deliveries that failed or are parked once more.
     async fn retry_webhooks(&self, ctx: &Context<'_>, input: RetryWebhooksInput) -> Result<RetryWebhooksPayload, Error> {
         let retried = match actor(ctx) {
-            Ok(actor) => retry_webhooks::retry_webhooks(app(ctx)?, actor, input.event_ids.as_deref()).await,
+            Ok(actor) => retry_webhooks::retry_webhooks(app(ctx)?, actor, requester(ctx)?, input.event_ids.as_deref()).await,
             Err(error) => Err(error),
         };
         answer(retried.map(|deliveries| {

@@ -14,30 +14,43 @@ use crate::identity::actor::Actor;
 
 pub mod account;
 mod batches;
+pub mod bought;
 pub mod category;
 pub mod draft;
 pub mod identity;
+pub mod listing;
+pub mod resolved_rate;
 pub mod tree;
 pub mod user;
 pub mod version;
+pub mod walked;
 
 pub use batches::Batches;
 
 pub struct Loaders {
+    pub bought: DataLoader<bought::Bought, NoCache>,
     pub categories: DataLoader<category::Categories, NoCache>,
     pub drafts: DataLoader<draft::Drafts, NoCache>,
+    pub listings: DataLoader<listing::Listings, NoCache>,
+    pub resolved_rates: DataLoader<resolved_rate::ResolvedRates, NoCache>,
     pub trees: DataLoader<tree::Trees, NoCache>,
     pub versions: DataLoader<version::PublishedVersions, NoCache>,
+    pub walked: DataLoader<walked::Walked, NoCache>,
 }
 
 impl Loaders {
-    /// For requests that speak for an account; everything that is loaded belongs to it.
+    /// For requests that speak for an account. Drafts, trees and versions are its own, what it has bought leads to others', and the
+    /// marketplace is everybody's.
     fn new(app: &App, account: AccountId, batches: &Batches) -> Self {
         Self {
+            bought: batched(batches, bought::Bought(app.clone(), account)),
             categories: batched(batches, category::Categories(app.clone())),
             drafts: batched(batches, draft::Drafts(app.clone(), account)),
+            listings: batched(batches, listing::Listings(app.clone())),
+            resolved_rates: batched(batches, resolved_rate::ResolvedRates(app.clone())),
             trees: batched(batches, tree::Trees(app.clone(), account)),
             versions: batched(batches, version::PublishedVersions(app.clone(), account)),
+            walked: batched(batches, walked::Walked(app.clone())),
         }
     }
 }

@@ -20,3 +20,23 @@ impl Loader<VersionId> for PublishedVersions {
         Ok(self.0.versions.get_many(&mut conn, self.1, ids).await?)
     }
 }
+
+/// Of other accounts: one statement for each seller, and mostly none.
+impl Loader<(AccountId, VersionId)> for PublishedVersions {
+    type Value = Arc<Version>;
+    type Error = Shared;
+
+    async fn load(&self, ids: &[(AccountId, VersionId)]) -> Result<HashMap<(AccountId, VersionId), Arc<Version>>, Shared> {
+        let mut of_account: HashMap<AccountId, Vec<VersionId>> = HashMap::new();
+        for (account, id) in ids {
+            of_account.entry(*account).or_default().push(*id);
+        }
+        let mut conn = self.0.db.conn().await?;
+        let mut found = HashMap::new();
+        for (account, ids) in of_account {
+            let versions = self.0.versions.get_many(&mut conn, account, &ids).await?;
+            found.extend(versions.into_iter().map(|(id, version)| ((account, id), version)));
+        }
+        Ok(found)
+    }
+}

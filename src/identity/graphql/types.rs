@@ -20,6 +20,7 @@ use crate::id::{AccountId, Id, UserId};
 use crate::identity::actor::{Actor, Role};
 use crate::identity::provider::Provider;
 use crate::identity::{account, invitation, membership, sign_in, user};
+use crate::marketplace::{self, graphql::Purchases};
 
 pub struct Viewer(pub Actor);
 
@@ -318,6 +319,33 @@ impl AccountObject {
         }
         self.viewer.require(Role::Owner)?;
         Ok(Some(payment::page(ctx, self.row.id, first, after).await?))
+    }
+
+    /// The trees that it has bought, the newest first. Null unless the access token speaks for this account.
+    async fn purchases(
+        &self,
+        ctx: &Context<'_>,
+        #[graphql(default = 20, desc = "How many, at most 100.")] first: Option<i32>,
+        #[graphql(desc = "Begin after this cursor.")] after: Option<String>,
+    ) -> Result<Option<Purchases>, Error> {
+        match self.is_viewers() {
+            true => Ok(Some(marketplace::graphql::bought(ctx, self.row.id, first, after).await?)),
+            false => Ok(None),
+        }
+    }
+
+    /// What others have bought of it, the newest first. For owners; null unless the access token speaks for this account.
+    async fn sales(
+        &self,
+        ctx: &Context<'_>,
+        #[graphql(default = 20, desc = "How many, at most 100.")] first: Option<i32>,
+        #[graphql(desc = "Begin after this cursor.")] after: Option<String>,
+    ) -> Result<Option<Purchases>, Error> {
+        if !self.is_viewers() {
+            return Ok(None);
+        }
+        self.viewer.require(Role::Owner)?;
+        Ok(Some(marketplace::graphql::sold(ctx, self.row.id, first, after).await?))
     }
 
     /// What was paid for in advance. Null unless the access token speaks for this account.

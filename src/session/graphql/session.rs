@@ -7,10 +7,10 @@ use async_graphql::{Context, Enum, ID, Object, SimpleObject};
 
 use super::step::SessionStep;
 use crate::error::Error;
+use crate::graphql::app;
 use crate::graphql::in_order::InOrder;
 use crate::graphql::page::{Cursor, Page, PageArgs};
 use crate::graphql::scalars::{DateTime, Json};
-use crate::graphql::{actor, app, loaders};
 use crate::id::{Id, VersionId};
 use crate::identity::graphql::UserObject;
 use crate::session::library::Library;
@@ -51,9 +51,7 @@ impl SessionObject {
 
     /// The tree that it walks; null if you may no longer see it.
     async fn tree(&self, ctx: &Context<'_>) -> Result<Option<TreeObject>, Error> {
-        let actor = actor(ctx)?;
-        let tree = loaders::one(&loaders::of(ctx)?.trees, self.0.tree_id).await?;
-        Ok(tree.filter(|tree| tree.visible_to(actor)).map(TreeObject))
+        TreeObject::find(ctx, self.0.tree_id).await
     }
 
     /// Pinned at start; later publishes never move it.

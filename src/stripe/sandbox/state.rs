@@ -15,7 +15,7 @@ use super::error::ApiError;
 use super::events::{Cause, Event};
 use super::json::Json;
 use super::timers::{self, Timer};
-use super::versions::bare;
+use super::versions::same;
 
 /// What a renewal that cannot be paid leads to in the end.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -188,7 +188,7 @@ impl World {
     /// The object was `before`; an event says so unless it still looks the same.
     pub fn emit_change(&mut self, event: &str, before: Value) {
         let id = before.text("id").to_owned();
-        if bare(self.object(&id).clone()) != bare(before.clone()) {
+        if !same(self.object(&id), &before) {
             self.record(event, &id, Some(before));
         }
     }
@@ -215,6 +215,13 @@ impl World {
         let tombstone = json!({ "id": id, "object": self.object(id).text("object"), "deleted": true });
         self.objects.insert(id.to_owned(), tombstone.clone());
         tombstone
+    }
+
+    /// Takes over what another world has: its objects as they are, and what has happened. Nothing of it falls due any more.
+    pub fn absorb(&mut self, other: Self) {
+        self.objects.extend(other.objects);
+        self.events.extend(other.events);
+        self.now = self.now.max(other.now);
     }
 
     /// Something will be due. When the time comes it is checked whether it still is.

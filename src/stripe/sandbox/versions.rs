@@ -7,7 +7,7 @@
 //! | 2025-09-30.clover | a discount's coupon stands under `source`, a promotion code's under `promotion` |
 //! | 2026-03-25.dahlia | `ui_mode` of a checkout session is `hosted_page`, before it was `hosted` |
 
-use serde_json::{Value, json};
+use serde_json::{Map, Value, json};
 
 use super::error::ApiError;
 use super::json::Json;
@@ -48,6 +48,9 @@ impl Version {
 
 /// The object as that version shows it, still with our notes.
 pub fn render(world: &World, object: &Value, version: &Version) -> Value {
+    if !version.before(NEWEST) {
+        return object.clone();
+    }
     match object {
         Value::Array(items) => items.iter().map(|item| render(world, item, version)).collect(),
         Value::Object(fields) => {
@@ -61,14 +64,37 @@ pub fn render(world: &World, object: &Value, version: &Version) -> Value {
 }
 
 /// Without our notes.
-pub fn bare(object: Value) -> Value {
+pub fn bare(mut object: Value) -> Value {
+    forget_notes(&mut object);
+    object
+}
+
+fn forget_notes(object: &mut Value) {
     match object {
-        Value::Array(items) => items.into_iter().map(bare).collect(),
+        Value::Array(items) => items.iter_mut().for_each(forget_notes),
         Value::Object(fields) => {
-            fields.into_iter().filter(|(key, _)| !key.starts_with('_')).map(|(key, value)| (key, bare(value))).collect()
+            fields.retain(|key, _| !is_note(key));
+            fields.values_mut().for_each(forget_notes);
         }
-        other => other,
+        _ => {}
     }
+}
+
+/// Whether both look the same, whatever our notes say.
+pub fn same(one: &Value, other: &Value) -> bool {
+    match (one, other) {
+        (Value::Array(one), Value::Array(other)) => one.len() == other.len() && one.iter().zip(other).all(|(one, other)| same(one, other)),
+        (Value::Object(one), Value::Object(other)) => {
+            let shown = |fields: &Map<String, Value>| fields.keys().filter(|key| !is_note(key)).count();
+            let mut fields = one.iter().filter(|(key, _)| !is_note(key));
+            shown(one) == shown(other) && fields.all(|(key, value)| other.get(key).is_some_and(|there| same(value, there)))
+        }
+        (one, other) => one == other,
+    }
+}
+
+fn is_note(key: &str) -> bool {
+    key.starts_with('_')
 }
 
 fn reshape(world: &World, shown: &mut Value, version: &Version) {

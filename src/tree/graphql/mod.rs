@@ -11,8 +11,8 @@ mod version;
 
 pub use input::TreeRef;
 pub use issue::TreeIssue;
-pub use mutation::TreeMutation;
+pub use mutation::{TreeMutation, TreePayload};
 pub use node::{OutcomeKind, TreeNode};
 pub use query::TreeQuery;
-pub use tree::TreeObject;
+pub use tree::{CategoryObject, TreeObject};
 pub use version::TreeVersion;

@@ -15,18 +15,23 @@ use crate::tree::category::Category;
 use crate::tree::list::{self, Filter, Order};
 use crate::tree::search;
 use crate::tree::template;
-use crate::tree::tree::Tree;
+use crate::tree::tree::{self, Tree};
 
 #[derive(Default)]
 pub struct TreeQuery;
 
 #[Object]
 impl TreeQuery {
-    /// One tree of your account; null if there is none, or none that you may see.
+    /// One tree of your account, or by its id one that it has bought; null if there is none, or none that you may see.
     async fn tree(&self, ctx: &Context<'_>, by: TreeRef) -> Result<Option<TreeObject>, Error> {
         let (app, actor) = (app(ctx)?, actor(ctx)?);
-        let tree = Tree::find_by(&mut *app.db.conn().await?, actor.account, &by.try_into()?).await?;
-        Ok(tree.filter(|tree| tree.visible_to(actor)).map(TreeObject))
+        match by.try_into()? {
+            tree::TreeRef::Id(id) => TreeObject::find(ctx, id).await,
+            slug => {
+                let tree = Tree::find_by(&mut *app.db.conn().await?, actor.account, &slug).await?;
+                Ok(tree.filter(|tree| tree.visible_to(actor)).map(TreeObject))
+            }
+        }
     }
 
     /// The trees of your account that you may see.

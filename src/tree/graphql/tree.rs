@@ -11,15 +11,46 @@ use crate::error::Error;
 use crate::graphql::page::{Cursor, Page, PageArgs};
 use crate::graphql::scalars::DateTime;
 use crate::graphql::{actor, app, loaders};
-use crate::id::{Id, VersionId};
+use crate::id::{Id, TreeId, VersionId};
 use crate::identity::actor::Role;
 use crate::identity::graphql::UserObject;
+use crate::marketplace::graphql::ListingObject;
 use crate::tree::category::Category;
 use crate::tree::tree::{Status, Tree};
 use crate::tree::version::Version;
 
+/// One's own tree, or another account's: one that was bought, or that a session walks.
 #[derive(Clone)]
 pub struct TreeObject(pub Tree);
+
+impl TreeObject {
+    /// A tree of the viewer's account that they may see, or one that the account has bought.
+    pub async fn find(ctx: &Context<'_>, id: TreeId) -> Result<Option<Self>, Error> {
+        let (actor, loaders) = (actor(ctx)?, loaders::of(ctx)?);
+        if let Some(own) = loaders::one(&loaders.trees, id).await? {
+            return Ok(own.visible_to(actor).then_some(Self(own)));
+        }
+        Ok(loaders::one(&loaders.bought, id).await?.map(Self))
+    }
+
+    fn is_own(&self, ctx: &Context<'_>) -> Result<bool, Error> {
+        Ok(self.0.account_id == actor(ctx)?.account)
+    }
+
+    /// Whether the viewer may read what is published at present: whoever has bought a tree, as long as the purchase is active.
+    async fn is_open(&self, ctx: &Context<'_>) -> Result<bool, Error> {
+        Ok(self.is_own(ctx)? || loaders::one(&loaders::of(ctx)?.bought, self.0.id).await?.is_some())
+    }
+
+    async fn current(&self, ctx: &Context<'_>) -> Result<Option<Arc<Version>>, Error> {
+        let Some(id) = self.0.published_version_id else { return Ok(None) };
+        // Most published content is in memory: no loader has to be waited for.
+        match app(ctx)?.versions.cached(self.0.account_id, id) {
+            Some(version) => Ok(Some(version)),
+            None => loaders::one(&loaders::of(ctx)?.versions, (self.0.account_id, id)).await,
+        }
+    }
+}
 
 /// A decision tree: what it is called, its draft, and its published versions.
 #[Object(name = "Tree")]
@@ -70,27 +101,24 @@ impl TreeObject {
         self.0.revision
     }
 
-    /// Null for those who may not author.
+    /// Null for those who may not author, and for whoever has bought the tree.
     async fn draft(&self, ctx: &Context<'_>) -> Result<Option<TreeVersion>, Error> {
-        if actor(ctx)?.role < Role::Engineer {
+        if actor(ctx)?.role < Role::Engineer || !self.is_own(ctx)? {
             return Ok(None);
         }
         let document = loaders::one(&loaders::of(ctx)?.drafts, self.0.id).await?;
         Ok(document.map(|document| TreeVersion::draft(self.0.clone(), document)))
     }
 
-    /// Null until first published.
+    /// Null until first published, and for a bought tree once the purchase is no longer active.
     async fn published(&self, ctx: &Context<'_>) -> Result<Option<TreeVersion>, Error> {
-        let Some(id) = self.0.published_version_id else { return Ok(None) };
-        // Most published content is in memory: no loader has to be waited for.
-        let version = match app(ctx)?.versions.cached(self.0.account_id, id) {
-            Some(version) => Some(version),
-            None => loaders::one(&loaders::of(ctx)?.versions, id).await?,
-        };
-        Ok(version.map(|version| TreeVersion::published(version, Some(self.0.clone()))))
+        if !self.is_open(ctx).await? {
+            return Ok(None);
+        }
+        Ok(self.current(ctx).await?.map(|version| TreeVersion::published(version, Some(self.0.clone()))))
     }
 
-    /// Published versions, newest first.
+    /// Published versions, newest first. Of a bought tree, only the present one is shown.
     async fn versions(
         &self,
         ctx: &Context<'_>,
@@ -99,22 +127,36 @@ impl TreeObject {
     ) -> Result<Connection<Cursor, TreeVersion, EmptyFields, EmptyFields>, Error> {
         let app = app(ctx)?;
         let page: Page<i32> = PageArgs::forward(first, after).page("versions")?;
+        let node = |version| TreeVersion::published(version, Some(self.0.clone()));
+        if !self.is_own(ctx)? {
+            let current = if self.is_open(ctx).await? { self.current(ctx).await? } else { None };
+            let shown = current.into_iter().filter(|version| page.after.is_none_or(|before| version.number < before)).collect();
+            return Ok(page.cut(shown).connection("versions", EmptyFields, |version: &Arc<Version>| version.number, node));
+        }
         let mut conn = app.db.conn().await?;
         let before = page.after.unwrap_or(i32::MAX);
         let ids: Vec<VersionId> = Version::of_tree(&mut conn, self.0.account_id, self.0.id, before, page.limit()).await?;
         let mut found: HashMap<VersionId, Arc<Version>> = app.versions.get_many(&mut conn, self.0.account_id, &ids).await?;
         let versions = ids.iter().filter_map(|id| found.remove(id)).collect();
-        let node = |version| TreeVersion::published(version, Some(self.0.clone()));
         Ok(page.cut(versions).connection("versions", EmptyFields, |version: &Arc<Version>| version.number, node))
     }
 
-    /// How many sessions have walked it.
+    /// How many sessions have walked it, its buyers' included.
     async fn session_count(&self) -> i32 {
         self.0.session_count
     }
 
-    /// Who made it.
+    /// Set while the tree is on sale in the marketplace.
+    async fn listing(&self, ctx: &Context<'_>) -> Result<Option<ListingObject>, Error> {
+        let key = (self.0.account_id, self.0.id);
+        Ok(loaders::one(&loaders::of(ctx)?.listings, key).await?.map(ListingObject))
+    }
+
+    /// Who made it; null if it is another account's.
     async fn created_by(&self, ctx: &Context<'_>) -> Result<Option<UserObject>, Error> {
+        if !self.is_own(ctx)? {
+            return Ok(None);
+        }
         UserObject::load(ctx, self.0.created_by).await
     }
 

@@ -16,6 +16,7 @@ use crate::graphql::{actor, app, loaders};
 use crate::id::{DraftId, Id, TreeId, VersionId};
 use crate::identity::actor::Role;
 use crate::identity::graphql::UserObject;
+use crate::marketplace::bought;
 use crate::tree::calls::Calls;
 use crate::tree::diff::diff;
 use crate::tree::document::Document;
@@ -57,10 +58,29 @@ impl TreeVersion {
         match &self.source {
             Source::Draft(tree) | Source::Published(_, Some(tree)) => Ok(tree.clone()),
             Source::Published(version, None) => {
-                let tree = loaders::one(&loaders::of(ctx)?.trees, version.tree_id).await?;
+                let loaders = loaders::of(ctx)?;
+                let tree = match version.account_id == actor(ctx)?.account {
+                    true => loaders::one(&loaders.trees, version.tree_id).await?,
+                    false => loaders::one(&loaders.walked, (version.account_id, version.tree_id)).await?,
+                };
                 tree.ok_or_else(|| Error::internal(format!("{:?} has no tree", version.id)))
             }
         }
+    }
+
+    /// What is published at present of a tree that the account has bought.
+    async fn bought(ctx: &Context<'_>, id: VersionId) -> Result<Option<Self>, Error> {
+        let app = app(ctx)?;
+        let mut conn = app.db.conn().await?;
+        let Some(tree) = bought::of_version(&mut conn, actor(ctx)?.account, id).await? else { return Ok(None) };
+        let version = app.versions.get(&mut conn, tree.account_id, id).await?;
+        Ok(version.map(|version| Self::published(version, Some(tree))))
+    }
+
+    /// Whether it belongs to another account: it was bought, or a session walks it.
+    fn is_foreign(&self, ctx: &Context<'_>) -> Result<bool, Error> {
+        let account = actor(ctx)?.account;
+        Ok(self.version().is_some_and(|version| version.account_id != account))
     }
 
     /// The content behind an id, if the actor may see it: drafts are for authors, versions for all who see the tree.
@@ -73,7 +93,8 @@ impl TreeVersion {
             let document = loaders::one(&loaders.drafts, tree.id).await?;
             return Ok(document.map(|document| Self::draft(tree, document)));
         }
-        let Some(version) = loaders::one(&loaders.versions, VersionId::decode(id)?).await? else { return Ok(None) };
+        let id = VersionId::decode(id)?;
+        let Some(version) = loaders::one(&loaders.versions, id).await? else { return Self::bought(ctx, id).await };
         // Memory may still hold the version of a tree that was deleted.
         let tree = loaders::one(&loaders.trees, version.tree_id).await?.filter(|tree| tree.visible_to(actor));
         Ok(tree.map(|tree| Self::published(version, Some(tree))))
@@ -129,8 +150,11 @@ impl TreeVersion {
         self.content.document.variables.iter().map(Variable::from).collect()
     }
 
-    /// What stands between this content and being published.
+    /// What stands between this content and being published. Of another account's tree: nothing.
     async fn issues(&self, ctx: &Context<'_>) -> Result<Vec<TreeIssue>, Error> {
+        if self.is_foreign(ctx)? {
+            return Ok(Vec::new());
+        }
         let (app, owner) = (app(ctx)?, self.owner(ctx).await?);
         let calls = Calls::resolve(&mut *app.db.conn().await?, &app.versions, owner.account_id, &self.content.document).await?;
         let issues = validate(&self.content.document, Stage::Draft, &calls.callees(Some(owner.id)));
@@ -155,14 +179,16 @@ impl TreeVersion {
         Ok(Some(TreeDiff { diff, before: before.content, after: self.content.clone() }))
     }
 
-    /// What its publisher said about it.
-    async fn notes(&self) -> Option<&str> {
-        self.version().and_then(|version| version.notes.as_deref())
+    /// What its publisher said about it, to their own account.
+    async fn notes(&self, ctx: &Context<'_>) -> Result<Option<&str>, Error> {
+        let foreign = self.is_foreign(ctx)?;
+        Ok(self.version().filter(|_| !foreign).and_then(|version| version.notes.as_deref()))
     }
 
-    /// Who published it.
+    /// Who published it; null if it is another account's.
     async fn published_by(&self, ctx: &Context<'_>) -> Result<Option<UserObject>, Error> {
-        match self.version() {
+        let foreign = self.is_foreign(ctx)?;
+        match self.version().filter(|_| !foreign) {
             Some(version) => UserObject::load(ctx, version.published_by).await,
             None => Ok(None),
         }

@@ -9,7 +9,7 @@ use crate::support::members::invite;
 use crate::support::people::{colleague, ids};
 use crate::support::trees::{CREATE, START, UPDATE, answer, calling, create, looping, publish, published};
 use crate::support::{Actor, Answer, TestApp};
-use fixpath::id::{Id, PaymentId};
+use fixpath::id::{Id, PaymentId, PurchaseId, TreeId};
 
 pub const PEOPLE: [&str; 6] = ["anonymous", "foreign technician", "technician", "engineer", "admin", "owner"];
 const ROLES: [&str; 6] = ["", "technician", "technician", "engineer", "admin", "owner"];
@@ -87,6 +87,18 @@ impl Fixture {
             uuid::Uuid::from(account)
         ))
         .await;
+        let (sold, _) = published(&foreign_owner, "Sold", looping()).await;
+        let purchase = PurchaseId::from(uuid::Uuid::from_u128(8));
+        app.db_execute(&format!(
+            "INSERT INTO listings VALUES (gen_random_uuid(), '{account}', '{}', 2000, 'USD', now(), now(), NULL); \
+             INSERT INTO purchases VALUES ('{}', '{account}', '{}', '{}', 'Sold', 2000, 'USD', 300, 1700, 'active', NULL, NULL, now(), now())",
+            uuid::Uuid::from(TreeId::decode(&tree).unwrap()),
+            uuid::Uuid::from(purchase),
+            uuid::Uuid::from(ids(&foreign_owner).await.1),
+            uuid::Uuid::from(TreeId::decode(&sold).unwrap()),
+            account = uuid::Uuid::from(account),
+        ))
+        .await;
         // An account is deleted and restored: the job finds nothing to do, a week from now.
         app.leave_jobs();
         let names = vec![
@@ -99,6 +111,7 @@ impl Fixture {
             ("$engineer", ids(&people[3]).await.0.encode()),
             ("$account", account.encode()),
             ("$payment", payment.encode()),
+            ("$purchase", purchase.encode()),
             ("$invitation", invitation),
         ];
         Self { app, people, foreign_owner, names, next: AtomicU32::new(1) }
@@ -146,13 +159,17 @@ impl Fixture {
             let now = owner.ok("query($id: ID!) { tree(by: { id: $id }) { revision } }", json!({ "id": self.names[0].1 })).await;
             query = query.replace("9999", &now.data("tree.revision").to_string());
         }
-        if query.contains("$fresh") || query.contains("$archived") {
+        if ["$fresh", "$archived", "$listed"].iter().any(|name| query.contains(name)) {
             let (fresh, _) = published(owner, &format!("Fresh {field}"), looping()).await;
+            if query.contains("$listed") {
+                let list = "mutation($id: ID!) { listTree(input: { treeId: $id, price: { amount: 2000, currency: \"USD\" } }) { userErrors { code } } }";
+                owner.ok(list, json!({ "id": fresh })).await;
+            }
             if query.contains("$archived") {
                 let archive = "mutation($id: ID!) { archiveTree(input: { id: $id, revision: 2 }) { userErrors { code } } }";
                 owner.ok(archive, json!({ "id": fresh })).await;
             }
-            query = query.replace("$fresh", &fresh).replace("$archived", &fresh);
+            query = query.replace("$fresh", &fresh).replace("$archived", &fresh).replace("$listed", &fresh);
         }
         for name in ["$walk", "$paused", "$resolved", "$completed"] {
             if query.contains(name) {

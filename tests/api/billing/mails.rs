@@ -1,5 +1,8 @@
 //! Mails about billing: once each, to those who own the account; what needs the platform goes to its staff.
 
+use chrono::TimeDelta;
+use fixpath::billing::jobs::BillingJob;
+use fixpath::jobs::Job;
 use serde_json::json;
 
 use crate::support::TestApp;
@@ -60,4 +63,59 @@ async fn a_dispute_goes_to_the_staff() {
     app.expect(&story.event("charge.dispute.created", 100, dispute), "completed").await;
     app.run_jobs().await;
     assert_eq!(sent(&app)[before..], [("boss@example.com".to_owned(), "A payment is disputed".to_owned())]);
+}
+
+async fn hour(app: &TestApp) {
+    app.run_job(&Job::Billing(BillingJob::TellTrials)).await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_trial_of_ours_is_told_three_days_before_its_end_and_at_its_end() {
+    let (app, _owner, _story) = stripe::app().await;
+    app.advance(TimeDelta::days(11) - TimeDelta::seconds(1));
+    hour(&app).await;
+    assert_eq!(sent(&app), [], "more than three days are left");
+    app.advance(TimeDelta::seconds(1));
+    for _ in 0..3 {
+        hour(&app).await;
+    }
+    let ending = ("owner@example.com".to_owned(), "Your trial ends soon".to_owned());
+    assert_eq!(sent(&app), [ending.clone()]);
+    let text = app.mails().pop().unwrap().text;
+    assert!(text.contains("Your trial of the Pro plan ends on 15 January 2026."), "{text}");
+    app.advance(TimeDelta::days(3));
+    for _ in 0..3 {
+        hour(&app).await;
+    }
+    let ended = ("owner@example.com".to_owned(), "Your trial has ended".to_owned());
+    assert_eq!(sent(&app), [ending, ended]);
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_trial_that_was_bought_or_ended_long_ago_is_not_told() {
+    let (app, _owner, story) = stripe::app().await;
+    app.sign_up("other").await;
+    let born = ("/created", json!(story.begin + 60));
+    app.expect(&story.event("customer.subscription.created", 60, story.state("active", 0, &[born])), "completed").await;
+    app.advance(TimeDelta::days(14));
+    hour(&app).await;
+    assert_eq!(sent(&app), [("other@example.com".to_owned(), "Your trial has ended".to_owned())], "who has bought has no trial");
+    app.sign_up("late").await;
+    app.advance(TimeDelta::days(18));
+    hour(&app).await;
+    assert_eq!(sent(&app).len(), 1, "nobody looked while it was news");
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn what_ends_by_our_sweep_is_told_as_well() {
+    let (app, _owner, story) = stripe::app().await;
+    app.expect(&story.event("customer.subscription.created", 0, story.state("active", 0, &[])), "completed").await;
+    app.advance(TimeDelta::days(34));
+    for _ in 0..2 {
+        app.run_job(&Job::Billing(BillingJob::EndLapsed)).await;
+    }
+    let over = [("/ended_at", json!(story.begin + 30 * 24 * 3600))];
+    app.expect(&story.event("customer.subscription.deleted", 30 * 24 * 3600, story.state("canceled", 0, &over)), "completed").await;
+    app.run_jobs().await;
+    assert_eq!(sent(&app), [("owner@example.com".to_owned(), "Your subscription has ended".to_owned())]);
 }

@@ -23,7 +23,10 @@ fn life(story: &Story, name: &str) -> Vec<Value> {
 
 /// What is left of one story, with its name taken out.
 pub async fn left(app: &TestApp, name: &str) -> String {
-    let mut state = app.billing_state().await;
+    of_story(app.billing_state().await, name)
+}
+
+fn of_story(mut state: Value, name: &str) -> String {
     for rows in state.as_object_mut().unwrap().values_mut() {
         rows.as_array_mut().unwrap().retain(|row| row.to_string().contains(name));
         for row in rows.as_array_mut().unwrap() {
@@ -57,7 +60,8 @@ async fn any_order_and_any_doubles_leave_the_same_rows() {
     let expected = left(&app, "inorder").await;
     insta::assert_snapshot!("the_rows_of_a_life", expected);
 
-    for seed in 0..30 {
+    // Customers at the same time, the events of each one after the other.
+    let stories = (0..30).map(async |seed| {
         let name = format!("shuffled{seed:03}");
         let mut events = begin(&app, &name).await;
         shuffle(&mut events, seed);
@@ -67,9 +71,14 @@ async fn any_order_and_any_doubles_leave_the_same_rows() {
             let answer = app.deliver(event).await;
             assert_eq!(answer.status, 200, "{}", answer.text());
         }
-        app.run_jobs().await;
+        (name, events)
+    });
+    let stories = futures_util::future::join_all(stories).await;
+    app.run_jobs().await;
+    let state = app.billing_state().await;
+    for (name, events) in stories {
         let order: Vec<_> = events.iter().map(|event| (&event["type"], &event["created"])).collect();
-        assert_eq!(left(&app, &name).await, expected, "seed {seed}: {order:?}");
+        assert_eq!(of_story(state.clone(), &name), expected, "{name}: {order:?}");
     }
 }
 

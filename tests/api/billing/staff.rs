@@ -86,6 +86,9 @@ async fn what_failed_is_retried_by_staff_and_by_nobody_else() {
     assert_eq!(counts(&all(&support).await), json!([0, 0, 0, []]));
     let unknown = support.ok(retry, json!({ "events": ["evt_nobody"] })).await;
     assert_eq!(unknown.refusals("retryWebhooks"), ["NOT_FOUND"]);
+    let retried = "SELECT subject FROM audit_entries WHERE action = 'retryWebhooks' AND actor_id IS NOT NULL";
+    let id = &event["id"];
+    assert_eq!(app.db_rows(retried).await, json!([{ "subject": id }, { "subject": id }]), "a line where there was something to try");
     let many: Vec<String> = (0..101).map(|number| format!("evt_{number}")).collect();
     assert_eq!(support.ok(retry, json!({ "events": many })).await.refusals("retryWebhooks"), ["TOO_MANY"]);
     app.advance(TimeDelta::hours(1));

@@ -171,3 +171,58 @@ async fn during_a_trial_every_change_is_free_and_at_once() {
     shop.settle().await;
     assert_eq!(shop.app.db_value("SELECT coalesce(sum(amount), 0) FROM payments").await, 0);
 }
+
+#[tokio::test(flavor = "multi_thread")]
+async fn an_upgrade_that_is_never_paid_is_taken_back_after_a_day() {
+    let mut shop = Shop::open().await;
+    let id = shop.subscribe(json!({ "planKey": STARTER })).await;
+    let customer = shop.sandbox.object(&id)["customer"].as_str().unwrap().to_owned();
+    shop.sandbox.act(Action::CardsBehave { customer, card: "declined".into() }).unwrap();
+    let changed = shop.changed("changePlan", json!({ "planKey": "pro", "seats": 3 })).await;
+    assert_eq!((&changed["plan"]["key"], &changed["pendingPlan"]["key"], &changed["seats"]), (&json!(STARTER), &json!("pro"), &json!(1)));
+    shop.settle().await;
+    shop.pass(chrono::TimeDelta::hours(24)).await;
+    shop.settle().await;
+    let now = shop.subscription().await;
+    assert_eq!((&now["plan"]["key"], &now["pendingPlan"], &now["status"]), (&json!(STARTER), &Value::Null, &json!("ACTIVE")));
+    assert_eq!(now["needsAttention"], Value::Null, "the invoice for it is void");
+    assert_eq!(of_stripe(&shop, &id), (1200, 1));
+    let paid = "SELECT coalesce(sum(amount), 0) FROM payments WHERE status = 'succeeded'";
+    assert_eq!(shop.app.db_value(paid).await, 1200, "nothing was charged for what was not had");
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn an_upgrade_whose_confirmation_fails_changes_nothing() {
+    let shop = Shop::open().await;
+    let id = shop.subscribe(json!({ "planKey": STARTER })).await;
+    let customer = shop.sandbox.object(&id)["customer"].as_str().unwrap().to_owned();
+    shop.sandbox.act(Action::CardsBehave { customer, card: "confirm_always".into() }).unwrap();
+    let changed = shop.changed("changePlan", json!({ "planKey": "pro" })).await;
+    assert_eq!((&changed["plan"]["key"], &changed["pendingPlan"]["key"]), (&json!(STARTER), &json!("pro")));
+    shop.settle().await;
+    let intent = shop.sandbox.world(|world| {
+        let waiting = world.all("payment_intent").find(|intent| intent["status"] == "requires_action");
+        waiting.unwrap()["id"].as_str().unwrap().to_owned()
+    });
+    shop.sandbox.act(Action::ConfirmPayment { payment_intent: intent, success: false }).unwrap();
+    shop.settle().await;
+    assert_eq!(shop.subscription().await["plan"]["key"], STARTER);
+    assert_eq!(of_stripe(&shop, &id), (1200, 1));
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_change_that_stripe_did_not_answer_goes_on_with_its_key() {
+    let shop = Shop::open().await;
+    let id = shop.subscribe(json!({ "planKey": STARTER })).await;
+    shop.sandbox.plan_fault(Fault::ServerError, "/v1/subscriptions", 3);
+    let input = json!({ "planKey": "pro", "idempotencyKey": "up" });
+    let failed = shop.change("changePlan", input.clone()).await;
+    assert_eq!(failed.refusals("changePlan"), ["STRIPE_UNAVAILABLE"]);
+    assert_eq!(shop.app.db_value("SELECT count(*) FROM subscription_changes WHERE finished_at IS NULL").await, 1);
+    assert_eq!(shop.changed("changePlan", input.clone()).await["plan"]["key"], "pro");
+    assert_eq!(shop.changed("changePlan", input).await["plan"]["key"], "pro");
+    shop.settle().await;
+    assert_eq!(of_stripe(&shop, &id), (2900, 1));
+    assert_eq!(shop.app.db_rows("SELECT finished_at IS NULL AS open FROM subscription_changes").await, json!([{ "open": false }]));
+    assert_eq!(shop.app.db_value("SELECT count(*) FROM payments WHERE billing_reason = 'subscription_update'").await, 1);
+}

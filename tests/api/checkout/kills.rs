@@ -1,5 +1,6 @@
-//! Customers buy while the server is killed again and again. They ask again with the same keys, and Stripe delivers again what was not
-//! taken. Afterwards nothing is lost, and nothing is there twice. `make chaos` does it longer.
+//! Customers buy while the server and PostgreSQL are killed again and again, and while Stripe answers late, wrongly or not at all. They
+//! ask again with the same keys, and Stripe delivers again what was not taken. Afterwards nothing is lost, and nothing is there twice.
+//! `make chaos` does it longer.
 
 use std::process::{Child, Command, Stdio};
 use std::sync::Arc;
@@ -7,19 +8,34 @@ use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
 use std::time::{Duration, Instant};
 
 use fixpath::clock::Clock;
+use fixpath::db::embedded::{self, Embedded};
+use fixpath::db::migrate::{Direction, migrate};
 use fixpath::stripe::sandbox::actions::Action;
+use fixpath::stripe::sandbox::faults::Fault;
 use fixpath::stripe::sandbox::{Options, Sandbox};
 use reqwest::Client;
 use serde_json::{Value, json};
 
+use crate::embedded::{Folder, signal, wait_until};
 use crate::support::TestApp;
 use crate::support::app::ORIGIN;
-use crate::support::jobs::RELEASE;
+use crate::support::database::Database;
 use crate::support::stripe::SECRET;
 
 const CUSTOMERS: usize = 3;
 /// As long as somebody asks again before they call it lost.
 const PATIENCE: Duration = Duration::from_secs(120);
+/// One a round, in turn; another one by chance.
+const FAULTS: [Fault; 8] = [
+    Fault::TimeoutAfter,
+    Fault::ServerErrorAfter,
+    Fault::ResetAfter,
+    Fault::RateLimited,
+    Fault::Timeout,
+    Fault::Slow,
+    Fault::ServerError,
+    Fault::Reset,
+];
 
 fn rounds() -> usize {
     std::env::var("KILL_ROUNDS").ok().and_then(|rounds| rounds.parse().ok()).unwrap_or(5)
@@ -29,6 +45,31 @@ struct World {
     sandbox: Sandbox,
     url: String,
     http: Client,
+}
+
+/// A PostgreSQL that keeps what it has committed, whatever happens to it.
+struct Postgres {
+    folder: Folder,
+    embedded: Embedded,
+}
+
+impl Postgres {
+    /// Also the app's tables, as a server would make them.
+    async fn start() -> (Self, Database) {
+        let folder = Folder::new("kills");
+        let options = embedded::Options { durable: true, ..folder.options() };
+        let embedded =
+            tokio::task::spawn_blocking(move || embedded::start(&options)).await.unwrap().unwrap_or_else(|error| panic!("{error}"));
+        let database = Database::new().await.reached_by(embedded.url("postgres"));
+        (Self { folder, embedded }, database)
+    }
+
+    /// As a system that is short of memory does. It is started again, on the same folder, by whoever has started it.
+    fn kill(&self) {
+        let killed = self.folder.postmaster().unwrap();
+        signal(killed, "KILL");
+        wait_until("PostgreSQL runs again", || self.folder.postmaster().is_some_and(|running| running != killed));
+    }
 }
 
 /// The server, as a process that can be killed.
@@ -59,6 +100,18 @@ impl Server {
         self.0.kill().unwrap();
         self.0.wait().unwrap();
     }
+
+    /// As a supervisor does: without PostgreSQL it does not start.
+    async fn keep(&mut self, app: &TestApp, world: &World, port: u16) {
+        let began = Instant::now();
+        while !world.answers().await {
+            assert!(began.elapsed() < PATIENCE, "the server does not come back");
+            if self.0.try_wait().unwrap().is_some() {
+                *self = Self::start(app, &world.sandbox, port);
+            }
+            tokio::time::sleep(Duration::from_millis(50)).await;
+        }
+    }
 }
 
 impl Drop for Server {
@@ -69,6 +122,11 @@ impl Drop for Server {
 }
 
 impl World {
+    async fn answers(&self) -> bool {
+        let request = self.http.post(&self.url).json(&json!({ "query": "{ __typename }" })).timeout(Duration::from_secs(2));
+        request.send().await.is_ok_and(|answer| answer.status() == 200)
+    }
+
     /// Until there is an answer, and it is no passing refusal.
     async fn ask(&self, token: &str, query: &str, variables: Value) -> Value {
         let began = Instant::now();
@@ -148,10 +206,11 @@ const WRONG: &str = "SELECT account_id, (SELECT json_agg(json_build_array(status
      AND (SELECT count(*) = 1 FROM customers o WHERE o.account_id = c.account_id))";
 
 #[tokio::test(flavor = "multi_thread")]
-async fn nothing_is_lost_or_doubled_when_the_server_is_killed() {
-    let app = TestApp::new().await;
+async fn nothing_is_lost_or_doubled_whatever_is_killed_and_whatever_stripe_answers() {
+    let (postgres, database) = Postgres::start().await;
+    let app = TestApp::on(database, &[]).await;
     app.leave_jobs();
-    app.db_execute(RELEASE).await;
+    migrate(&app.app.db, Direction::Up).await.unwrap();
     app.db_verify_everybody().await;
     let redelivery = vec![Duration::from_millis(300); 400];
     let options = Options { webhook_secrets: vec![SECRET.to_owned()], redelivery, ..Options::default() };
@@ -160,6 +219,7 @@ async fn nothing_is_lost_or_doubled_when_the_server_is_killed() {
     sandbox.deliver_to(&format!("http://127.0.0.1:{port}/webhooks/stripe"));
     let mut server = Server::start(&app, &sandbox, port);
     let world = Arc::new(World { sandbox, url: format!("http://127.0.0.1:{port}/graphql"), http: Client::new() });
+    server.keep(&app, &world, port).await;
     let (over, lives) = (Arc::new(AtomicBool::new(false)), Arc::new(AtomicUsize::new(0)));
     let customers: Vec<_> = (0..CUSTOMERS)
         .map(|number| {
@@ -171,11 +231,20 @@ async fn nothing_is_lost_or_doubled_when_the_server_is_killed() {
             })
         })
         .collect();
-    for _ in 0..rounds() {
-        world.ask("", "{ __typename }", json!({})).await;
+    for round in 0..rounds() {
+        for fault in [FAULTS[round % FAULTS.len()], FAULTS[rand::random_range(0..FAULTS.len())]] {
+            world.sandbox.plan_fault(fault, "", 1);
+        }
         tokio::time::sleep(Duration::from_millis(rand::random_range(100..2500))).await;
-        server.kill();
-        server = Server::start(&app, &world.sandbox, port);
+        // The server, PostgreSQL, both at once.
+        if round % 3 != 0 {
+            tokio::task::block_in_place(|| postgres.kill());
+        }
+        if round % 3 != 1 {
+            server.kill();
+            server = Server::start(&app, &world.sandbox, port);
+        }
+        server.keep(&app, &world, port).await;
     }
     over.store(true, Ordering::Relaxed);
     for customer in customers {
@@ -195,4 +264,8 @@ async fn nothing_is_lost_or_doubled_when_the_server_is_killed() {
     let of_stripe = |kind: &str| world.sandbox.world(|world| world.all(kind).count());
     assert_eq!((of_stripe("customer"), of_stripe("subscription"), of_stripe("checkout.session")), (bought, bought, 2 * bought));
     assert_eq!(app.db_value("SELECT count(*) FROM webhook_deliveries WHERE status IN ('dead', 'parked')").await, 0);
+    println!("{} rounds: {bought} customers, {} deliveries", rounds(), app.db_value("SELECT count(*) FROM webhook_deliveries").await);
+    server.kill();
+    drop(app);
+    postgres.embedded.stop();
 }

@@ -2,6 +2,7 @@
 
 use std::collections::HashMap;
 use std::net::{Ipv4Addr, SocketAddr};
+use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, AtomicU32, Ordering};
 
 use axum::Router;
@@ -21,8 +22,9 @@ use http_body_util::BodyExt;
 use secrecy::ExposeSecret;
 use serde_json::{Value, json};
 use tokio::net::TcpListener;
-use tokio::sync::OnceCell;
+use tokio::sync::{Mutex, OnceCell};
 use tokio::task::JoinHandle;
+use tokio_postgres::Client;
 use tower::ServiceExt;
 
 use super::actor::{Actor, Answer};
@@ -40,6 +42,7 @@ pub struct TestApp {
     pub app: App,
     router: Router,
     pub database: Database,
+    behind: Mutex<Option<Arc<Client>>>,
     /// Each actor has an address of its own, so that they do not share rate limits.
     next_address: AtomicU32,
     pub(super) worker: OnceCell<Worker>,
@@ -64,7 +67,15 @@ impl TestApp {
     pub async fn at(clock: Clock, database: Database, variables: &[(&str, &str)]) -> Self {
         let app = build(&database, variables, clock);
         let router = router::router(app.clone()).unwrap();
-        Self { app, router, database, next_address: AtomicU32::new(1), worker: OnceCell::new(), leaves_jobs: AtomicBool::new(false) }
+        Self {
+            app,
+            router,
+            database,
+            behind: Mutex::default(),
+            next_address: AtomicU32::new(1),
+            worker: OnceCell::new(),
+            leaves_jobs: AtomicBool::new(false),
+        }
     }
 
     /// Another process on the same database, with the same clock.
@@ -120,7 +131,6 @@ impl TestApp {
         self.send(Request::get(path).body(Body::empty()).unwrap()).await
     }
 
-    /// Runs SQL behind the app's back.
     /// Gives every account a plan without charge, instead of its trial.
     pub async fn db_plan(&self, key: &str) {
         self.db_execute(&format!(
@@ -132,22 +142,27 @@ impl TestApp {
         .await;
     }
 
+    /// Runs SQL behind the app's back.
     pub async fn db_execute(&self, sql: &str) {
-        let (client, connection) = self.app.db.target().connect().await.unwrap();
-        let connection = tokio::spawn(connection);
-        client.batch_execute(sql).await.unwrap();
-        drop(client);
-        connection.await.unwrap().unwrap();
+        self.behind().await.batch_execute(sql).await.unwrap();
+    }
+
+    /// A connection of the test's own, opened once.
+    pub(super) async fn behind(&self) -> Arc<Client> {
+        let mut behind = self.behind.lock().await;
+        match &*behind {
+            Some(client) if !client.is_closed() => client.clone(),
+            _ => {
+                let (client, connection) = self.app.db.target().connect().await.unwrap();
+                tokio::spawn(connection);
+                behind.insert(Arc::new(client)).clone()
+            }
+        }
     }
 
     /// The first column of what SQL finds, which must be text.
     pub async fn database_text(&self, sql: &str) -> Vec<String> {
-        let (client, connection) = self.app.db.target().connect().await.unwrap();
-        let connection = tokio::spawn(connection);
-        let rows = client.query(sql, &[]).await.unwrap().iter().map(|row| row.get(0)).collect();
-        drop(client);
-        connection.await.unwrap().unwrap();
-        rows
+        self.behind().await.query(sql, &[]).await.unwrap().iter().map(|row| row.get(0)).collect()
     }
 
     /// The mails that were sent so far.

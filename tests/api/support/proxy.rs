@@ -1,8 +1,9 @@
-//! Stands between the app and PostgreSQL, and cuts a connection at the statement that a test names, or all of them. It counts the
-//! statements of transactions as they pass, so that no list of them is needed.
+//! Stands between the app and PostgreSQL, and cuts a connection at the statement that a test names, or when a transaction was committed
+//! and nobody has heard of it yet, or all of them. It counts the statements of transactions as they pass, so that no list of them is
+//! needed.
 
 use std::sync::Arc;
-use std::sync::atomic::{AtomicI64, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicI64, Ordering};
 
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::net::{TcpListener, TcpStream, UnixStream};
@@ -14,6 +15,8 @@ pub struct Proxy {
     database: std::sync::Mutex<Option<Database>>,
     /// Statements left until the cut. Far below zero: none is wanted.
     left: Arc<AtomicI64>,
+    /// The next COMMIT is carried out, and its answer lost.
+    mute: Arc<AtomicBool>,
     /// Whether anybody gets through.
     open: watch::Sender<bool>,
     /// The same database, not through here.
@@ -29,15 +32,16 @@ impl Proxy {
         let port = listener.local_addr().unwrap().port();
         let socket = socket(&database.url);
         let left = Arc::new(AtomicI64::new(CALM));
+        let mute = Arc::new(AtomicBool::new(false));
         let name = database.url.split(['/', '?']).find(|part| part.starts_with("test_")).unwrap().to_owned();
         let user = database.url.split("//").nth(1).and_then(|rest| rest.split(['@', ':', '/']).next()).unwrap().to_owned();
         let url = format!("postgres://{user}@127.0.0.1:{port}/{name}?sslmode=disable");
         let (open, _) = watch::channel(true);
         tokio::spawn({
-            let (left, open) = (left.clone(), open.clone());
+            let (left, mute, open) = (left.clone(), mute.clone(), open.clone());
             async move {
                 while let Ok((client, _)) = listener.accept().await {
-                    let (mut shut, passing) = (open.subscribe(), pass(client, socket.clone(), left.clone()));
+                    let (mut shut, passing) = (open.subscribe(), pass(client, socket.clone(), left.clone(), mute.clone()));
                     tokio::spawn(async move {
                         tokio::select! {
                             _ = shut.wait_for(|open| !open) => {}
@@ -48,7 +52,7 @@ impl Proxy {
             }
         });
         let direct_url = database.url.clone();
-        Self { database: std::sync::Mutex::new(Some(database.reached_by(url))), left, open, direct_url }
+        Self { database: std::sync::Mutex::new(Some(database.reached_by(url))), left, mute, open, direct_url }
     }
 
     /// The database, reached through here.
@@ -66,8 +70,14 @@ impl Proxy {
         self.left.store(number, Ordering::SeqCst);
     }
 
+    /// The connection that commits next ends when that is done, before anybody is told.
+    pub fn cut_after_commit(&self) {
+        self.mute.store(true, Ordering::SeqCst);
+    }
+
     /// Nothing was cut since. From now on nothing will be.
     pub fn was_calm(&self) -> bool {
+        self.mute.store(false, Ordering::SeqCst);
         self.left.swap(CALM, Ordering::SeqCst) > 0
     }
 }
@@ -80,12 +90,23 @@ fn socket(url: &str) -> String {
     format!("{folder}/.s.PGSQL.{port}")
 }
 
-async fn pass(client: TcpStream, socket: String, left: Arc<AtomicI64>) {
+async fn pass(client: TcpStream, socket: String, left: Arc<AtomicI64>, mute: Arc<AtomicBool>) {
     let Ok(server) = UnixStream::connect(&socket).await else { return };
     client.set_nodelay(true).unwrap();
     let (mut from_client, mut to_client) = client.into_split();
     let (mut from_server, mut to_server) = server.into_split();
-    let answers = async { tokio::io::copy(&mut from_server, &mut to_client).await.map(|_| ()) };
+    let last_answer = AtomicBool::new(false);
+    let answers = async {
+        let mut buffer = vec![0; 16 * 1024];
+        loop {
+            let length = from_server.read(&mut buffer).await?;
+            if length == 0 || last_answer.load(Ordering::SeqCst) {
+                return Ok(());
+            }
+            to_client.write_all(&buffer[..length]).await?;
+        }
+    };
+    let answers = async { answers.await as std::io::Result<()> };
     let requests = async {
         let mut startup = true;
         let mut in_transaction = false;
@@ -99,6 +120,9 @@ async fn pass(client: TcpStream, socket: String, left: Arc<AtomicI64>) {
             in_transaction |= kind == b'Q' && text.starts_with("BEGIN");
             if in_transaction && matches!(kind, b'Q' | b'E') && left.fetch_sub(1, Ordering::SeqCst) == 1 {
                 return Ok(());
+            }
+            if kind == b'Q' && text.starts_with("COMMIT") && mute.swap(false, Ordering::SeqCst) {
+                last_answer.store(true, Ordering::SeqCst);
             }
             if kind == b'Q' && (text.starts_with("COMMIT") || text.starts_with("ROLLBACK")) {
                 in_transaction = false;

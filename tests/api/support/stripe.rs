@@ -290,10 +290,8 @@ impl TestApp {
 
     /// What a statement finds, each row an object.
     pub async fn db_rows(&self, sql: &str) -> Value {
-        let (client, connection) = self.app.db.target().connect().await.unwrap();
-        tokio::spawn(connection);
         let query = format!("SELECT coalesce(json_agg(found), '[]')::text FROM ({sql}) AS found");
-        let row = client.query_one(&query, &[]).await.unwrap_or_else(|error| panic!("{sql}: {error:?}"));
+        let row = self.behind().await.query_one(&query, &[]).await.unwrap_or_else(|error| panic!("{sql}: {error:?}"));
         serde_json::from_str(row.get(0)).unwrap()
     }
 

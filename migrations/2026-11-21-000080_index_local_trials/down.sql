@@ -1,0 +1,1 @@
+DROP INDEX subscriptions_local_trial_end_idx;
