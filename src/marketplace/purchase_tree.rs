@@ -12,7 +12,7 @@ use crate::billing::{entitlement, return_url};
 use crate::db::Conn;
 use crate::error::{Code, Error, Refusal};
 use crate::id::{AccountId, TreeId};
-use crate::identity::actor::{Actor, Role};
+use crate::identity::actor::{Actor, Requester, Role};
 use crate::text;
 
 #[derive(Clone, Debug)]
@@ -31,7 +31,7 @@ struct Offer {
     price: Price,
 }
 
-pub async fn purchase_tree(app: &App, actor: &Actor, wish: PurchaseTree) -> Result<Checkout, Error> {
+pub async fn purchase_tree(app: &App, actor: &Actor, from: &Requester, wish: PurchaseTree) -> Result<Checkout, Error> {
     actor.require(Role::Owner)?;
     actor.require_verified()?;
     let success_url = return_url::with_session(return_url::allowed(&app.config, "successUrl", &wish.success_url)?);
@@ -53,7 +53,7 @@ pub async fn purchase_tree(app: &App, actor: &Actor, wish: PurchaseTree) -> Resu
         ..NewCheckout::of(actor, Purpose::Purchase, success_url, cancel_url)
     };
     let (buyer, tree) = (actor.account, wish.tree);
-    open_checkout(app, checkout, async |conn: &mut Conn| refuse(conn, buyer, tree, &offer).await).await
+    open_checkout(app, from, checkout, async |conn: &mut Conn| refuse(conn, buyer, tree, &offer).await).await
 }
 
 /// Who repeats a key gets the same page, whatever became of the listing.

@@ -74,7 +74,7 @@ impl MarketplaceMutation {
                 cancel_url: input.cancel_url.0,
                 idempotency_key: input.idempotency_key,
             };
-            purchase_tree::purchase_tree(app(ctx)?, actor(ctx)?, wish).await
+            purchase_tree::purchase_tree(app(ctx)?, actor(ctx)?, requester(ctx)?, wish).await
         };
         answer(opened.await.map(CheckoutPayload::from))
     }

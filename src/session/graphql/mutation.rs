@@ -23,7 +23,8 @@ pub struct SessionMutation;
 
 #[Object]
 impl SessionMutation {
-    /// Starts a session on a published tree.
+    /// Starts a session on a published tree of your account, or on one that it has bought. After a refund of the whole, or while the payment is
+    /// disputed, none is started; sessions that began go on.
     async fn start_session(&self, ctx: &Context<'_>, input: StartSessionInput) -> Result<SessionPayload, Error> {
         let started = async { start::start(app(ctx)?, actor(ctx)?, input.try_into()?).await };
         let payload = |session| SessionPayload { session: Some(SessionObject(session)), ..SessionPayload::default() };

@@ -87,7 +87,10 @@ impl Fixture {
             uuid::Uuid::from(account)
         ))
         .await;
+        // Out of use for the seller's own technicians, and still the buyer's.
         let (sold, _) = published(&foreign_owner, "Sold", looping()).await;
+        let archive = "mutation($id: ID!) { archiveTree(input: { id: $id, revision: 2 }) { userErrors { code } } }";
+        foreign_owner.ok(archive, json!({ "id": sold })).await;
         let purchase = PurchaseId::from(uuid::Uuid::from_u128(8));
         app.db_execute(&format!(
             "INSERT INTO listings VALUES (gen_random_uuid(), '{account}', '{}', 2000, 'USD', now(), now(), NULL); \

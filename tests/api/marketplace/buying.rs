@@ -23,6 +23,8 @@ async fn a_tree_is_listed_found_bought_and_both_see_what_came_of_it() {
     assert_eq!(bought[0]["tree"]["id"], tree.as_str());
     market.shop.settle().await;
     assert_eq!(market.purchases().await, bought, "and the delivery finds nothing left to do");
+    let line = "SELECT action, account_id = (SELECT account_id FROM checkouts) AS buyers FROM audit_entries WHERE action = 'purchaseTree'";
+    assert_eq!(market.shop.app.db_rows(line).await, json!([{ "action": "purchaseTree", "buyers": true }]));
     let sold = json!([{
         "id": bought[0]["id"], "treeTitle": "Printer", "status": "ACTIVE", "tree": { "id": tree },
         "amount": { "amount": 2001, "currency": "USD" }, "platformFee": { "amount": 300 }, "creatorPayout": { "amount": 1701 },
