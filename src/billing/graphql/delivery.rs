@@ -190,11 +190,8 @@ pub struct DeliveryMutation;
 impl DeliveryMutation {
     /// For the platform's staff: applies deliveries that failed or are parked once more.
     async fn retry_webhooks(&self, ctx: &Context<'_>, input: RetryWebhooksInput) -> Result<RetryWebhooksPayload, Error> {
-        let retried = match actor(ctx) {
-            Ok(actor) => retry_webhooks::retry_webhooks(app(ctx)?, actor, requester(ctx)?, input.event_ids.as_deref()).await,
-            Err(error) => Err(error),
-        };
-        answer(retried.map(|deliveries| {
+        let retried = async { retry_webhooks::retry_webhooks(app(ctx)?, actor(ctx)?, requester(ctx)?, input.event_ids.as_deref()).await };
+        answer(retried.await.map(|deliveries| {
             let failed = deliveries.iter().filter(|delivery| delivery.is_unwell()).count();
             let count = |number: usize| i32::try_from(number).unwrap_or(i32::MAX);
             RetryWebhooksPayload {
