@@ -12,9 +12,14 @@ fn decimals(currency: &str) -> u32 {
     }
 }
 
-/// Stripe takes only multiples of this: of three decimals, the last is always 0.
+/// Stripe takes only multiples of this: of three decimals, the last is always 0. Króna and shilling have lost their decimals, but at
+/// Stripe they still have two, which are always 0.
 pub fn step(currency: &str) -> i64 {
-    if decimals(currency) == 3 { 10 } else { 1 }
+    match currency {
+        "ISK" | "UGX" => 100,
+        currency if decimals(currency) == 3 => 10,
+        _ => 1,
+    }
 }
 
 /// `1,234.50 USD`, `1,200 JPY`, `12.345 KWD`.

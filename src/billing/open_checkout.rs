@@ -163,6 +163,16 @@ async fn with_session(app: &App, row: Checkout) -> Result<Checkout, Error> {
                 set_expired(app, &row).await?;
                 return Err(Refusal::at(Code::Invalid, "promotionCode", refused.message).into());
             }
+            // A page that cannot be made must not stand in the way of others. (What was made under this key before may still be paid.)
+            _ if refused.status == 400 && refused.kind.as_deref() != Some("idempotency_error") => {
+                set_expired(app, &row).await?;
+                return Err(match row.purpose {
+                    Purpose::Purchase => {
+                        Refusal::at(Code::WrongState, "treeId", format!("It cannot be sold so: {}", refused.message)).into()
+                    }
+                    Purpose::Subscription | Purpose::Credits => StripeError::Refused(refused).into(),
+                });
+            }
             _ => return Err(StripeError::Refused(refused).into()),
         }
     }

@@ -184,6 +184,11 @@ impl Payment {
         self.paid_at.is_some()
     }
 
+    /// Whether a refund or a dispute was told.
+    pub fn touched(&self) -> bool {
+        self.charge_refunded > 0 || self.refunded > 0 || self.status == Status::Disputed
+    }
+
     /// What refunds and disputes leave of it. `refunded` is part of `lost`.
     pub fn standing(&self, disputed: i64) -> Status {
         let invoice = self.invoice_status.as_deref().and_then(InvoiceStatus::read);

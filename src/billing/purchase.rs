@@ -3,7 +3,7 @@
 //! A purchase that waits, gives access, or is disputed is *live*: there is at most one of a buyer and a tree. Whatever else is paid for that tree is
 //! *paid twice*, gives nothing, and is paid back. (It takes a payment that was given up and arrived after all, or a refund that failed.)
 
-use chrono::{DateTime, Utc};
+use chrono::{DateTime, TimeDelta, Utc};
 use diesel::dsl::exists;
 use diesel::prelude::*;
 use diesel::sql_types::{Bool, Nullable, Text, Timestamptz, Uuid};
@@ -17,6 +17,9 @@ use crate::graphql::page::Page;
 use crate::id::{AccountId, CheckoutId, Id, PaymentId, PurchaseId, TreeId};
 use crate::identity::actor::{Actor, Role};
 
+/// As long as a page that nobody has closed may still turn out to be paid.
+const LATE: TimeDelta = TimeDelta::days(1);
+
 /// Where a purchase stands. Only an active one gives access.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, async_graphql::Enum)]
 #[graphql(name = "PurchaseStatus")]
@@ -25,9 +28,9 @@ pub enum Status {
     Pending,
     /// Paid.
     Active,
-    /// Paid back, or about to be: it was paid twice.
+    /// Paid back, or about to be: it was paid twice; or the payer's bank has taken the money back.
     Refunded,
-    /// The payer's bank has taken the money back, or tries to.
+    /// The payer's bank tries to take the money back.
     Disputed,
     /// The payment was refused.
     Failed,
@@ -39,6 +42,10 @@ impl Status {
     const LIVE: [&'static str; 3] = ["pending", "active", "disputed"];
     /// Money has moved: these are sales.
     const SOLD: [&'static str; 3] = ["active", "refunded", "disputed"];
+
+    pub fn is_sold(self) -> bool {
+        Self::SOLD.contains(&self.as_str())
+    }
 
     fn is_live(self) -> bool {
         Self::LIVE.contains(&self.as_str())
@@ -106,11 +113,11 @@ impl Purchase {
     }
 
     /// Whether somebody has bought this tree, or is about to. A refund may fail, so what was paid back counts, too.
-    pub async fn is_sold(conn: &mut Conn, seller: AccountId, tree: TreeId) -> QueryResult<bool> {
+    pub async fn is_sold(conn: &mut Conn, seller: AccountId, tree: TreeId, now: DateTime<Utc>) -> QueryResult<bool> {
         let sold = purchases::table.filter(purchases::seller_account_id.eq(seller)).filter(purchases::tree_id.eq(tree));
         let sold = sold.filter(purchases::status.eq_any(["pending", "active", "disputed", "refunded"]));
         let offered = checkouts::table.filter(checkouts::tree_account_id.eq(seller)).filter(checkouts::tree_id.eq(tree));
-        let offered = offered.filter(checkouts::status.eq(OPEN));
+        let offered = offered.filter(checkouts::status.eq(OPEN)).filter(checkouts::expires_at.gt(now - LATE));
         diesel::select(exists(sold).or(exists(offered))).get_result(conn).await
     }
 
@@ -140,7 +147,7 @@ impl Purchase {
     /// Everybody in the buyer's account; the seller's owners, once it is a sale.
     pub fn visible_to(&self, actor: &Actor) -> bool {
         let sells = self.seller_account_id == Some(actor.account) && actor.role == Role::Owner;
-        self.account_id == actor.account || (sells && Status::SOLD.contains(&self.status.as_str()))
+        self.account_id == actor.account || (sells && self.status.is_sold())
     }
 
     /// The purchase that a checkout leads to, however often it is told of. It gives nothing until its status is set.
@@ -174,10 +181,11 @@ impl Purchase {
             .map(|_| ())
     }
 
-    /// True: it stands as it should. False: another purchase of this tree is live, so this one was paid twice and counts as paid back.
+    /// The purchase of a checkout or of a payment (an erased account's checkouts are gone). True: it stands as it should. False: another
+    /// purchase of this tree is live, so this one gives nothing: it was paid twice and counts as paid back, unless nothing was paid yet.
     pub async fn set_status(
         conn: &mut Conn,
-        checkout: CheckoutId,
+        checkout: Option<CheckoutId>,
         status: Status,
         payment: Option<PaymentId>,
         now: DateTime<Utc>,
@@ -186,14 +194,15 @@ impl Purchase {
             "UPDATE purchases SET payment_id = coalesce($3, payment_id), updated_at = $4, \
                     status = CASE WHEN $5 AND EXISTS (SELECT FROM purchases other WHERE other.account_id = purchases.account_id \
                         AND other.tree_id = purchases.tree_id AND other.id <> purchases.id \
-                        AND other.status IN ('pending', 'active', 'disputed')) THEN 'refunded' ELSE $2 END \
-             WHERE checkout_id = $1 RETURNING status = $2 AS stands",
+                        AND other.status IN ('pending', 'active', 'disputed')) THEN $6 ELSE $2 END \
+             WHERE checkout_id = $1 OR payment_id = $3 RETURNING status = $2 AS stands",
         )
-        .bind::<Uuid, _>(checkout)
+        .bind::<Nullable<Uuid>, _>(checkout)
         .bind::<Text, _>(status.as_str())
         .bind::<Nullable<Uuid>, _>(payment)
         .bind::<Timestamptz, _>(now)
         .bind::<Bool, _>(status.is_live())
+        .bind::<Text, _>(if status == Status::Pending { Status::Expired } else { Status::Refunded }.as_str())
         .get_result(conn)
         .await
         .optional()?;

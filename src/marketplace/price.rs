@@ -6,7 +6,8 @@ use crate::billing::money;
 use crate::error::{Code, Refusal};
 use crate::text::shortened;
 
-/// In minor units. Stripe refuses less than about half a dollar, and more than eight digits.
+/// In minor units. Stripe takes no more than eight digits. What it takes at least depends on the currency and changes: what is too little
+/// is refused when somebody wants to buy.
 const LEAST: i64 = 100;
 const MOST: i64 = 99_999_999;
 

@@ -1,5 +1,6 @@
 //! `deleteTree`: only while nothing depends on it. Sessions keep their versions, other trees what they call, and buyers what they have bought.
 
+use chrono::{DateTime, Utc};
 use diesel::dsl::exists;
 use diesel::prelude::*;
 use diesel::select;
@@ -26,7 +27,7 @@ pub async fn delete(app: &App, actor: &Actor, id: TreeId, revision: i32) -> Resu
             let tree = Tree::lock(conn, actor.account, id, revision).await?;
             // Whoever is about to buy it holds the listing: this waits for them, and sees their checkout.
             listing::withdraw_in_txn(conn, tree.account_id, tree.id, now).await?;
-            refuse_while_in_use(conn, &tree).await?;
+            refuse_while_in_use(conn, &tree, now).await?;
             let row = trees::table.find((tree.account_id, tree.id));
             diesel::update(row).set(trees::published_version_id.eq(None::<uuid::Uuid>)).execute(conn).await?;
             let versions =
@@ -38,12 +39,12 @@ pub async fn delete(app: &App, actor: &Actor, id: TreeId, revision: i32) -> Resu
         .await
 }
 
-async fn refuse_while_in_use(conn: &mut Conn, tree: &Tree) -> Result<(), Error> {
+async fn refuse_while_in_use(conn: &mut Conn, tree: &Tree, now: DateTime<Utc>) -> Result<(), Error> {
     let walked = sessions::table.filter(sessions::tree_account_id.eq(tree.account_id)).filter(sessions::tree_id.eq(tree.id));
     if select(exists(walked)).get_result(conn).await? {
         return Err(in_use("Sessions have walked this tree, and keep its versions: archive it instead."));
     }
-    if Purchase::is_sold(conn, tree.account_id, tree.id).await? {
+    if Purchase::is_sold(conn, tree.account_id, tree.id, now).await? {
         return Err(in_use("Other accounts have bought this tree, or are about to: archive it instead."));
     }
     let called =

@@ -9,6 +9,7 @@ use super::super::payment_link::Link;
 use super::super::place::Hints;
 use super::super::purchase::{self, Purchase};
 use super::super::subscription::{Status, Subscription};
+use super::settle::settle;
 use super::subscription::{blank, store};
 use super::{Outcome, Told, placed};
 use crate::app::App;
@@ -89,13 +90,16 @@ async fn ours_ended(
         write(conn, Payment { status: payment.standing(0), ..payment }).await?;
     }
     if checkout.purpose == Purpose::Purchase {
-        Purchase::begin(conn, &app.clock, checkout, app.config.platform_fee_per_mille).await?;
+        // What was never paid for, nor is going to be, is no purchase.
+        if status != EXPIRED {
+            Purchase::begin(conn, &app.clock, checkout, app.config.platform_fee_per_mille).await?;
+        }
         let status = match status {
             FAILED => purchase::Status::Failed,
             EXPIRED => purchase::Status::Expired,
             _ => purchase::Status::Pending,
         };
-        Purchase::set_status(conn, checkout.id, status, None, now).await?;
+        Purchase::set_status(conn, Some(checkout.id), status, None, now).await?;
     }
     Ok(Outcome::completed(
         account,
@@ -123,9 +127,9 @@ async fn paid(
         };
     }
     let mut payment = payment(conn, app, session, checkout).await?;
-    let first = !payment.paid();
+    let (first, touched) = (!payment.paid(), payment.touched());
     payment.paid_at = Some(payment.paid_at.map_or(told.from, |known| known.min(told.from)));
-    if first {
+    if first && !touched {
         payment.status = payment.standing(0);
     }
     let granted = checkout.credits.unwrap_or_default();
@@ -135,14 +139,19 @@ async fn paid(
         payment.credits_granted = granted;
     }
     let payment_id = payment.id;
-    write(conn, payment).await?;
-    if checkout.purpose == Purpose::Purchase && first {
+    write(conn, payment.clone()).await?;
+    let known = Purchase::of_checkout(conn, checkout.id).await?;
+    if checkout.purpose == Purpose::Purchase && known.is_none_or(|known| !known.status.is_sold()) {
         Purchase::begin(conn, &app.clock, checkout, app.config.platform_fee_per_mille).await?;
         let status = purchase::Status::Active;
-        if !Purchase::set_status(conn, checkout.id, status, Some(payment_id), app.clock.now()).await? {
+        if !Purchase::set_status(conn, Some(checkout.id), status, Some(payment_id), app.clock.now()).await? {
             jobs::pay_back(conn, payment_id).await?;
             return Ok(Outcome::completed(account, "the tree was bought already: the payment is given back"));
         }
+    }
+    // A payment that takes days may be told to have come and gone before it is told to have come.
+    if touched {
+        settle(conn, app, payment, id).await?;
     }
     Ok(Outcome::completed(account, "the checkout is paid"))
 }

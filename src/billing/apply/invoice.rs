@@ -2,7 +2,7 @@
 
 use super::super::derive::{self, Bought};
 use super::super::mails::{self, BillingMail};
-use super::super::payment::{InvoiceStatus, Payment, Status};
+use super::super::payment::{InvoiceStatus, Payment};
 use super::super::payment_link::Link;
 use super::super::place::Hints;
 use super::super::subscription::Subscription;
@@ -117,7 +117,7 @@ async fn write(conn: &mut Conn, app: &App, known: Option<&Payment>, mut payment:
             Payment::insert(conn, payment).await?;
         }
         Some(known) => {
-            let touched = known.charge_refunded > 0 || known.refunded > 0 || known.status == Status::Disputed;
+            let touched = known.touched();
             payment.status = if touched { known.status } else { payment.standing(0) };
             if payment != *known {
                 Payment::update(conn, payment.clone()).await?;

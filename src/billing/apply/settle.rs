@@ -23,6 +23,9 @@ struct Sums {
     failed: i64,
     #[diesel(sql_type = BigInt)]
     disputed: i64,
+    /// The part of it that is not decided yet.
+    #[diesel(sql_type = BigInt)]
+    contested: i64,
 }
 
 /// `cause`: the provider's id of what has changed.
@@ -30,7 +33,8 @@ pub async fn settle(conn: &mut Conn, app: &App, mut payment: Payment, cause: &st
     let sums: Sums = diesel::sql_query(
         "SELECT coalesce(sum(amount), 0)::bigint AS refunds, \
                 coalesce(sum(amount) FILTER (WHERE status = 'failed'), 0)::bigint AS failed, \
-                (SELECT coalesce(sum(amount), 0)::bigint FROM disputes WHERE payment_id = $1 AND status IN ('open', 'lost')) AS disputed \
+                (SELECT coalesce(sum(amount), 0)::bigint FROM disputes WHERE payment_id = $1 AND status IN ('open', 'lost')) AS disputed, \
+                (SELECT coalesce(sum(amount), 0)::bigint FROM disputes WHERE payment_id = $1 AND status = 'open') AS contested \
          FROM refunds WHERE payment_id = $1",
     )
     .bind::<Uuid, _>(payment.id)
@@ -53,14 +57,16 @@ pub async fn settle(conn: &mut Conn, app: &App, mut payment: Payment, cause: &st
     payment.refunded = refunded;
     payment.credits_claimed = claimed;
     payment.status = payment.standing(sums.disputed);
-    if let Some(checkout) = payment.checkout_id.filter(|_| payment.purpose == "purchase" && payment.paid()) {
+    if payment.purpose == "purchase" && payment.paid() {
         let status = match payment.status {
+            // What the bank has taken for good is as gone as what we have paid back.
+            super::super::payment::Status::Disputed if sums.contested == 0 => purchase::Status::Refunded,
             super::super::payment::Status::Disputed => purchase::Status::Disputed,
             super::super::payment::Status::Refunded => purchase::Status::Refunded,
             _ => purchase::Status::Active,
         };
         let (subject, now) = (payment.id.encode(), app.clock.now());
-        if Purchase::set_status(conn, checkout, status, Some(payment.id), now).await? {
+        if Purchase::set_status(conn, payment.checkout_id, status, Some(payment.id), now).await? {
             alerts::close(conn, alerts::Kind::PaidTwice, &subject, now).await?;
         } else {
             let message = format!("{subject} paid for a tree that was bought already, and could not be paid back: it needs another way.");

@@ -80,7 +80,7 @@ async fn a_trial_of_ours_is_told_three_days_before_its_end_and_at_its_end() {
         hour(&app).await;
     }
     let ending = ("owner@example.com".to_owned(), "Your trial ends soon".to_owned());
-    assert_eq!(sent(&app), [ending.clone()]);
+    assert_eq!(sent(&app), std::slice::from_ref(&ending));
     let text = app.mails().pop().unwrap().text;
     assert!(text.contains("Your trial of the Pro plan ends on 15 January 2026."), "{text}");
     app.advance(TimeDelta::days(3));

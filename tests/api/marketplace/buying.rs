@@ -134,6 +134,18 @@ async fn while_a_payment_is_on_its_way_no_other_page_is_opened() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
+async fn a_price_that_stripe_does_not_take_keeps_nobody_from_buying_something_else() {
+    let (market, tree) = Market::with_listing().await;
+    let (cheap, _) = published(&market.seller, "Cheap", looping()).await;
+    assert_eq!(list(&market.seller, &cheap, 100, "HUF").await.refusals("listTree"), NONE);
+    let refused = purchase(&market.buyer, &cheap, None).await;
+    assert_eq!(refused.refusals("purchaseTree"), ["WRONG_STATE"]);
+    assert!(refused.text().contains("at least 17500 huf"), "{}", refused.text());
+    market.buy(&tree).await;
+    assert_eq!(market.statuses().await, ["ACTIVE"]);
+}
+
+#[tokio::test(flavor = "multi_thread")]
 async fn the_plan_of_the_seller_must_still_include_selling() {
     let (market, tree) = Market::with_listing().await;
     market.shop.app.db_plan("free").await;

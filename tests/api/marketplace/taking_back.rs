@@ -59,8 +59,39 @@ async fn a_lost_dispute_takes_it_back_for_good() {
     let paid = market.buy(&tree).await;
     let dispute = market.act(Action::Dispute { charge: market.charge(&paid) }).await["id"].as_str().unwrap().to_owned();
     market.act(Action::CloseDispute { dispute, won: false }).await;
-    assert_eq!(market.statuses().await, ["DISPUTED"]);
+    assert_eq!(market.statuses().await, ["REFUNDED"]);
     assert_eq!(try_start(&market.buyer, &tree).await.refusals("startSession"), ["NOT_FOUND"]);
+    market.buy(&tree).await;
+    assert_eq!(market.statuses().await, ["ACTIVE", "REFUNDED"], "it can be bought anew");
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_payment_that_is_told_to_have_gone_before_it_is_told_to_have_come_gives_nothing() {
+    let (market, tree) = Market::with_listing().await;
+    let session = market.page(&tree, None).await;
+    assert_eq!(market.shop.pay(&session, "delayed"), "processing");
+    market.shop.settle().await;
+    let payment_intent = market.shop.sandbox.object(&session)["payment_intent"].as_str().unwrap().to_owned();
+    market.shop.sandbox.act(Action::Settle { payment_intent, success: true }).unwrap();
+    let arrived = market.shop.sandbox.take_deliveries();
+    market.shop.sandbox.act(Action::Refund { charge: market.charge(&session), amount: None }).unwrap();
+    let gone = market.shop.sandbox.take_deliveries();
+    for delivery in gone.iter().chain(&arrived) {
+        market.shop.deliver_one(delivery).await;
+    }
+    market.shop.settle().await;
+    assert_eq!(market.statuses().await, ["REFUNDED"]);
+    assert_eq!(try_start(&market.buyer, &tree).await.refusals("startSession"), ["NOT_FOUND"]);
+    assert_eq!(market.shop.app.db_value("SELECT status FROM payments").await, "refunded");
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_refund_is_entered_also_when_its_checkout_is_erased() {
+    let (market, tree) = Market::with_listing().await;
+    let paid = market.buy(&tree).await;
+    market.shop.app.db_execute("DELETE FROM checkouts").await;
+    market.refund(&paid, None).await;
+    assert_eq!(market.statuses().await, ["REFUNDED"]);
 }
 
 #[tokio::test(flavor = "multi_thread")]

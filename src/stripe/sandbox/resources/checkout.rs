@@ -199,6 +199,11 @@ fn line_items(world: &mut World, params: &Value) -> Result<Vec<Value>, ApiError>
             ));
         }
         let amount = price.int("unit_amount") * quantity;
+        let (currency, least) = (price.text("currency"), least(price.text("currency")));
+        if !subscribes && amount < least {
+            let message = format!("The Checkout Session's total amount due must add up to at least {least} {currency}, in minor units");
+            return Err(ApiError::param("line_items", Some("amount_too_small"), message));
+        }
         let description = world.object(price.text("product")).at("name").clone();
         items.push(world.part(
             "item",
@@ -213,6 +218,21 @@ fn line_items(world: &mut World, params: &Value) -> Result<Vec<Value>, ApiError>
         ));
     }
     Ok(items)
+}
+
+/// What can be charged at least, in minor units. <https://docs.stripe.com/currencies#minimum-and-maximum-charge-amounts>
+fn least(currency: &str) -> i64 {
+    match currency {
+        "huf" => 17_500,
+        "czk" => 1_500,
+        "mxn" | "thb" => 1_000,
+        "hkd" => 400,
+        "nok" | "sek" => 300,
+        "dkk" => 250,
+        "aed" | "myr" | "pln" | "ron" => 200,
+        "gbp" => 30,
+        _ => 50,
+    }
 }
 
 fn discount(session: &Value) -> Option<Wanted> {

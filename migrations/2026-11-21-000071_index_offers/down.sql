@@ -1,0 +1,2 @@
+DROP INDEX sessions_outcome_idx;
+DROP INDEX checkouts_tree_idx;
