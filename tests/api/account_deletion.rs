@@ -244,6 +244,7 @@ async fn after_a_week_all_of_it_is_gone_but_what_the_law_keeps() {
         let named = format!("SELECT row_to_json(t)::text FROM {table} AS t WHERE t::text ~* '(owner|moved|grace|open)@example|owen'");
         assert_eq!(app.database_text(&named).await, NONE, "{table}");
     }
+    let (neighbour, _) = device(&app, "neighbour").await;
     let log = neighbour
         .ok("{ viewer { account { auditLog(first: 100) { nodes { action subject ipAddress actor { username } } } } } }", json!({}));
     let log = log.await.data("viewer.account.auditLog.nodes");
@@ -271,7 +272,6 @@ async fn after_a_week_all_of_it_is_gone_but_what_the_law_keeps() {
     assert_eq!(app.database_text(trials).await, ["0"], "one trial");
     // Whoever belongs elsewhere goes on there, and the neighbours have noticed nothing.
     assert_eq!(refresh(&app.anon(), &phone).await.data("refreshTokens.viewer.account.name"), "both's account");
-    let (neighbour, _) = device(&app, "neighbour").await;
     let seen = neighbour
         .ok("{ trees { totalCount } sessions { totalCount } viewer { account { auditLog { nodes { action } } } } }", json!({}))
         .await;

@@ -1,7 +1,9 @@
 // Buying a plan as a single-page app sees it, in headless Chromium: our own page on another origin, which knows fetch and server-sent
 // events and nothing else, and the payment page of the sandbox.
 import assert from "node:assert/strict";
+import { existsSync, readFileSync, readdirSync } from "node:fs";
 import { createServer } from "node:http";
+import { join } from "node:path";
 import { chromium } from "playwright-core";
 import { base, judge, within } from "./support.mjs";
 
@@ -40,6 +42,10 @@ function app(base) {
     async signUp(input) {
       const { signUp } = await ask("mutation($input: SignUpInput!) { signUp(input: $input) { accessToken userErrors { message } } }", { input });
       sessionStorage.setItem("token", signUp.accessToken);
+    },
+    async verify(token) {
+      const { verifyEmail } = await ask("mutation($input: VerifyEmailInput!) { verifyEmail(input: $input) { user { emailVerified } userErrors { message } } }", { input: { token } });
+      return verifyEmail.user?.emailVerified ?? verifyEmail.userErrors[0].message;
     },
     async buy(planKey, seats) {
       const input = { planKey, seats, successUrl: `${location.origin}/thanks`, cancelUrl: `${location.origin}/plans` };
@@ -81,11 +87,26 @@ const pay = async (card) => {
   await page.click("button[type=submit]");
 };
 
+/** The token of the link that was mailed to an address. */
+const mailed = async (address) => {
+  const folder = process.env.MAIL_DIR;
+  for (;;) {
+    const mails = existsSync(folder) ? readdirSync(folder).map((file) => readFileSync(join(folder, file), "utf8")) : [];
+    const mail = mails.find((mail) => mail.includes(address) && mail.includes("verify-email"));
+    // Quoted-printable: long lines are folded, and `=` is `=3D`.
+    const text = mail?.replace(/=\r?\n/g, "").replace(/=3D/g, "=");
+    if (text) return /verify-email\?token=([\w.-]+)/.exec(text)[1];
+    await new Promise((later) => setTimeout(later, 100));
+  }
+};
+
 const cases = {
   "somebody signs up in the app and goes to the payment page": async () => {
     await page.goto(`${origin}/plans`);
     const input = { email: `shop-${unique}@example.com`, username: `shop-${unique}`, password: "correct horse battery staple" };
     await page.evaluate((input) => window.shop.signUp(input), input);
+    const token = await within(15, "the mail to verify the address", mailed(input.email));
+    assert.equal(await page.evaluate((token) => window.shop.verify(token), token), true);
     await page.evaluate(() => void window.shop.buy("pro", 2));
     await page.waitForURL(/\/c\/pay\//);
     assert.match(await page.innerText("h1"), /58\.00 USD now/);

@@ -30,6 +30,8 @@ port=$(free_port)
 export GOOGLE_ISSUER=http://localhost:$(free_port) GOOGLE_CLIENT_ID=judges GOOGLE_CLIENT_SECRET='a secret & more'
 # Where checkout.mjs serves a page of another origin.
 export SHOP_ORIGIN=http://localhost:$(free_port)
+# Where checkout.mjs reads its mail.
+export MAIL_DIR=$work/mail
 # Judges ask faster than people.
 FIXPATH_ENV=development BIND=127.0.0.1:$port DATA_DIR=$work/data ALLOWED_ORIGINS=$SHOP_ORIGIN RATE_LIMIT_PER_MINUTE=1000000 "$binary" >"$work/log" 2>&1 &
 server=$!
