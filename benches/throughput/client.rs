@@ -44,7 +44,8 @@ impl Connection {
         self.ask(&request(None, Some(address), body)).await
     }
 
-    async fn ask(&mut self, request: &[u8]) -> String {
+    /// A whole request; the answer's body.
+    pub async fn ask(&mut self, request: &[u8]) -> String {
         let (from, to) = self.exchange(request).await;
         String::from_utf8_lossy(&self.buffer[from..to]).into_owned()
     }

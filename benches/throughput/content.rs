@@ -146,6 +146,10 @@ pub async fn make(url: &str, folder: &Path) -> Content {
 }
 
 impl Content {
+    pub fn target(&self) -> &Target {
+        &self.target
+    }
+
     /// `person1@example.com` and so on: verified members of the account, who all have the same password.
     pub async fn make_people(&self, count: usize) {
         let (client, connection) = self.target.connect().await.unwrap();

@@ -8,6 +8,7 @@ mod content;
 mod pgbench;
 mod server;
 mod sign_ins;
+mod webhooks;
 
 use std::path::PathBuf;
 use std::time::Duration;
@@ -37,9 +38,12 @@ fn main() {
 
 async fn run(url: &str, folder: &std::path::Path, postgres: &embedded::Embedded) {
     let content = content::make(url, folder).await;
-    // `cargo bench --bench throughput -- sign-ins` measures these alone.
+    // `cargo bench --bench throughput -- sign-ins` measures these alone, `-- webhooks` the others.
     if std::env::args().any(|argument| argument == "sign-ins") {
         return sign_ins::run(&Server::start(url, folder).await, &content).await;
+    }
+    if std::env::args().any(|argument| argument == "webhooks") {
+        return webhooks::run(url, folder, postgres, &content).await;
     }
     let mut starts: Vec<Duration> = Vec::new();
     for _ in 0..5 {
@@ -86,6 +90,7 @@ async fn run(url: &str, folder: &std::path::Path, postgres: &embedded::Embedded)
     row("trees(first: 20), all nodes", &list, Some(select_list));
     row("searchTrees, 20 hits", &search, None);
     row("answerSession", &answers, Some(writes));
+    webhooks::run(url, folder, postgres, &content).await;
     println!("\npgbench: {select_tree:.0}/s one tree by primary key, {select_list:.0}/s twenty, {writes:.0}/s an answer's statements");
     println!("resident memory: {idle} MB idle, {loaded} MB after load");
     println!("from exec to the first answer: {:.0} ms (median of {})", starts[starts.len() / 2].as_secs_f64() * 1000.0, starts.len());

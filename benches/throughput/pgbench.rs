@@ -9,12 +9,16 @@ use super::{CONNECTIONS, MEASURE};
 
 /// Transactions per second.
 pub fn run(postgres: &Embedded, folder: &Path, name: &str, script: &str) -> f64 {
+    run_with(postgres, folder, name, script, CONNECTIONS)
+}
+
+pub fn run_with(postgres: &Embedded, folder: &Path, name: &str, script: &str, clients: usize) -> f64 {
     let file = folder.join(format!("{name}.sql"));
     std::fs::write(&file, script).unwrap();
     let output = Command::new(binary())
-        .args(["--no-vacuum", "--protocol=prepared", "--jobs=2"])
+        .args(["--no-vacuum", "--protocol=prepared", "--jobs", &clients.min(2).to_string()])
         .args(["--host", &postgres.socket_dir().display().to_string(), "--port", &postgres.port().to_string()])
-        .args(["--username", postgres.user(), "--client", &CONNECTIONS.to_string(), "--time", &MEASURE.as_secs().to_string()])
+        .args(["--username", postgres.user(), "--client", &clients.to_string(), "--time", &MEASURE.as_secs().to_string()])
         .arg("--file")
         .arg(&file)
         .arg("postgres")

@@ -6,6 +6,7 @@ use std::time::{Duration, Instant};
 
 use super::client::Connection;
 use super::content;
+use super::webhooks;
 
 pub struct Server {
     child: Child,
@@ -25,6 +26,7 @@ impl Server {
             .env("BIND", format!("127.0.0.1:{port}"))
             .env("RATE_LIMIT_PER_MINUTE", "100000000")
             .env("TRUSTED_PROXIES", "127.0.0.1")
+            .envs(webhooks::VARIABLES)
             .env("RUST_LOG", "warn")
             .stdout(Stdio::null())
             .spawn()

@@ -21,7 +21,7 @@ struct Row {
 }
 
 /// What each of these is for; None where it is for none of our plans. One statement for all.
-pub async fn bought(conn: &mut Conn, items: &[&Item]) -> QueryResult<Vec<Option<Bought>>> {
+pub async fn bought(conn: &Conn, items: &[&Item]) -> QueryResult<Vec<Option<Bought>>> {
     let prices: Vec<&str> = items.iter().filter_map(|item| item.price.as_deref()).collect();
     let products: Vec<&str> = items.iter().filter_map(|item| item.product.as_deref()).collect();
     let query = diesel::sql_query(
@@ -30,7 +30,7 @@ pub async fn bought(conn: &mut Conn, items: &[&Item]) -> QueryResult<Vec<Option<
     )
     .bind::<Array<Text>, _>(&prices)
     .bind::<Array<Text>, _>(&products);
-    let rows: Vec<Row> = Cached(query).load(conn).await?;
+    let rows: Vec<Row> = Cached(query).load(&mut &*conn).await?;
     let known = |id: Option<&str>| id.and_then(|id| rows.iter().find(|row| row.provider_id == id));
     Ok(items
         .iter()

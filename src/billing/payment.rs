@@ -232,7 +232,7 @@ impl Payment {
     }
 
     /// What the invoices of a subscription say together.
-    pub async fn facts(conn: &mut Conn, subscription: &str) -> QueryResult<Facts> {
+    pub async fn facts(conn: &Conn, subscription: &str) -> QueryResult<Facts> {
         let query = diesel::sql_query(
             "SELECT max(period_start) FILTER (WHERE paid_at IS NOT NULL) AS paid_start, \
                     (array_agg(period_end ORDER BY period_start DESC) FILTER (WHERE paid_at IS NOT NULL AND period_start IS NOT NULL))[1] \
@@ -245,7 +245,7 @@ impl Payment {
                    FROM payments WHERE provider_subscription_id = $1) AS told",
         )
         .bind::<Text, _>(subscription);
-        let row: FactsRow = Cached(query).get_result(conn).await?;
+        let row: FactsRow = Cached(query).get_result(&mut &*conn).await?;
         Ok(Facts {
             paid_period: row.paid_start.zip(row.paid_end),
             renewal_failed_at: row.renewal_failed_at,

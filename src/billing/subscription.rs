@@ -190,12 +190,12 @@ impl Subscription {
     }
 
     /// All of an account's, the oldest first.
-    pub async fn of_account(conn: &mut Conn, account: AccountId) -> QueryResult<Vec<Self>> {
+    pub async fn of_account(conn: &Conn, account: AccountId) -> QueryResult<Vec<Self>> {
         subscriptions::table
             .filter(subscriptions::account_id.eq(account))
             .order((subscriptions::created_at, subscriptions::id))
             .select(Self::as_select())
-            .load(conn)
+            .load(&mut &*conn)
             .await
     }
 

@@ -1,6 +1,6 @@
 //! `customer.subscription.*`.
 
-use super::super::derive::{self, Bought};
+use super::super::derive::{self, Bought, Facts};
 use super::super::mails::{self, BillingMail};
 use super::super::ordering::{Order, Trust, Version, decide};
 use super::super::payment::Payment;
@@ -33,7 +33,11 @@ pub async fn apply(conn: &mut Conn, app: &App, told: &Told<'_>) -> Result<Outcom
         Ok(place) => place,
         Err(outcome) => return Ok(outcome),
     };
-    let rows = Subscription::of_account(conn, account).await?;
+    let sold: Vec<_> = object.items.iter().chain(&object.pending).collect();
+    // Sent together: a round trip for each would be most of what a delivery costs.
+    let shared = &*conn;
+    let (rows, bought, facts) =
+        tokio::try_join!(Subscription::of_account(shared, account), catalogue::bought(shared, &sold), Payment::facts(shared, id))?;
     let known = rows.iter().find(|row| row.provider_subscription_id.as_deref() == Some(id)).cloned();
     let (order, trust) = known.as_ref().map_or((Order::Later, Trust::default()), |known| compare(known, &object, told));
     let mut outcome = match (order, &known) {
@@ -41,7 +45,7 @@ pub async fn apply(conn: &mut Conn, app: &App, told: &Told<'_>) -> Result<Outcom
             keep(conn, app, known, id, trust).await?;
             Outcome::stale(account, if trust.doubtful { DOUBTFUL } else { "the subscription is already at a later change" })
         }
-        _ => take(conn, app, told, Arriving { object: &object, id, account, trust }, &rows, known.as_ref()).await?,
+        _ => take(conn, app, told, Arriving { object: &object, id, account, trust, bought, facts }, &rows, known.as_ref()).await?,
     };
     if told.kind == "customer.subscription.trial_will_end" && outcome.account.is_some() {
         remind(conn, app, id).await?;
@@ -94,6 +98,9 @@ struct Arriving<'a> {
     id: &'a str,
     account: AccountId,
     trust: Trust,
+    /// For each of its items, and what is pending.
+    bought: Vec<Option<Bought>>,
+    facts: Facts,
 }
 
 async fn take(
@@ -104,9 +111,7 @@ async fn take(
     rows: &[Subscription],
     known: Option<&Subscription>,
 ) -> Result<Outcome, Error> {
-    let Arriving { object, id, account, trust } = arriving;
-    let sold: Vec<_> = object.items.iter().chain(&object.pending).collect();
-    let mut bought = catalogue::bought(conn, &sold).await?;
+    let Arriving { object, id, account, trust, mut bought, facts } = arriving;
     let pending = if object.pending.is_some() { bought.pop().flatten() } else { None };
     // Of what is none of ours, the subscription may be one as well; of what we know already, the plan stays.
     let kept = known.map(|row| Bought { plan: row.plan_id, interval: row.interval.clone(), seats: row.seats });
@@ -119,7 +124,6 @@ async fn take(
         Some(known) => known.clone(),
         None => blank(app, account, id, &bought),
     };
-    let facts = Payment::facts(conn, id).await?;
     derive::show(&mut row, object, &bought, pending.as_ref(), &facts, told.from);
     row.provider_customer_id = object.customer.clone().or(row.provider_customer_id);
     row.version_created = Some(told.from);

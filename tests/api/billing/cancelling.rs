@@ -1,4 +1,4 @@
-//! Rule 8: what looks alike and is not. And what the other kinds of events change.
+//! Rules 8 and 11: what looks alike and is not. And what the other kinds of events change.
 
 use serde_json::json;
 

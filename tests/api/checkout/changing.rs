@@ -40,6 +40,7 @@ async fn an_upgrade_is_paid_and_had_at_once_for_what_the_preview_said() {
     assert_eq!(shop.count("subscription"), 1, "no second one beside it");
 }
 
+/// Rule 9.
 #[tokio::test(flavor = "multi_thread")]
 async fn an_upgrade_that_is_not_paid_grants_nothing() {
     let shop = Shop::open().await;

@@ -6,6 +6,7 @@ mod credits;
 mod ending;
 mod kills;
 mod plans;
+mod promises;
 mod racing;
 mod restarts;
 mod starting;

@@ -126,6 +126,7 @@ async fn answers_that_are_lost_make_nothing_twice() {
     shop.settle().await;
 }
 
+/// Rule 13.
 #[tokio::test(flavor = "multi_thread")]
 async fn without_stripe_everything_else_works() {
     let shop = Shop::open().await;
