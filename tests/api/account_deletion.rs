@@ -291,6 +291,42 @@ async fn after_a_week_all_of_it_is_gone_but_what_the_law_keeps() {
 }
 
 #[tokio::test]
+async fn addresses_that_were_only_typed_are_not_taken_out_of_others_logs() {
+    let (app, owner) = roomy().await;
+    let mallory = app.sign_up("mallory").await;
+    for name in ["mallory", "victim", "second", "wanted"] {
+        let invitation = invite(&app, &owner, &format!("{name}@example.com"), "TECHNICIAN").await.str("inviteMember.invitation.id");
+        let revoke = "mutation($id: ID!) { revokeInvitation(input: { id: $id }) { userErrors { code } } }";
+        assert_eq!(owner.ok(revoke, json!({ "id": invitation })).await.refusals("revokeInvitation"), NONE);
+    }
+    // Proved, and left: somebody else has it now. The others were typed.
+    app.db_verify("mallory").await;
+    for name in ["victim", "second"] {
+        let change = "mutation($email: String!, $p: String!) { changeEmail(input: { email: $email, password: $p }) { userErrors { code } } }";
+        let input = json!({ "email": format!("{name}@example.com"), "p": PASSWORD });
+        assert_eq!(mallory.ok(change, input).await.refusals("changeEmail"), NONE);
+    }
+    app.sign_up("heir").await;
+    app.db_execute("UPDATE users SET email = 'mallory@example.com' WHERE username = 'heir'").await;
+    // Proved, and hers.
+    app.db_execute("UPDATE users SET email = 'wanted@example.com' WHERE username = 'mallory'").await;
+    app.db_verify("mallory").await;
+    delete(&mallory, "mallory's account").await;
+    let invitations = "SELECT email FROM invitations ORDER BY email COLLATE \"C\"";
+    let lines = "SELECT action || ' ' || split_part(subject, ' ', 1) FROM audit_entries WHERE action ~ 'Invitation|inviteMember' ORDER BY 1";
+    let mut expected = app.database_text(lines).await;
+    app.advance(TimeDelta::days(7));
+    app.run_jobs().await;
+    assert_eq!(app.database_text("SELECT (erased_at IS NOT NULL)::text FROM users WHERE username ~ '^deleted'").await, ["true"]);
+    assert_eq!(app.database_text(invitations).await, ["mallory@example.com", "second@example.com", "victim@example.com"]);
+    let mut left = app.database_text(lines).await;
+    assert_eq!((expected.len(), left.iter().filter(|line| line.contains(" deleted-")).count()), (8, 2), "{left:?}");
+    expected.retain(|line| !line.contains("wanted"));
+    left.retain(|line| !line.contains(" deleted-"));
+    assert_eq!(left, expected);
+}
+
+#[tokio::test]
 async fn who_was_signed_in_when_it_went_is_out_in_every_process() {
     let (app, owner) = roomy().await;
     delete(&owner, "owner's account").await;
