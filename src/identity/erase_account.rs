@@ -5,6 +5,7 @@
 //! - payments with their refunds and disputes, and purchases and sales: tax law wants them for years. With them, the subscriptions that
 //!   were paid for and the `cus_…` that paid: an accountant finds the invoice at Stripe by them, and a refund that comes later is
 //!   entered. A customer who never paid stays as a tombstone that is nobody's, so that what Stripe still tells of it is no riddle.
+//! - what Stripe told and was not decided yet, and its customer: money may be in it. It goes once it is decided.
 //! - the account's row without a name, because all of these refer to it.
 //! - that a mailbox had its trial, and that a card was used, without whose it was: the digest of an address, and Stripe's pseudonym for
 //!   a card under a number that no account has. Else erasing an account would be how to get another trial.
@@ -49,14 +50,16 @@ const GOES: [&str; 16] = [
     "DELETE FROM checkouts WHERE account_id = $1",
     "DELETE FROM subscription_changes WHERE account_id = $1",
     // Before the customers, by whom some of them are found.
-    "DELETE FROM webhook_deliveries WHERE account_id = $1",
-    "DELETE FROM webhook_deliveries WHERE account_id IS NULL \
+    "DELETE FROM webhook_deliveries WHERE account_id = $1 AND status NOT IN ('processing', 'failed', 'parked', 'dead')",
+    "DELETE FROM webhook_deliveries WHERE account_id IS NULL AND status NOT IN ('processing', 'failed', 'parked', 'dead') \
      AND provider_customer_id IN (SELECT provider_customer_id FROM customers WHERE account_id = $1)",
     "DELETE FROM subscriptions WHERE account_id = $1 AND NOT EXISTS \
      (SELECT FROM payments WHERE payments.provider_subscription_id = subscriptions.provider_subscription_id)",
     "UPDATE subscriptions SET raw = NULL, version_previous = NULL, needs_refetch = false WHERE account_id = $1",
     "UPDATE customers SET account_id = NULL WHERE account_id = $1 AND NOT EXISTS \
-     (SELECT FROM payments WHERE payments.provider_customer_id = customers.provider_customer_id AND payments.account_id = $1)",
+     (SELECT FROM payments WHERE payments.provider_customer_id = customers.provider_customer_id AND payments.account_id = $1) \
+     AND NOT EXISTS (SELECT FROM webhook_deliveries AS told WHERE told.provider_customer_id = customers.provider_customer_id \
+     AND told.status IN ('processing', 'failed', 'parked', 'dead'))",
     "UPDATE trial_grants SET account_id = NULL WHERE account_id = $1",
     "UPDATE card_fingerprints SET account_id = gen_random_uuid() WHERE account_id = $1",
 ];
@@ -83,7 +86,7 @@ const TREES_GO: [&str; 5] = [
 
 /// Stripe may still tell of accounts that are gone: of a refund, mostly. Once that is entered, its words go too.
 const TOLD_SINCE: &str = "DELETE FROM webhook_deliveries AS told USING accounts WHERE accounts.deleted_at IS NOT NULL \
-     AND told.account_id = accounts.id AND told.status NOT IN ('processing', 'failed', 'parked')";
+     AND told.account_id = accounts.id AND told.status NOT IN ('processing', 'failed', 'parked', 'dead')";
 
 /// Does nothing if the account was restored, or deleted anew for a later day, or if this has been done; or if its day has not come: then
 /// the hourly sweep finds it.

@@ -1,6 +1,7 @@
 //! The end of an account: asked for, undone, done.
 
 use chrono::TimeDelta;
+use fixpath::billing::jobs::BillingJob;
 use fixpath::id::{AccountId, UserId};
 use fixpath::jobs::Job;
 use fixpath::jobs::registry::SCHEDULES;
@@ -10,6 +11,7 @@ use uuid::Uuid;
 use crate::support::app::PASSWORD;
 use crate::support::members::{accept, accept_as, invite, invited, members, remove, roomy};
 use crate::support::people::{colleague, device, ids, refresh, sign_in, who};
+use crate::support::stripe::{self, Story};
 use crate::support::trees::{looping, published, start};
 use crate::support::{Actor, Answer, TestApp};
 
@@ -282,12 +284,43 @@ async fn after_a_week_all_of_it_is_gone_but_what_the_law_keeps() {
     app.db_execute(&format!(
         "INSERT INTO webhook_deliveries (id, event_id, type, status, attempts, account_id, payload, livemode, received_at)
          SELECT gen_random_uuid(), 'evt_' || status, 'charge.refunded', status, 1, '{}', '{{}}', false, now()
-         FROM unnest(ARRAY['completed', 'failed']) AS status",
+         FROM unnest(ARRAY['completed', 'ignored', 'dead', 'failed', 'parked', 'processing']) AS status",
         Uuid::from(account)
     ))
     .await;
     app.run_job(&Job::EraseAccounts).await;
-    assert_eq!(app.database_text("SELECT status FROM webhook_deliveries").await, ["failed"]);
+    assert_eq!(app.database_text("SELECT status FROM webhook_deliveries ORDER BY 1").await, ["dead", "failed", "parked", "processing"]);
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn money_that_stripe_told_of_before_and_that_is_placed_afterwards_is_entered() {
+    let (app, owner, _) = stripe::app().await;
+    let (_, account) = ids(&owner).await;
+    let late = Story::new("late");
+    app.expect(&late.event("invoice.paid", 1, late.invoice("paid", 0, &[])), "parked").await;
+    // What was never decided, under the account and under a customer of its; and what was.
+    app.db_execute(&format!(
+        "INSERT INTO customers (id, account_id, provider_customer_id, is_primary, created_at)
+             VALUES (gen_random_uuid(), '{1}', '{0}', false, now());
+         INSERT INTO webhook_deliveries (id, event_id, type, status, attempts, account_id, provider_customer_id, payload, livemode, received_at)
+         SELECT gen_random_uuid(), 'evt_' || status || coalesce(whose::text, ''), 'charge.updated', status, 1, whose, '{0}', '{{}}', false, now()
+         FROM unnest(ARRAY['completed', 'dead', 'stale']) AS status, unnest(ARRAY['{1}', NULL]::uuid[]) AS whose",
+        late.customer,
+        Uuid::from(account)
+    ))
+    .await;
+    delete(&owner, "owner's account").await;
+    app.advance(TimeDelta::days(7));
+    app.run_jobs().await;
+    assert_eq!(app.database_text("SELECT name FROM accounts").await, ["Deleted account"]);
+    assert_eq!(app.database_text("SELECT status FROM webhook_deliveries ORDER BY 1").await, ["dead", "dead", "parked"]);
+
+    app.run_job(&Job::Billing(BillingJob::RetryOverdue)).await;
+    let paid = format!("SELECT status FROM payments WHERE account_id = '{}'", Uuid::from(account));
+    assert_eq!(app.database_text(&paid).await, ["succeeded"]);
+    app.run_job(&Job::EraseAccounts).await;
+    assert_eq!(app.database_text("SELECT status FROM webhook_deliveries").await, ["dead", "dead"], "it is entered, and its words are gone");
+    app.leave_jobs();
 }
 
 #[tokio::test]
