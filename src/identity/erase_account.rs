@@ -146,12 +146,14 @@ pub async fn erase_what_was_told_since(conn: &mut Conn) -> QueryResult<()> {
     Ok(())
 }
 
-/// Of these people, those who belong to no account any more.
+/// Of these people, those who belong to no account any more. They are locked first, as by everybody who changes where a person belongs,
+/// and looked at then: of two accounts that go at once, the second sees that the first has gone.
 async fn erase_homeless(conn: &mut Conn, people: &[UserId], now: DateTime<Utc>) -> Result<(), Error> {
-    let housed = memberships::table.filter(memberships::user_id.eq_any(people)).select(memberships::user_id);
-    let homeless = users::table.filter(users::id.eq_any(people)).filter(users::id.ne_all(housed)).select(users::id);
-    let homeless: Vec<UserId> = homeless.order(users::id).for_no_key_update().load(conn).await?;
-    for person in homeless {
+    let people = users::table.filter(users::id.eq_any(people)).select(users::id).order(users::id);
+    let people: Vec<UserId> = people.for_no_key_update().load(conn).await?;
+    let housed = memberships::table.filter(memberships::user_id.eq_any(&people)).select(memberships::user_id);
+    let housed: Vec<UserId> = housed.load(conn).await?;
+    for person in people.into_iter().filter(|person| !housed.contains(person)) {
         let name = format!("deleted-{}", person.encode().trim_start_matches("user_"));
         let addresses = audit::forget_in_txn(conn, person, &name).await?;
         Invitation::forget_ended(conn, person, &addresses).await?;

@@ -3,6 +3,7 @@
 use chrono::TimeDelta;
 use fixpath::billing::jobs::BillingJob;
 use fixpath::id::{AccountId, UserId};
+use fixpath::identity::erase_account::erase_account;
 use fixpath::jobs::Job;
 use fixpath::jobs::registry::SCHEDULES;
 use serde_json::{Value, json};
@@ -392,4 +393,36 @@ async fn of_an_undoing_and_the_deletion_at_once_one_wins_whole() {
             }
         }
     }
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn who_belonged_to_two_accounts_that_go_at_once_is_erased() {
+    let (app, owner) = roomy().await;
+    let both = colleague(&app, &owner, "both", "engineer").await;
+    let (person, account) = ids(&both).await;
+    let home = app.database_text("SELECT id::text FROM accounts WHERE name = 'both''s account'").await;
+    let home = AccountId::from(Uuid::parse_str(&home[0]).unwrap());
+    app.db_execute("UPDATE accounts SET deletes_at = created_at").await;
+    // Both erasures have come to the person before either ends.
+    let (holder, connection) = app.app.db.target().connect().await.unwrap();
+    tokio::spawn(connection);
+    holder.batch_execute(&format!("BEGIN; SELECT FROM users WHERE id = '{}' FOR NO KEY UPDATE", Uuid::from(person))).await.unwrap();
+    let erasures = [account, home].map(|account| {
+        let app = app.app.clone();
+        tokio::spawn(async move { erase_account(&app, account).await })
+    });
+    let waiting = "SELECT DISTINCT pid::text FROM pg_locks WHERE NOT granted
+         AND pid IN (SELECT pid FROM pg_stat_activity WHERE datname = current_database())";
+    for _ in 0..1000 {
+        if app.database_text(waiting).await.len() == 2 || erasures.iter().all(|erasure| erasure.is_finished()) {
+            break;
+        }
+        tokio::time::sleep(std::time::Duration::from_millis(10)).await;
+    }
+    holder.batch_execute("COMMIT").await.unwrap();
+    for erasure in erasures {
+        erasure.await.unwrap().unwrap();
+    }
+    let erased = "SELECT (erased_at IS NOT NULL AND email !~ 'both')::text FROM users WHERE id = ";
+    assert_eq!(app.database_text(&format!("{erased}'{}'", Uuid::from(person))).await, ["true"]);
 }
