@@ -199,6 +199,23 @@ async fn a_refusal_for_the_moment_is_tried_again_as_the_policy_says() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
+async fn tries_that_fail_do_not_use_up_the_days_mails() {
+    let server = Server::start("STARTTLS").await;
+    let app = app(&server.url("smtp", CREDENTIALS), CA).await;
+    app.sign_up("busy").await;
+    assert_eq!(app.database_text("SELECT sent::text FROM mail_counts").await, ["0"]);
+    // One more is left for today, and two tries.
+    app.db_execute("UPDATE mail_counts SET sent = 19").await;
+    for wait in [13, 73] {
+        app.advance(TimeDelta::seconds(wait));
+        app.run_jobs().await;
+    }
+    assert_eq!(server.events("rcpt", 3).await.len(), 3);
+    assert_eq!(server.events("mail", 1).await[0]["to"], json!(["busy@example.com"]));
+    assert_eq!(app.database_text("SELECT sent::text FROM mail_counts").await, ["20"]);
+}
+
+#[tokio::test(flavor = "multi_thread")]
 async fn mails_wait_for_a_server_that_we_trust_and_that_trusts_us() {
     let (encrypted, plain) = (Server::start("STARTTLS").await, Server::start("PLAIN").await);
     let cases = [
