@@ -147,9 +147,10 @@ pub async fn mail_sign_in_code(app: &App, user: Option<UserId>) -> Result<(), Er
     deliver_counted(app, &identity::SignInCode { username: person.username, code, valid_minutes }, &person.email).await
 }
 
-/// Tells that the password was changed, however it was done.
+/// Tells that the password was changed, however it was done. An address that was never proved may be a stranger's: it is told nothing.
 pub async fn mail_password_changed(app: &App, user: UserId) -> Result<(), Error> {
-    let Some(person) = reader(&mut *app.db.conn().await?, user).await? else { return Ok(()) };
+    let person = reader(&mut *app.db.conn().await?, user).await?.filter(|person| person.email_verified_at.is_some());
+    let Some(person) = person else { return Ok(()) };
     let forgot_link = mail::link(app, "forgot-password", None)?;
     mail::deliver(app, &identity::PasswordChanged { username: person.username, forgot_link }, &person.email).await
 }
