@@ -17,7 +17,7 @@
 //! name, address, password and devices, also where other accounts' logs and ended invitations have them. Address and username
 //! are free again.
 
-use chrono::{DateTime, Utc};
+use chrono::{DateTime, TimeDelta, Utc};
 use diesel::prelude::*;
 use diesel::sql_types;
 use diesel_async::RunQueryDsl;
@@ -88,6 +88,14 @@ const TREES_GO: [&str; 5] = [
 const TOLD_SINCE: &str = "DELETE FROM webhook_deliveries AS told USING accounts WHERE accounts.deleted_at IS NOT NULL \
      AND told.account_id = accounts.id AND told.status NOT IN ('processing', 'failed', 'parked', 'dead')";
 
+/// What was placed under no account, such as an answer about a customer who is nobody's any more, names people all the same. Staff have
+/// a week to look at it.
+const TOLD_OF_NOBODY: &str = "DELETE FROM webhook_deliveries AS told WHERE told.account_id IS NULL AND told.received_at < $1 \
+     AND told.status NOT IN ('processing', 'failed', 'parked', 'dead') AND NOT EXISTS \
+     (SELECT FROM customers JOIN accounts ON accounts.id = customers.account_id AND accounts.deleted_at IS NULL \
+     WHERE customers.provider_customer_id = told.provider_customer_id)";
+const LOOKED_AT_FOR: TimeDelta = TimeDelta::days(7);
+
 /// Does nothing if the account was restored, or deleted anew for a later day, or if this has been done; or if its day has not come: then
 /// the hourly sweep finds it.
 pub async fn erase_account(app: &App, id: AccountId) -> Result<(), Error> {
@@ -140,9 +148,10 @@ async fn erase_trees(conn: &mut Conn, id: AccountId) -> QueryResult<()> {
     Ok(())
 }
 
-/// What was told of accounts after they were erased.
-pub async fn erase_what_was_told_since(conn: &mut Conn) -> QueryResult<()> {
+/// What was told of accounts after they were erased, or of nobody.
+pub async fn erase_what_was_told_since(conn: &mut Conn, now: DateTime<Utc>) -> QueryResult<()> {
     diesel::sql_query(TOLD_SINCE).execute(conn).await?;
+    diesel::sql_query(TOLD_OF_NOBODY).bind::<sql_types::Timestamptz, _>(now - LOOKED_AT_FOR).execute(conn).await?;
     Ok(())
 }
 

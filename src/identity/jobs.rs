@@ -69,7 +69,7 @@ pub async fn erase_due_accounts(app: &App) -> Result<(), Error> {
             failed = Some(cause);
         }
     }
-    erase_what_was_told_since(&mut *app.db.conn().await?).await?;
+    erase_what_was_told_since(&mut *app.db.conn().await?, app.clock.now()).await?;
     failed.map_or(Ok(()), Err)
 }
 

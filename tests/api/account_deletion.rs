@@ -361,6 +361,34 @@ async fn addresses_that_were_only_typed_are_not_taken_out_of_others_logs() {
 }
 
 #[tokio::test]
+async fn what_stripe_told_under_no_account_is_kept_for_a_week() {
+    let (app, owner) = roomy().await;
+    let (_, gone) = ids(&owner).await;
+    let (_, lives) = ids(&app.sign_up("other").await).await;
+    app.db_execute(&format!(
+        "INSERT INTO customers (id, account_id, provider_customer_id, deleted_at, created_at) VALUES
+             (gen_random_uuid(), '{}', 'cus_gone', NULL, now()), (gen_random_uuid(), '{}', 'cus_lives', NULL, now()),
+             (gen_random_uuid(), NULL, 'cus_nobody', now(), now());
+         UPDATE accounts SET deletes_at = created_at, deleted_at = created_at WHERE id = '{0}';
+         INSERT INTO webhook_deliveries (id, event_id, type, status, attempts, provider_customer_id, payload, livemode, received_at)
+             SELECT gen_random_uuid(), concat(status, ' ', customer), 'customer.updated', status, 1, customer, '{{}}', false, '{}'
+             FROM unnest(ARRAY['tombstone', 'ignored', 'parked']) AS status, unnest(ARRAY['cus_gone', 'cus_lives', 'cus_nobody', NULL]) AS customer",
+        Uuid::from(gone),
+        Uuid::from(lives),
+        app.app.clock.now().to_rfc3339()
+    ))
+    .await;
+    let left = "SELECT event_id FROM webhook_deliveries ORDER BY event_id COLLATE \"C\"";
+    app.advance(TimeDelta::days(7));
+    app.run_job(&Job::EraseAccounts).await;
+    assert_eq!(app.database_text(left).await.len(), 12);
+    app.advance(TimeDelta::seconds(1));
+    app.run_job(&Job::EraseAccounts).await;
+    let undecided = ["parked ", "parked cus_gone", "parked cus_lives", "parked cus_nobody"];
+    assert_eq!(app.database_text(left).await, [&["ignored cus_lives"][..], &undecided, &["tombstone cus_lives"]].concat());
+}
+
+#[tokio::test]
 async fn who_was_signed_in_when_it_went_is_out_in_every_process() {
     let (app, owner) = roomy().await;
     delete(&owner, "owner's account").await;
