@@ -113,6 +113,8 @@ pub async fn erase_account(app: &App, id: AccountId) -> Result<(), Error> {
             }
             let people = memberships::table.filter(memberships::account_id.eq(id)).select(memberships::user_id).order(memberships::user_id);
             let people: Vec<UserId> = people.load(conn).await?;
+            // Of a large account, one statement may delete for longer than requests may take. The job's own limit holds.
+            diesel::sql_query("SET LOCAL statement_timeout = 0").execute(conn).await?;
             for statement in GOES {
                 diesel::sql_query(statement).bind::<sql_types::Uuid, _>(id).execute(conn).await?;
             }

@@ -389,6 +389,21 @@ async fn what_stripe_told_under_no_account_is_kept_for_a_week() {
 }
 
 #[tokio::test]
+async fn an_account_may_be_so_large_that_its_end_takes_longer_than_a_request() {
+    let (app, owner) = roomy().await;
+    app.db_execute(
+        "CREATE FUNCTION limited() RETURNS trigger LANGUAGE plpgsql AS
+             $$ BEGIN IF current_setting('statement_timeout') <> '0' THEN RAISE EXCEPTION 'it may take too long'; END IF; RETURN OLD; END $$;
+         CREATE TRIGGER limited BEFORE DELETE ON memberships FOR EACH ROW EXECUTE FUNCTION limited()",
+    )
+    .await;
+    delete(&owner, "owner's account").await;
+    app.advance(TimeDelta::days(7));
+    app.run_jobs().await;
+    assert_eq!(app.database_text("SELECT name FROM accounts").await, ["Deleted account"]);
+}
+
+#[tokio::test]
 async fn who_was_signed_in_when_it_went_is_out_in_every_process() {
     let (app, owner) = roomy().await;
     delete(&owner, "owner's account").await;
