@@ -142,10 +142,8 @@ pub async fn forget_in_txn(conn: &mut Conn, person: UserId, name: &str) -> Query
         .bind::<sql_types::Uuid, _>(person)
         .execute(conn)
         .await?;
-    let addresses: Vec<Address> = diesel::sql_query("SELECT address FROM proved_addresses($1) AS address")
-        .bind::<sql_types::Uuid, _>(person)
-        .load(conn)
-        .await?;
+    let addresses: Vec<Address> =
+        diesel::sql_query("SELECT address FROM proved_addresses($1) AS address").bind::<sql_types::Uuid, _>(person).load(conn).await?;
     let addresses: Vec<String> = addresses.into_iter().map(|Address { address }| address).collect();
     // A line without an actor tells what somebody tried as this person: most likely they themselves.
     diesel::sql_query(

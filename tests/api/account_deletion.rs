@@ -336,7 +336,8 @@ async fn addresses_that_were_only_typed_are_not_taken_out_of_others_logs() {
     // Proved, and left: somebody else has it now. The others were typed.
     app.db_verify("mallory").await;
     for name in ["victim", "second"] {
-        let change = "mutation($email: String!, $p: String!) { changeEmail(input: { email: $email, password: $p }) { userErrors { code } } }";
+        let change =
+            "mutation($email: String!, $p: String!) { changeEmail(input: { email: $email, password: $p }) { userErrors { code } } }";
         let input = json!({ "email": format!("{name}@example.com"), "p": PASSWORD });
         assert_eq!(mallory.ok(change, input).await.refusals("changeEmail"), NONE);
     }
@@ -347,7 +348,8 @@ async fn addresses_that_were_only_typed_are_not_taken_out_of_others_logs() {
     app.db_verify("mallory").await;
     delete(&mallory, "mallory's account").await;
     let invitations = "SELECT email FROM invitations ORDER BY email COLLATE \"C\"";
-    let lines = "SELECT action || ' ' || split_part(subject, ' ', 1) FROM audit_entries WHERE action ~ 'Invitation|inviteMember' ORDER BY 1";
+    let lines =
+        "SELECT action || ' ' || split_part(subject, ' ', 1) FROM audit_entries WHERE action ~ 'Invitation|inviteMember' ORDER BY 1";
     let mut expected = app.database_text(lines).await;
     app.advance(TimeDelta::days(7));
     app.run_jobs().await;

@@ -161,8 +161,9 @@ async fn no_line_can_be_changed_or_taken_out() {
          WHERE user_id = '{owners}'"
     ))
     .await;
-    let as_stranger =
-        |change: &str| format!("BEGIN; SELECT set_config('fixpath.erased_person', '{stranger}', true); UPDATE audit_entries SET {change}; COMMIT");
+    let as_stranger = |change: &str| {
+        format!("BEGIN; SELECT set_config('fixpath.erased_person', '{stranger}', true); UPDATE audit_entries SET {change}; COMMIT")
+    };
     let before = lines(&owner).await;
     let named = "WHERE subject LIKE 'user\\_%'";
     for sql in [
@@ -191,7 +192,8 @@ async fn no_line_can_be_changed_or_taken_out() {
     // Once the address is proved, the line that has it may lose it, and nothing else.
     app.db_verify("stranger").await;
     app.db_execute(&as_stranger("subject = 'somebody as engineer' WHERE subject LIKE 'stranger@%'")).await;
-    let changed = lines(&owner).await.into_iter().filter(|line| line["subject"] == "somebody as engineer" && line["ipAddress"] == "192.0.2.1");
+    let changed =
+        lines(&owner).await.into_iter().filter(|line| line["subject"] == "somebody as engineer" && line["ipAddress"] == "192.0.2.1");
     assert_eq!((changed.count(), lines(&owner).await.len()), (1, before.len()));
 }
 

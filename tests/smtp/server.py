@@ -1,10 +1,10 @@
 """A mail server for tests, which others wrote (aiosmtpd); this file says whom it lets in and what it refuses.
 
 `server.py STARTTLS|ASCII|TLS|PLAIN|CLOSED CERTIFICATE KEY` prints a line of JSON with its port, then one for each thing that happens. It lets in the
-user `fixpath` with the password `a secret & more`. Whom mail is for decides what becomes of it: `gone@…` is refused for good, `busy@…`
-twice for the moment, `relay@…` because of the sender's rights, `choosy@…` because of the sender, `old@…` for good but without saying more,
-`spam@…` for what is in it. Nothing is taken from `stranger@…`. With ASCII it
-knows STARTTLS, and no addresses in other scripts; when CLOSED it turns everybody away. It ends when its standard input does.
+user `fixpath` with the password `a secret & more`. Whom mail is for decides what becomes of it: `gone@…` is refused for good, `old@…` too
+without an enhanced code, `busy@…` twice for the moment, `relay@…` because of the sender's rights, `choosy@…` because of the sender, `spam@…`
+for what is in it. Nothing is taken from `stranger@…`. With ASCII it knows STARTTLS, and no addresses in other scripts; when CLOSED it turns
+everybody away. It ends when its standard input does.
 """
 
 import asyncio
