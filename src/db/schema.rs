@@ -225,6 +225,7 @@ diesel::table! {
         job -> Json,
         max_attempts -> Int4,
         run_at -> Nullable<Timestamptz>,
+        put_at -> Timestamptz,
     }
 }
 

@@ -12,6 +12,7 @@ use crate::config::Config;
 use crate::db::migrate::{Direction, migrate};
 use crate::db::{Conn, Db};
 use crate::error::Error;
+use crate::jobs::worker;
 
 const PATIENCE: Duration = Duration::from_secs(10);
 const OLDEST: i32 = 140_000;
@@ -101,8 +102,8 @@ async fn connections(conn: &mut Conn, config: &Config) -> Result<Finding, Error>
         most: i32,
     }
     let row: Row = diesel::sql_query("SELECT current_setting('max_connections')::int AS most").get_result(conn).await?;
-    // Beside the pool: one to listen, and one for migrations.
-    let wanted = config.database.pool_size + 2;
+    // Beside the pool: one to listen, one for migrations, and the worker's.
+    let wanted = config.database.pool_size + 2 + worker::OPENS;
     let seen = format!("{wanted} of the database's {} for each process", row.most);
     Ok(if usize::try_from(row.most).is_ok_and(|most| wanted <= most) {
         fine("connections", seen)

@@ -135,30 +135,29 @@ impl AuditEntry {
 }
 
 /// Takes what a person was called, and where they were, out of the lines that stay, in the transaction that erases the person. By `name`
-/// they go on being known as one who did and was done to. The addresses that they had, in lower case.
+/// they go on being known as one who did and was done to. The addresses that were theirs, in lower case: only such as were proved, since
+/// anybody can type anybody's. Those that they typed go out of the lines about their own changes alone.
 pub async fn forget_in_txn(conn: &mut Conn, person: UserId, name: &str) -> QueryResult<Vec<String>> {
     diesel::sql_query("SELECT set_config('fixpath.erased_person', $1::text, true)")
         .bind::<sql_types::Uuid, _>(person)
         .execute(conn)
         .await?;
-    let addresses: Vec<Address> = diesel::sql_query(
-        "SELECT lower(email) AS address FROM users WHERE id = $1
-         UNION SELECT lower(old_email) FROM email_changes WHERE user_id = $1
-         UNION SELECT lower(word) FROM audit_entries, unnest(string_to_array(subject, ' to ')) AS word
-             WHERE actor_id = $1 AND action = 'changeEmail'",
-    )
-    .bind::<sql_types::Uuid, _>(person)
-    .load(conn)
-    .await?;
+    let addresses: Vec<Address> =
+        diesel::sql_query("SELECT address FROM proved_addresses($1) AS address").bind::<sql_types::Uuid, _>(person).load(conn).await?;
     let addresses: Vec<String> = addresses.into_iter().map(|Address { address }| address).collect();
     // A line without an actor tells what somebody tried as this person: most likely they themselves.
     diesel::sql_query(
-        "UPDATE audit_entries SET
-             ip_address = CASE WHEN coalesce(actor_id, $1) = $1 THEN NULL ELSE ip_address END,
-             user_agent = CASE WHEN coalesce(actor_id, $1) = $1 THEN NULL ELSE user_agent END,
-             subject = (SELECT string_agg(CASE WHEN lower(word) = ANY ($2) THEN $3 ELSE word END, ' ' ORDER BY place)
+        "UPDATE audit_entries AS line SET
+             ip_address = CASE WHEN theirs THEN NULL ELSE ip_address END,
+             user_agent = CASE WHEN theirs THEN NULL ELSE user_agent END,
+             subject = (SELECT string_agg(CASE WHEN lower(word) = ANY ($2) OR (typed AND word LIKE '%@%') THEN $3 ELSE word END,
+                     ' ' ORDER BY place)
                  FROM unnest(string_to_array(subject, ' ')) WITH ORDINALITY AS words (word, place))
-         WHERE actor_id = $1 OR (subject IS NOT NULL AND lower(split_part(subject, ' ', 1)) = ANY ($2 || $4))",
+         FROM (SELECT id, coalesce(actor_id = $1, lower(split_part(subject, ' ', 1)) = $4, false) AS theirs,
+                 coalesce(actor_id = $1, false) AND action = 'changeEmail' AS typed
+             FROM audit_entries
+             WHERE actor_id = $1 OR (subject IS NOT NULL AND lower(split_part(subject, ' ', 1)) = ANY ($2 || $4))) AS found
+         WHERE line.id = found.id",
     )
     .bind::<sql_types::Uuid, _>(person)
     .bind::<sql_types::Array<sql_types::Text>, _>(&addresses)

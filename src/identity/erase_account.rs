@@ -5,6 +5,7 @@
 //! - payments with their refunds and disputes, and purchases and sales: tax law wants them for years. With them, the subscriptions that
 //!   were paid for and the `cus_…` that paid: an accountant finds the invoice at Stripe by them, and a refund that comes later is
 //!   entered. A customer who never paid stays as a tombstone that is nobody's, so that what Stripe still tells of it is no riddle.
+//! - what Stripe told and was not decided yet, and its customer: money may be in it. It goes once it is decided.
 //! - the account's row without a name, because all of these refer to it.
 //! - that a mailbox had its trial, and that a card was used, without whose it was: the digest of an address, and Stripe's pseudonym for
 //!   a card under a number that no account has. Else erasing an account would be how to get another trial.
@@ -16,7 +17,7 @@
 //! name, address, password and devices, also where other accounts' logs and ended invitations have them. Address and username
 //! are free again.
 
-use chrono::{DateTime, Utc};
+use chrono::{DateTime, TimeDelta, Utc};
 use diesel::prelude::*;
 use diesel::sql_types;
 use diesel_async::RunQueryDsl;
@@ -49,14 +50,16 @@ const GOES: [&str; 16] = [
     "DELETE FROM checkouts WHERE account_id = $1",
     "DELETE FROM subscription_changes WHERE account_id = $1",
     // Before the customers, by whom some of them are found.
-    "DELETE FROM webhook_deliveries WHERE account_id = $1",
-    "DELETE FROM webhook_deliveries WHERE account_id IS NULL \
+    "DELETE FROM webhook_deliveries WHERE account_id = $1 AND status NOT IN ('processing', 'failed', 'parked', 'dead')",
+    "DELETE FROM webhook_deliveries WHERE account_id IS NULL AND status NOT IN ('processing', 'failed', 'parked', 'dead') \
      AND provider_customer_id IN (SELECT provider_customer_id FROM customers WHERE account_id = $1)",
     "DELETE FROM subscriptions WHERE account_id = $1 AND NOT EXISTS \
      (SELECT FROM payments WHERE payments.provider_subscription_id = subscriptions.provider_subscription_id)",
     "UPDATE subscriptions SET raw = NULL, version_previous = NULL, needs_refetch = false WHERE account_id = $1",
     "UPDATE customers SET account_id = NULL WHERE account_id = $1 AND NOT EXISTS \
-     (SELECT FROM payments WHERE payments.provider_customer_id = customers.provider_customer_id AND payments.account_id = $1)",
+     (SELECT FROM payments WHERE payments.provider_customer_id = customers.provider_customer_id AND payments.account_id = $1) \
+     AND NOT EXISTS (SELECT FROM webhook_deliveries AS told WHERE told.provider_customer_id = customers.provider_customer_id \
+     AND told.status IN ('processing', 'failed', 'parked', 'dead'))",
     "UPDATE trial_grants SET account_id = NULL WHERE account_id = $1",
     "UPDATE card_fingerprints SET account_id = gen_random_uuid() WHERE account_id = $1",
 ];
@@ -83,7 +86,15 @@ const TREES_GO: [&str; 5] = [
 
 /// Stripe may still tell of accounts that are gone: of a refund, mostly. Once that is entered, its words go too.
 const TOLD_SINCE: &str = "DELETE FROM webhook_deliveries AS told USING accounts WHERE accounts.deleted_at IS NOT NULL \
-     AND told.account_id = accounts.id AND told.status NOT IN ('processing', 'failed', 'parked')";
+     AND told.account_id = accounts.id AND told.status NOT IN ('processing', 'failed', 'parked', 'dead')";
+
+/// What was placed under no account, such as an answer about a customer who is nobody's any more, names people all the same. Staff have
+/// a week to look at it.
+const TOLD_OF_NOBODY: &str = "DELETE FROM webhook_deliveries AS told WHERE told.account_id IS NULL AND told.received_at < $1 \
+     AND told.status NOT IN ('processing', 'failed', 'parked', 'dead') AND NOT EXISTS \
+     (SELECT FROM customers JOIN accounts ON accounts.id = customers.account_id AND accounts.deleted_at IS NULL \
+     WHERE customers.provider_customer_id = told.provider_customer_id)";
+const LOOKED_AT_FOR: TimeDelta = TimeDelta::days(7);
 
 /// Does nothing if the account was restored, or deleted anew for a later day, or if this has been done; or if its day has not come: then
 /// the hourly sweep finds it.
@@ -102,6 +113,8 @@ pub async fn erase_account(app: &App, id: AccountId) -> Result<(), Error> {
             }
             let people = memberships::table.filter(memberships::account_id.eq(id)).select(memberships::user_id).order(memberships::user_id);
             let people: Vec<UserId> = people.load(conn).await?;
+            // Of a large account, one statement may delete for longer than requests may take. The job's own limit holds.
+            diesel::sql_query("SET LOCAL statement_timeout = 0").execute(conn).await?;
             for statement in GOES {
                 diesel::sql_query(statement).bind::<sql_types::Uuid, _>(id).execute(conn).await?;
             }
@@ -137,18 +150,21 @@ async fn erase_trees(conn: &mut Conn, id: AccountId) -> QueryResult<()> {
     Ok(())
 }
 
-/// What was told of accounts after they were erased.
-pub async fn erase_what_was_told_since(conn: &mut Conn) -> QueryResult<()> {
+/// What was told of accounts after they were erased, or of nobody.
+pub async fn erase_what_was_told_since(conn: &mut Conn, now: DateTime<Utc>) -> QueryResult<()> {
     diesel::sql_query(TOLD_SINCE).execute(conn).await?;
+    diesel::sql_query(TOLD_OF_NOBODY).bind::<sql_types::Timestamptz, _>(now - LOOKED_AT_FOR).execute(conn).await?;
     Ok(())
 }
 
-/// Of these people, those who belong to no account any more.
+/// Of these people, those who belong to no account any more. They are locked first, as by everybody who changes where a person belongs,
+/// and looked at then: of two accounts that go at once, the second sees that the first has gone.
 async fn erase_homeless(conn: &mut Conn, people: &[UserId], now: DateTime<Utc>) -> Result<(), Error> {
-    let housed = memberships::table.filter(memberships::user_id.eq_any(people)).select(memberships::user_id);
-    let homeless = users::table.filter(users::id.eq_any(people)).filter(users::id.ne_all(housed)).select(users::id);
-    let homeless: Vec<UserId> = homeless.order(users::id).for_no_key_update().load(conn).await?;
-    for person in homeless {
+    let people = users::table.filter(users::id.eq_any(people)).select(users::id).order(users::id);
+    let people: Vec<UserId> = people.for_no_key_update().load(conn).await?;
+    let housed = memberships::table.filter(memberships::user_id.eq_any(&people)).select(memberships::user_id);
+    let housed: Vec<UserId> = housed.load(conn).await?;
+    for person in people.into_iter().filter(|person| !housed.contains(person)) {
         let name = format!("deleted-{}", person.encode().trim_start_matches("user_"));
         let addresses = audit::forget_in_txn(conn, person, &name).await?;
         Invitation::forget_ended(conn, person, &addresses).await?;

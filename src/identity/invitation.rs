@@ -141,7 +141,8 @@ impl Invitation {
         taken.get_result(conn).await.optional()
     }
 
-    /// Deletes what a person who is erased was sent by any account, once it has ended. What is open ends within a week.
+    /// Deletes what a person who is erased was sent by any account, once it has ended: to addresses that were proved to be theirs. What is
+    /// open ends within a week.
     pub async fn forget_ended(conn: &mut Conn, person: UserId, addresses: &[String]) -> QueryResult<()> {
         let theirs = invitations::accepted_by.eq(person).or(lower(invitations::email).eq_any(addresses).nullable());
         diesel::delete(invitations::table.filter(invitations::ended_at.is_not_null()).filter(theirs)).execute(conn).await?;

@@ -69,7 +69,7 @@ pub async fn erase_due_accounts(app: &App) -> Result<(), Error> {
             failed = Some(cause);
         }
     }
-    erase_what_was_told_since(&mut *app.db.conn().await?).await?;
+    erase_what_was_told_since(&mut *app.db.conn().await?, app.clock.now()).await?;
     failed.map_or(Ok(()), Err)
 }
 
@@ -98,7 +98,7 @@ pub async fn mail_invitation(app: &App, id: InvitationId) -> Result<(), Error> {
         valid_days: invitation::LIFETIME.num_days(),
     };
     // If there is no such mailbox, the invitation stays in the list until somebody revokes it or it expires.
-    mail::deliver(app, &mail, &open.email).await
+    deliver_counted(app, &mail, &open.email).await
 }
 
 /// Asks for proof of a person's address, unless there is one. Run twice, it sends two mails, and only the latter's link counts.
@@ -112,7 +112,7 @@ pub async fn mail_verification(app: &App, user: UserId) -> Result<(), Error> {
     drop(conn);
     let link = mail::link(app, "verify-email", Some(&token))?;
     let valid_hours = Purpose::VerifyEmail.lifetime().num_hours();
-    mail::deliver(app, &identity::VerifyEmail { username: person.username, link, valid_hours }, &person.email).await
+    deliver_counted(app, &identity::VerifyEmail { username: person.username, link, valid_hours }, &person.email).await
 }
 
 /// Lets a person choose a new password. Of nobody it was asked for an address that nobody has.
@@ -127,7 +127,7 @@ pub async fn mail_password_reset(app: &App, user: Option<UserId>) -> Result<(), 
     drop(conn);
     let link = mail::link(app, "reset-password", Some(&token))?;
     let valid_minutes = Purpose::ResetPassword.lifetime().num_minutes();
-    mail::deliver(app, &identity::ResetPassword { username: person.username, link, valid_minutes }, &person.email).await
+    deliver_counted(app, &identity::ResetPassword { username: person.username, link, valid_minutes }, &person.email).await
 }
 
 /// Sends a code to sign in with, to an address that is proved: whoever chose the password of another may not be who reads its mail.
@@ -144,12 +144,13 @@ pub async fn mail_sign_in_code(app: &App, user: Option<UserId>) -> Result<(), Er
     sign_in_code::store(&mut conn, &person, &hash, app.clock.now()).await?;
     drop(conn);
     let (code, valid_minutes) = (code.expose_secret().to_owned(), sign_in_code::LIFETIME.num_minutes());
-    mail::deliver(app, &identity::SignInCode { username: person.username, code, valid_minutes }, &person.email).await
+    deliver_counted(app, &identity::SignInCode { username: person.username, code, valid_minutes }, &person.email).await
 }
 
-/// Tells that the password was changed, however it was done.
+/// Tells that the password was changed, however it was done. An address that was never proved may be a stranger's: it is told nothing.
 pub async fn mail_password_changed(app: &App, user: UserId) -> Result<(), Error> {
-    let Some(person) = reader(&mut *app.db.conn().await?, user).await? else { return Ok(()) };
+    let person = reader(&mut *app.db.conn().await?, user).await?.filter(|person| person.email_verified_at.is_some());
+    let Some(person) = person else { return Ok(()) };
     let forgot_link = mail::link(app, "forgot-password", None)?;
     mail::deliver(app, &identity::PasswordChanged { username: person.username, forgot_link }, &person.email).await
 }
@@ -171,6 +172,16 @@ async fn allowed<M: Mail>(app: &App, conn: &mut Conn, to: &str) -> Result<bool, 
         tracing::warn!(mail = M::NAME, "an address has had enough mails of this kind for a day");
     }
     Ok(allowed)
+}
+
+/// Sends what `allowed` has counted. What could not be sent is not counted after all: while the mail server is away, tries would use up
+/// the day's mails.
+async fn deliver_counted<M: Mail>(app: &App, mail: &M, to: &str) -> Result<(), Error> {
+    let sent = mail::deliver(app, mail, to).await;
+    if sent.is_err() {
+        mail_count::give_back(&mut *app.db.conn().await?, M::NAME, to).await?;
+    }
+    sent
 }
 
 /// Who can be written to: not those who have gone.

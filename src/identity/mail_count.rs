@@ -1,7 +1,7 @@
 //! The `mail_counts` table: how many mails were sent in a day that a stranger can have sent, by typing somebody's address. So nobody
 //! fills a mailbox from here, and nobody gets codes to guess at without end.
 //!
-//! Counted is what is about to be sent, each try of a job. A day begins with the first mail after the one before is over.
+//! Counted is what is about to be sent; what then could not be sent is given back. A day begins with the first mail after the one before is over.
 
 use chrono::{DateTime, TimeDelta, Utc};
 use diesel::prelude::*;
@@ -23,9 +23,19 @@ const DIGEST: usize = 16;
 
 /// Counts one more mail to an address. False: it has had enough of this kind for a day.
 pub async fn take(conn: &mut Conn, mail: &str, address: &str, at: DateTime<Utc>) -> QueryResult<bool> {
+    count(conn, &whose(mail, address), TO_ADDRESS, at).await
+}
+
+/// Takes back that a mail was counted.
+pub async fn give_back(conn: &mut Conn, mail: &str, address: &str) -> QueryResult<()> {
+    let query = diesel::sql_query("UPDATE mail_counts SET sent = sent - 1 WHERE whose = $1 AND sent > 0");
+    query.bind::<Text, _>(whose(mail, address)).execute(conn).await?;
+    Ok(())
+}
+
+fn whose(mail: &str, address: &str) -> String {
     let digest = Sha256::digest(address.to_lowercase());
-    let whose = format!("{mail}:{}", hex::encode(digest.get(..DIGEST).unwrap_or_default()));
-    count(conn, &whose, TO_ADDRESS, at).await
+    format!("{mail}:{}", hex::encode(digest.get(..DIGEST).unwrap_or_default()))
 }
 
 /// Counts one more invitation. False: the account has sent enough for a day.

@@ -100,7 +100,7 @@ pub struct Measures {
     pub dead: i64,
     #[diesel(sql_type = BigInt)]
     pub outbox: i64,
-    /// For how long the longest waiting job has been due.
+    /// For how long the longest waiting job has been due, or on its way into the queue.
     #[diesel(sql_type = BigInt)]
     pub oldest_seconds: i64,
 }
@@ -112,7 +112,8 @@ pub async fn measure(conn: &mut Conn) -> QueryResult<Measures> {
                 count(*) FILTER (WHERE locked_at IS NOT NULL) AS running,
                 count(*) FILTER (WHERE {DEAD}) AS dead,
                 (SELECT count(*) FROM outbox) AS outbox,
-                coalesce(extract(epoch FROM now() - min(run_at) FILTER (WHERE is_available AND run_at <= now())), 0)::bigint AS oldest_seconds
+                coalesce(extract(epoch FROM now() - least(min(run_at) FILTER (WHERE is_available AND run_at <= now()),
+                    (SELECT min(put_at) FROM outbox))), 0)::bigint AS oldest_seconds
          FROM graphile_worker._private_jobs AS job"
     );
     diesel::sql_query(query).get_result(conn).await

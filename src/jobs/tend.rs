@@ -29,7 +29,10 @@ pub async fn tend(app: &App) -> Result<(), Error> {
             }
             let waited = TimeDelta::seconds(queue::measure(conn).await?.oldest_seconds);
             if waited > PATIENCE {
-                let message = format!("A job has been due for {} minutes: there are too few workers, or none.", waited.num_minutes());
+                let message = format!(
+                    "A job has been due for {} minutes: there are too few workers, or some of them are stuck.",
+                    waited.num_minutes()
+                );
                 alerts::open(conn, Kind::QueueStuck, "queue", &message, now).await?;
             } else {
                 alerts::close(conn, Kind::QueueStuck, "queue", now).await?;

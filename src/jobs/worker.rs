@@ -17,6 +17,8 @@ const POLL: Duration = Duration::from_secs(1);
 /// How long a stop waits for runs; then they are handed out again. Shorter than the process waits for its parts.
 const PATIENCE: Duration = Duration::from_secs(10);
 const CONNECTIONS: usize = 4;
+/// What a worker opens beside the app's pool: these, and one that it is woken on.
+pub const OPENS: usize = CONNECTIONS + 1;
 /// Between one end of a worker and its next life, when the database was away.
 const PAUSE: Duration = Duration::from_secs(2);
 

@@ -89,12 +89,26 @@ fn is_beyond_ascii(envelope: &Envelope) -> bool {
     envelope.from().into_iter().chain(envelope.to()).any(|address| !address.to_string().is_ascii())
 }
 
-/// A refused recipient, unless it is we who are refused: 53x asks for another sign-in, X.7.X (RFC 3463) is about what we may do, such as
-/// having mail passed on.
+/// What says that there is no such mailbox, or none that takes mail (RFC 3463). Servers also refuse at this command what is about us: the
+/// sender, our rights, their rules.
+const NO_MAILBOX: [&str; 6] = ["5.1.1", "5.1.2", "5.1.3", "5.1.6", "5.1.10", "5.2.1"];
+/// The same from a server that says no more than the old codes do.
+const NO_MAILBOX_BASIC: [&str; 3] = ["550", "551", "553"];
+
 fn is_about_mailbox(error: &SmtpError) -> bool {
-    let code = error.status().map(|code| code.to_string()).unwrap_or_default();
+    let Some(code) = error.status().map(|code| code.to_string()) else { return false };
     let words = std::error::Error::source(error).map(ToString::to_string).unwrap_or_default();
-    error.is_permanent() && !code.starts_with("53") && !words.starts_with("5.7.")
+    match enhanced_code(&words) {
+        Some(enhanced) => NO_MAILBOX.contains(&enhanced),
+        None => NO_MAILBOX_BASIC.contains(&code.as_str()),
+    }
+}
+
+/// Some write `#5.1.1` or `5.1.1:`.
+fn enhanced_code(words: &str) -> Option<&str> {
+    let first = words.split_whitespace().next()?.trim_matches(|letter: char| !letter.is_ascii_digit());
+    let numbers = first.split('.').filter(|number| !number.is_empty() && number.bytes().all(|byte| byte.is_ascii_digit())).count();
+    (numbers == 3 && first.split('.').count() == 3).then_some(first)
 }
 
 /// Where it is, and how one gets in.

@@ -1,7 +1,9 @@
 //! The end of an account: asked for, undone, done.
 
 use chrono::TimeDelta;
+use fixpath::billing::jobs::BillingJob;
 use fixpath::id::{AccountId, UserId};
+use fixpath::identity::erase_account::erase_account;
 use fixpath::jobs::Job;
 use fixpath::jobs::registry::SCHEDULES;
 use serde_json::{Value, json};
@@ -10,6 +12,7 @@ use uuid::Uuid;
 use crate::support::app::PASSWORD;
 use crate::support::members::{accept, accept_as, invite, invited, members, remove, roomy};
 use crate::support::people::{colleague, device, ids, refresh, sign_in, who};
+use crate::support::stripe::{self, Story};
 use crate::support::trees::{looping, published, start};
 use crate::support::{Actor, Answer, TestApp};
 
@@ -282,12 +285,124 @@ async fn after_a_week_all_of_it_is_gone_but_what_the_law_keeps() {
     app.db_execute(&format!(
         "INSERT INTO webhook_deliveries (id, event_id, type, status, attempts, account_id, payload, livemode, received_at)
          SELECT gen_random_uuid(), 'evt_' || status, 'charge.refunded', status, 1, '{}', '{{}}', false, now()
-         FROM unnest(ARRAY['completed', 'failed']) AS status",
+         FROM unnest(ARRAY['completed', 'ignored', 'dead', 'failed', 'parked', 'processing']) AS status",
         Uuid::from(account)
     ))
     .await;
     app.run_job(&Job::EraseAccounts).await;
-    assert_eq!(app.database_text("SELECT status FROM webhook_deliveries").await, ["failed"]);
+    assert_eq!(app.database_text("SELECT status FROM webhook_deliveries ORDER BY 1").await, ["dead", "failed", "parked", "processing"]);
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn money_that_stripe_told_of_before_and_that_is_placed_afterwards_is_entered() {
+    let (app, owner, _) = stripe::app().await;
+    let (_, account) = ids(&owner).await;
+    let late = Story::new("late");
+    app.expect(&late.event("invoice.paid", 1, late.invoice("paid", 0, &[])), "parked").await;
+    // What was never decided, under the account and under a customer of its; and what was.
+    app.db_execute(&format!(
+        "INSERT INTO customers (id, account_id, provider_customer_id, is_primary, created_at)
+             VALUES (gen_random_uuid(), '{1}', '{0}', false, now());
+         INSERT INTO webhook_deliveries (id, event_id, type, status, attempts, account_id, provider_customer_id, payload, livemode, received_at)
+         SELECT gen_random_uuid(), 'evt_' || status || coalesce(whose::text, ''), 'charge.updated', status, 1, whose, '{0}', '{{}}', false, now()
+         FROM unnest(ARRAY['completed', 'dead', 'stale']) AS status, unnest(ARRAY['{1}', NULL]::uuid[]) AS whose",
+        late.customer,
+        Uuid::from(account)
+    ))
+    .await;
+    delete(&owner, "owner's account").await;
+    app.advance(TimeDelta::days(7));
+    app.run_jobs().await;
+    assert_eq!(app.database_text("SELECT name FROM accounts").await, ["Deleted account"]);
+    assert_eq!(app.database_text("SELECT status FROM webhook_deliveries ORDER BY 1").await, ["dead", "dead", "parked"]);
+
+    app.run_job(&Job::Billing(BillingJob::RetryOverdue)).await;
+    let paid = format!("SELECT status FROM payments WHERE account_id = '{}'", Uuid::from(account));
+    assert_eq!(app.database_text(&paid).await, ["succeeded"]);
+    app.run_job(&Job::EraseAccounts).await;
+    assert_eq!(app.database_text("SELECT status FROM webhook_deliveries").await, ["dead", "dead"], "it is entered, and its words are gone");
+    app.leave_jobs();
+}
+
+#[tokio::test]
+async fn addresses_that_were_only_typed_are_not_taken_out_of_others_logs() {
+    let (app, owner) = roomy().await;
+    let mallory = app.sign_up("mallory").await;
+    for name in ["mallory", "victim", "second", "wanted"] {
+        let invitation = invite(&app, &owner, &format!("{name}@example.com"), "TECHNICIAN").await.str("inviteMember.invitation.id");
+        let revoke = "mutation($id: ID!) { revokeInvitation(input: { id: $id }) { userErrors { code } } }";
+        assert_eq!(owner.ok(revoke, json!({ "id": invitation })).await.refusals("revokeInvitation"), NONE);
+    }
+    // Proved, and left: somebody else has it now. The others were typed.
+    app.db_verify("mallory").await;
+    for name in ["victim", "second"] {
+        let change =
+            "mutation($email: String!, $p: String!) { changeEmail(input: { email: $email, password: $p }) { userErrors { code } } }";
+        let input = json!({ "email": format!("{name}@example.com"), "p": PASSWORD });
+        assert_eq!(mallory.ok(change, input).await.refusals("changeEmail"), NONE);
+    }
+    app.sign_up("heir").await;
+    app.db_execute("UPDATE users SET email = 'mallory@example.com' WHERE username = 'heir'").await;
+    // Proved, and hers.
+    app.db_execute("UPDATE users SET email = 'wanted@example.com' WHERE username = 'mallory'").await;
+    app.db_verify("mallory").await;
+    delete(&mallory, "mallory's account").await;
+    let invitations = "SELECT email FROM invitations ORDER BY email COLLATE \"C\"";
+    let lines =
+        "SELECT action || ' ' || split_part(subject, ' ', 1) FROM audit_entries WHERE action ~ 'Invitation|inviteMember' ORDER BY 1";
+    let mut expected = app.database_text(lines).await;
+    app.advance(TimeDelta::days(7));
+    app.run_jobs().await;
+    assert_eq!(app.database_text("SELECT (erased_at IS NOT NULL)::text FROM users WHERE username ~ '^deleted'").await, ["true"]);
+    assert_eq!(app.database_text(invitations).await, ["mallory@example.com", "second@example.com", "victim@example.com"]);
+    let mut left = app.database_text(lines).await;
+    assert_eq!((expected.len(), left.iter().filter(|line| line.contains(" deleted-")).count()), (8, 2), "{left:?}");
+    expected.retain(|line| !line.contains("wanted"));
+    left.retain(|line| !line.contains(" deleted-"));
+    assert_eq!(left, expected);
+}
+
+#[tokio::test]
+async fn what_stripe_told_under_no_account_is_kept_for_a_week() {
+    let (app, owner) = roomy().await;
+    let (_, gone) = ids(&owner).await;
+    let (_, lives) = ids(&app.sign_up("other").await).await;
+    app.db_execute(&format!(
+        "INSERT INTO customers (id, account_id, provider_customer_id, deleted_at, created_at) VALUES
+             (gen_random_uuid(), '{}', 'cus_gone', NULL, now()), (gen_random_uuid(), '{}', 'cus_lives', NULL, now()),
+             (gen_random_uuid(), NULL, 'cus_nobody', now(), now());
+         UPDATE accounts SET deletes_at = created_at, deleted_at = created_at WHERE id = '{0}';
+         INSERT INTO webhook_deliveries (id, event_id, type, status, attempts, provider_customer_id, payload, livemode, received_at)
+             SELECT gen_random_uuid(), concat(status, ' ', customer), 'customer.updated', status, 1, customer, '{{}}', false, '{}'
+             FROM unnest(ARRAY['tombstone', 'ignored', 'parked']) AS status, unnest(ARRAY['cus_gone', 'cus_lives', 'cus_nobody', NULL]) AS customer",
+        Uuid::from(gone),
+        Uuid::from(lives),
+        app.app.clock.now().to_rfc3339()
+    ))
+    .await;
+    let left = "SELECT event_id FROM webhook_deliveries ORDER BY event_id COLLATE \"C\"";
+    app.advance(TimeDelta::days(7));
+    app.run_job(&Job::EraseAccounts).await;
+    assert_eq!(app.database_text(left).await.len(), 12);
+    app.advance(TimeDelta::seconds(1));
+    app.run_job(&Job::EraseAccounts).await;
+    let undecided = ["parked ", "parked cus_gone", "parked cus_lives", "parked cus_nobody"];
+    assert_eq!(app.database_text(left).await, [&["ignored cus_lives"][..], &undecided, &["tombstone cus_lives"]].concat());
+}
+
+#[tokio::test]
+async fn an_account_may_be_so_large_that_its_end_takes_longer_than_a_request() {
+    let (app, owner) = roomy().await;
+    app.db_execute(
+        "CREATE FUNCTION limited() RETURNS trigger LANGUAGE plpgsql AS
+             $$ BEGIN IF current_setting('statement_timeout') <> '0' THEN RAISE EXCEPTION 'it may take too long'; END IF; RETURN OLD; END $$;
+         CREATE TRIGGER limited BEFORE DELETE ON memberships FOR EACH ROW EXECUTE FUNCTION limited()",
+    )
+    .await;
+    delete(&owner, "owner's account").await;
+    app.advance(TimeDelta::days(7));
+    app.run_jobs().await;
+    assert_eq!(app.database_text("SELECT name FROM accounts").await, ["Deleted account"]);
 }
 
 #[tokio::test]
@@ -323,4 +438,36 @@ async fn of_an_undoing_and_the_deletion_at_once_one_wins_whole() {
             }
         }
     }
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn who_belonged_to_two_accounts_that_go_at_once_is_erased() {
+    let (app, owner) = roomy().await;
+    let both = colleague(&app, &owner, "both", "engineer").await;
+    let (person, account) = ids(&both).await;
+    let home = app.database_text("SELECT id::text FROM accounts WHERE name = 'both''s account'").await;
+    let home = AccountId::from(Uuid::parse_str(&home[0]).unwrap());
+    app.db_execute("UPDATE accounts SET deletes_at = created_at").await;
+    // Both erasures have come to the person before either ends.
+    let (holder, connection) = app.app.db.target().connect().await.unwrap();
+    tokio::spawn(connection);
+    holder.batch_execute(&format!("BEGIN; SELECT FROM users WHERE id = '{}' FOR NO KEY UPDATE", Uuid::from(person))).await.unwrap();
+    let erasures = [account, home].map(|account| {
+        let app = app.app.clone();
+        tokio::spawn(async move { erase_account(&app, account).await })
+    });
+    let waiting = "SELECT DISTINCT pid::text FROM pg_locks WHERE NOT granted
+         AND pid IN (SELECT pid FROM pg_stat_activity WHERE datname = current_database())";
+    for _ in 0..1000 {
+        if app.database_text(waiting).await.len() == 2 || erasures.iter().all(|erasure| erasure.is_finished()) {
+            break;
+        }
+        tokio::time::sleep(std::time::Duration::from_millis(10)).await;
+    }
+    holder.batch_execute("COMMIT").await.unwrap();
+    for erasure in erasures {
+        erasure.await.unwrap().unwrap();
+    }
+    let erased = "SELECT (erased_at IS NOT NULL AND email !~ 'both')::text FROM users WHERE id = ";
+    assert_eq!(app.database_text(&format!("{erased}'{}'", Uuid::from(person))).await, ["true"]);
 }

@@ -150,15 +150,38 @@ async fn the_log_is_read_page_by_page() {
 #[tokio::test]
 async fn no_line_can_be_changed_or_taken_out() {
     let (app, _, owner) = TestApp::with_owner().await;
+    let stranger = uuid::Uuid::from(user(&app.sign_up("stranger").await).await);
+    let owners = uuid::Uuid::from(user(&owner).await);
+    // Others' lines: of the owner by id, of an address that the stranger has typed and not proved, and of one that is nobody's.
+    app.db_execute(&format!(
+        "INSERT INTO audit_entries (id, account_id, actor_id, action, subject, ip_address, at)
+         SELECT gen_random_uuid(), account_id, '{owners}', 'acceptInvitation', subject, '192.0.2.1', now()
+         FROM memberships, unnest(ARRAY[user_name('{stranger}') || ' as engineer', 'stranger@example.com as engineer',
+             'nobody@example.com as engineer']) AS subject
+         WHERE user_id = '{owners}'"
+    ))
+    .await;
+    let as_stranger = |change: &str| {
+        format!("BEGIN; SELECT set_config('fixpath.erased_person', '{stranger}', true); UPDATE audit_entries SET {change}; COMMIT")
+    };
     let before = lines(&owner).await;
+    let named = "WHERE subject LIKE 'user\\_%'";
     for sql in [
+        // Whoever is erased opens their own lines, and what others' lines call them.
+        &*as_stranger("subject = 'x'"),
+        &*as_stranger("subject = 'x' WHERE subject LIKE 'stranger@%'"),
+        &*as_stranger("subject = 'x' WHERE subject LIKE 'nobody@%'"),
+        &*as_stranger("ip_address = '192.0.2.2' WHERE action = 'signUp'"),
+        &*as_stranger(&format!("ip_address = '192.0.2.2' {named}")),
+        &*as_stranger(&format!("actor_id = NULL {named}")),
+        &*as_stranger(&format!("action = 'x' {named}")),
         "UPDATE audit_entries SET action = 'nothing'",
         "DELETE FROM audit_entries",
         "TRUNCATE audit_entries",
         "TRUNCATE users CASCADE",
         // Another account's name opens nothing.
         "BEGIN; SET LOCAL fixpath.erased_account = '00000000-0000-0000-0000-000000000000'; DELETE FROM audit_entries; COMMIT",
-        "BEGIN; SELECT set_config('fixpath.erased_account', (SELECT id::text FROM accounts), true); UPDATE audit_entries SET action = 'x'; COMMIT",
+        "BEGIN; SELECT set_config('fixpath.erased_account', (SELECT min(id::text) FROM accounts), true); UPDATE audit_entries SET action = 'x'; COMMIT",
     ] {
         let (client, connection) = app.app.db.target().connect().await.unwrap();
         tokio::spawn(connection);
@@ -166,6 +189,12 @@ async fn no_line_can_be_changed_or_taken_out() {
         assert!(refused.as_db_error().unwrap().message().contains("audit log never change"), "{sql}: {refused:?}");
     }
     assert_eq!(lines(&owner).await, before);
+    // Once the address is proved, the line that has it may lose it, and nothing else.
+    app.db_verify("stranger").await;
+    app.db_execute(&as_stranger("subject = 'somebody as engineer' WHERE subject LIKE 'stranger@%'")).await;
+    let changed =
+        lines(&owner).await.into_iter().filter(|line| line["subject"] == "somebody as engineer" && line["ipAddress"] == "192.0.2.1");
+    assert_eq!((changed.count(), lines(&owner).await.len()), (1, before.len()));
 }
 
 #[tokio::test]

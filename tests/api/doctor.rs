@@ -113,6 +113,7 @@ async fn wrong_keys_a_dead_redis_a_greedy_pool_and_a_strange_issuer_are_told() {
     assert!(!healthy);
     assert!(lines["JWT keys"].ends_with("; make one with: openssl genpkey -algorithm ed25519"), "{lines:?}");
     assert!(lines["rate limits"].starts_with("fail ") && lines["rate limits"].contains("Redis does not answer"), "{lines:?}");
+    assert!(lines["connections"].contains("1007 of the database's "), "with the worker's: {lines:?}");
     assert!(lines["connections"].ends_with("; lower DATABASE_POOL_SIZE or raise max_connections"), "{lines:?}");
     assert!(lines["Google"].starts_with("warn ") && lines["GitHub"].starts_with("ok "), "{lines:?}");
     assert!(!format!("{lines:?}").contains("secret@"), "{lines:?}");

@@ -180,6 +180,18 @@ async fn the_outbox_is_moved_into_the_queue_and_each_job_once() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
+async fn what_nobody_moves_out_of_the_outbox_counts_as_waiting() {
+    let app = TestApp::new().await;
+    let oldest = async || queue::measure(&mut app.app.db.conn().await.unwrap()).await.unwrap().oldest_seconds;
+    assert_eq!(oldest().await, 0);
+    jobs::outbox::put(&mut app.app.db.conn().await.unwrap(), &Job::ForgetSignIns, None).await.unwrap();
+    app.db_execute("UPDATE outbox SET put_at = now() - interval '20 minutes'").await;
+    assert!((1200..1300).contains(&oldest().await));
+    app.run_jobs().await;
+    assert_eq!(oldest().await, 0);
+}
+
+#[tokio::test(flavor = "multi_thread")]
 async fn what_goes_through_the_outbox_runs_when_it_is_due() {
     let app = TestApp::new().await;
     let later = app.app.clock.now() + TimeDelta::seconds(2);

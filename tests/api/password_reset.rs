@@ -180,14 +180,19 @@ async fn mails_can_be_asked_for_five_times_a_minute() {
 }
 
 #[tokio::test]
-async fn a_password_that_is_changed_the_usual_way_is_told_too() {
+async fn a_password_that_is_changed_the_usual_way_is_told_too_if_the_address_is_proved() {
     let (app, _, owner) = TestApp::with_owner().await;
     let change =
         "mutation($p: String!, $n: String!) { changePassword(input: { currentPassword: $p, newPassword: $n }) { userErrors { code } } }";
     owner.ok(change, json!({ "p": "wrong", "n": NEW })).await;
     app.run_jobs().await;
     assert_eq!(app.mailbox(OWNER), ["verify_email"]);
-    owner.ok(change, json!({ "p": PASSWORD, "n": NEW })).await;
+    // It may be a stranger's.
+    assert_eq!(owner.ok(change, json!({ "p": PASSWORD, "n": NEW })).await.refusals("changePassword"), NONE);
+    app.run_jobs().await;
+    assert_eq!(app.mailbox(OWNER), ["verify_email"]);
+    app.db_verify("owner").await;
+    assert_eq!(owner.ok(change, json!({ "p": NEW, "n": "a third one of them" })).await.refusals("changePassword"), NONE);
     app.run_jobs().await;
     assert_eq!(app.mailbox(OWNER), ["verify_email", "password_changed"]);
 }

@@ -124,6 +124,8 @@ async fn a_refused_recipient_is_given_up_at_once() {
     app.advance(TimeDelta::days(3));
     app.run_jobs().await;
     assert_eq!(server.events("rcpt", 2).await.len(), 2, "sent once, and asked once what was wrong; nobody tried again");
+    app.sign_up("old").await;
+    assert_eq!(waiting(&app).await, Vec::<String>::new());
     // The connection is still good for the next one.
     app.sign_up("ada").await;
     assert_eq!(server.events("mail", 1).await[0]["to"], json!(["ada@example.com"]));
@@ -133,9 +135,10 @@ async fn a_refused_recipient_is_given_up_at_once() {
 async fn what_is_refused_for_our_sake_is_not_given_up_but_dies_with_an_alert() {
     let (open, closed) = (Server::start("STARTTLS").await, Server::start("CLOSED").await);
     let cases = [
-        // The sender, our rights, the content, the greeting.
+        // The sender, our rights, the sender when the recipient is told, the content, the greeting.
         (&open, "stranger@fixpath.example", "ada", "(553)"),
         (&open, "no-reply@fixpath.example", "relay", "(554)"),
+        (&open, "no-reply@fixpath.example", "choosy", "(550)"),
         (&open, "no-reply@fixpath.example", "spam", "(550)"),
         (&closed, "no-reply@fixpath.example", "ada", "(554)"),
     ];
@@ -193,6 +196,23 @@ async fn a_refusal_for_the_moment_is_tried_again_as_the_policy_says() {
     assert_eq!(waiting(&app).await, Vec::<String>::new());
     assert_eq!(server.events("mail", 1).await[0]["to"], json!(["busy@example.com"]));
     assert_eq!(server.events("rcpt", 3).await.len(), 3);
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn tries_that_fail_do_not_use_up_the_days_mails() {
+    let server = Server::start("STARTTLS").await;
+    let app = app(&server.url("smtp", CREDENTIALS), CA).await;
+    app.sign_up("busy").await;
+    assert_eq!(app.database_text("SELECT sent::text FROM mail_counts").await, ["0"]);
+    // One more is left for today, and two tries.
+    app.db_execute("UPDATE mail_counts SET sent = 19").await;
+    for wait in [13, 73] {
+        app.advance(TimeDelta::seconds(wait));
+        app.run_jobs().await;
+    }
+    assert_eq!(server.events("rcpt", 3).await.len(), 3);
+    assert_eq!(server.events("mail", 1).await[0]["to"], json!(["busy@example.com"]));
+    assert_eq!(app.database_text("SELECT sent::text FROM mail_counts").await, ["20"]);
 }
 
 #[tokio::test(flavor = "multi_thread")]

@@ -1,9 +1,10 @@
 """A mail server for tests, which others wrote (aiosmtpd); this file says whom it lets in and what it refuses.
 
 `server.py STARTTLS|ASCII|TLS|PLAIN|CLOSED CERTIFICATE KEY` prints a line of JSON with its port, then one for each thing that happens. It lets in the
-user `fixpath` with the password `a secret & more`. Whom mail is for decides what becomes of it: `gone@…` is refused for good, `busy@…`
-twice for the moment, `relay@…` because of the sender's rights, `spam@…` for what is in it. Nothing is taken from `stranger@…`. With ASCII it
-knows STARTTLS, and no addresses in other scripts; when CLOSED it turns everybody away. It ends when its standard input does.
+user `fixpath` with the password `a secret & more`. Whom mail is for decides what becomes of it: `gone@…` is refused for good, `old@…` too
+without an enhanced code, `busy@…` twice for the moment, `relay@…` because of the sender's rights, `choosy@…` because of the sender, `spam@…`
+for what is in it. Nothing is taken from `stranger@…`. With ASCII it knows STARTTLS, and no addresses in other scripts; when CLOSED it turns
+everybody away. It ends when its standard input does.
 """
 
 import asyncio
@@ -50,6 +51,10 @@ class Handler:
             return f"550 5.1.1 <{address}> there is no such mailbox"
         if address.startswith("relay@"):
             return f"554 5.7.1 <{address}>: relay access denied"
+        if address.startswith("choosy@"):
+            return "550 5.1.8 <no-reply@fixpath.example>: Sender address rejected: Domain not found"
+        if address.startswith("old@"):
+            return "550 no such user here"
         if address.startswith("busy@") and self.busy > 0:
             self.busy -= 1
             return "451 4.3.0 try again later"
