@@ -5,7 +5,7 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicI64, AtomicUsize, Ordering};
 use std::time::{Duration, Instant};
 
-use chrono::Utc;
+use fixpath::clock::Clock;
 use fixpath::db::Db;
 use fixpath::db::embedded::Embedded;
 use fixpath::staff::lookup::{self, Reference};
@@ -63,7 +63,7 @@ impl Sender {
 
     fn request(&self, subscription: usize) -> Vec<u8> {
         let body = self.body(subscription);
-        let signature = signature::sign(&self.secret, body.as_bytes(), Utc::now());
+        let signature = signature::sign(&self.secret, body.as_bytes(), Clock::System.now());
         let head = "POST /webhooks/stripe HTTP/1.1\r\nhost: localhost\r\ncontent-type: application/json";
         format!("{head}\r\nstripe-signature: {signature}\r\ncontent-length: {}\r\n\r\n{body}", body.len()).into_bytes()
     }

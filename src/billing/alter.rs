@@ -29,7 +29,7 @@ pub struct Present {
 
 /// The row that counts, if it is paid for at Stripe.
 pub async fn subscribed(app: &App, account: AccountId) -> Result<Subscription, Error> {
-    let rows = Subscription::of_account(&mut *app.db.conn().await?, account).await?;
+    let rows = Subscription::of_account(&*app.db.conn().await?, account).await?;
     let not = || Refusal::new(Code::NotSubscribed, "The account has no subscription that is paid for: begin one with startCheckout.");
     Ok(rows.into_iter().find(|row| row.is_primary && row.is_live()).ok_or_else(not)?)
 }
