@@ -1,5 +1,5 @@
 //! Answers about content that never changes. What a published version's nodes say is asked for in the same words again and again, and
-//! copying an answer costs a tenth of making it.
+//! an answer is sooner copied than made.
 
 use std::sync::Arc;
 

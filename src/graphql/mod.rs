@@ -76,7 +76,7 @@ fn builder() -> SchemaBuilder<Query, Mutation, Subscription> {
 /// In the data of a mutation whose sender has used up their allowance: so many seconds are to wait.
 pub struct OverLimit(pub u64);
 
-/// What operations run with. A mutation beyond its sender's allowance gets it not, and thus answers why in its `userErrors`.
+/// What operations run with. A mutation beyond its sender's allowance does not get it, and answers why in its `userErrors`.
 pub fn app<'a>(ctx: &Context<'a>) -> Result<&'a App, Error> {
     if let Some(OverLimit(seconds)) = ctx.data_opt() {
         return Err(Error::RateLimited(*seconds));
