@@ -22,7 +22,7 @@ fn python() -> &'static Path {
     static PYTHON: OnceLock<PathBuf> = OnceLock::new();
     PYTHON.get_or_init(|| {
         let folder = Path::new(env!("CARGO_TARGET_TMPDIR")).join("smtp");
-        let made = Command::new(format!("{FOLDER}/venv.sh")).arg(&folder).status().unwrap();
+        let made = Command::new(format!("{FOLDER}/../venv.sh")).arg(&folder).arg(format!("{FOLDER}/requirements.txt")).status().unwrap();
         assert!(made.success(), "python3 with venv is installed, and can install packages");
         folder.join("bin/python")
     })

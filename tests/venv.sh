@@ -1,8 +1,8 @@
 #!/usr/bin/env bash
-# `venv.sh FOLDER` makes sure that FOLDER is a Python environment with exactly the packages of requirements.txt.
+# `venv.sh FOLDER REQUIREMENTS` makes sure that FOLDER is a Python environment with exactly the packages that the file REQUIREMENTS lists.
 set -euo pipefail
 folder=$1
-wanted=$(dirname "$0")/requirements.txt
+wanted=$2
 
 cmp -s "$wanted" "$folder/requirements.txt" && exit 0
 rm -rf "$folder"
