@@ -1,37 +1,30 @@
 //! Answers about content that never changes. What a published version's nodes say is asked for in the same words again and again, and
-//! an answer is sooner copied than made.
-
-use std::sync::Arc;
+//! an answer is sooner copied than made: it is kept as the JSON that leaves.
 
 use async_graphql::parser::types::{Field, Selection, SelectionSet};
-use async_graphql::{ContextSelectionSet, OutputType, Positioned, ServerResult, Value};
+use async_graphql::{ContextSelectionSet, OutputType, Positioned, QueryPathSegment, ServerResult, Value};
 use moka::sync::Cache;
 use uuid::Uuid;
 
-/// Of memory, over all answers, as far as it can be told.
-const MAX_BYTES: u64 = 32 * 1024 * 1024;
-/// What a value takes beside its text.
-const VALUE_BYTES: usize = 100;
+use super::written;
 
-/// By content and by what was asked of it. In the schema's data.
+/// Of memory, over all answers.
+const MAX_BYTES: u64 = 32 * 1024 * 1024;
+/// What an answer takes beside its text and that of what was asked.
+const ANSWER_BYTES: usize = 200;
+
+/// By content and by what was asked of it, as JSON. In the schema's data.
 #[derive(Clone)]
-pub struct Answers(Cache<(Uuid, String), Arc<Value>>);
+pub struct Answers(Cache<(Uuid, String), Value>);
 
 impl Default for Answers {
     fn default() -> Self {
-        let weigher = |(_, words): &(Uuid, String), value: &Arc<Value>| u32::try_from(words.len() + size(value)).unwrap_or(u32::MAX);
+        let weigher = |(_, words): &(Uuid, String), json: &Value| {
+            let length = if let Value::Binary(json) = json { json.len() } else { 0 };
+            u32::try_from(words.len() + length + ANSWER_BYTES).unwrap_or(u32::MAX)
+        };
         Self(Cache::builder().max_capacity(MAX_BYTES).weigher(weigher).build())
     }
-}
-
-fn size(value: &Value) -> usize {
-    VALUE_BYTES
-        + match value {
-            Value::String(text) => text.len(),
-            Value::List(items) => items.iter().map(size).sum(),
-            Value::Object(fields) => fields.values().map(size).sum(),
-            _ => 0,
-        }
 }
 
 /// The answer to a field that returns what `make` makes of `content`; None if the content may change. `within`: the fields that have
@@ -44,14 +37,55 @@ pub async fn answer<T: OutputType>(
     make: impl Fn() -> T + Send,
 ) -> ServerResult<Value> {
     let mut words = String::new();
-    let key = content.filter(|_| write(ctx, &ctx.item.node, within, &mut words)).map(|content| (content, words));
+    let key = content.filter(|_| write(ctx, &ctx.item.node, within, &mut words) && is_alone(ctx)).map(|content| (content, words));
     let (Some(key), Some(Answers(answers))) = (key, ctx.data_opt::<Answers>()) else { return make().resolve(ctx, field).await };
-    if let Some(value) = answers.get(&key) {
-        return Ok(Value::clone(&value));
+    if let Some(json) = answers.get(&key) {
+        return Ok(json);
     }
+    let errors = || ctx.query_env.errors.lock().map_or(0, |errors| errors.len());
+    let before = errors();
     let value = make().resolve(ctx, field).await?;
-    answers.insert(key, Arc::new(value.clone()));
-    Ok(value)
+    if errors() > before {
+        return Ok(value);
+    }
+    let json = written::json(&value);
+    answers.insert(key, json.clone());
+    Ok(json)
+}
+
+/// Whether no other field of the operation answers to the same name in the same place: the two would be merged, which only values can be.
+fn is_alone(ctx: &ContextSelectionSet<'_>) -> bool {
+    let path = std::iter::successors(ctx.path_node.as_ref(), |node| node.parent);
+    let names = path.filter_map(|node| match node.segment {
+        QueryPathSegment::Name(name) => Some(name),
+        QueryPathSegment::Index(_) => None,
+    });
+    let names: Vec<&str> = names.collect();
+    let mut sets = vec![&ctx.query_env.operation.node.selection_set.node];
+    for name in names.into_iter().rev() {
+        let mut found = Vec::new();
+        for set in &sets {
+            select(ctx, set, name, &mut found);
+        }
+        sets = found;
+    }
+    sets.len() == 1
+}
+
+/// What is selected of the fields that answer to a name.
+fn select<'a>(ctx: &ContextSelectionSet<'a>, set: &'a SelectionSet, name: &str, found: &mut Vec<&'a SelectionSet>) {
+    for selection in &set.items {
+        match &selection.node {
+            Selection::Field(field) if field.node.response_key().node == name => found.push(&field.node.selection_set.node),
+            Selection::Field(_) => {}
+            Selection::InlineFragment(inline) => select(ctx, &inline.node.selection_set.node, name, found),
+            Selection::FragmentSpread(spread) => {
+                if let Some(fragment) = ctx.query_env.fragments.get(&spread.node.fragment_name.node) {
+                    select(ctx, &fragment.node.selection_set.node, name, found);
+                }
+            }
+        }
+    }
 }
 
 /// What is asked, with fragments spelled out. False if the answer could be another one another time.

@@ -32,6 +32,7 @@ pub mod payload;
 pub mod query_text; // the first look at a query
 pub mod scalars;
 pub mod shape; // the schema as the guard sees it
+pub mod written; // values as the JSON that leaves
 
 /// What can be read.
 #[derive(MergedObject, Default)]

@@ -13,6 +13,7 @@ use axum::response::{IntoResponse, Response};
 
 use crate::graphql::error::InternalCause;
 use crate::graphql::guard::Refusal;
+use crate::graphql::written;
 
 pub const PARSE_FAILED: &str = "GRAPHQL_PARSE_FAILED";
 pub const VALIDATION_FAILED: &str = "GRAPHQL_VALIDATION_FAILED";
@@ -90,19 +91,26 @@ pub fn is_request_error(executed: &Executed) -> bool {
 
 /// The answer as JSON, without `data` if nothing was executed.
 pub fn json(executed: &Executed) -> Vec<u8> {
-    let written = if is_request_error(executed) {
-        #[derive(serde::Serialize)]
-        struct WithoutData<'a> {
-            errors: &'a [ServerError],
-            #[serde(skip_serializing_if = "std::collections::BTreeMap::is_empty")]
-            extensions: &'a std::collections::BTreeMap<String, Value>,
+    let mut json = vec![b'{'];
+    let mut member = |name: &str, write: &dyn Fn(&mut Vec<u8>)| {
+        if json.len() > 1 {
+            json.push(b',');
         }
-        serde_json::to_vec(&WithoutData { errors: &executed.errors, extensions: &executed.extensions })
-    } else {
-        serde_json::to_vec(executed)
+        written::plain(name, &mut json);
+        json.push(b':');
+        write(&mut json);
     };
-    // Values of GraphQL have string keys and finite numbers only: writing them as JSON cannot fail.
-    written.unwrap_or_default()
+    if !is_request_error(executed) {
+        member("data", &|json| written::write(&executed.data, json));
+    }
+    if !executed.errors.is_empty() {
+        member("errors", &|json| written::plain(&executed.errors, json));
+    }
+    if !executed.extensions.is_empty() {
+        member("extensions", &|json| written::plain(&executed.extensions, json));
+    }
+    json.push(b'}');
+    json
 }
 
 /// Which form of answer the client prefers.

@@ -387,3 +387,36 @@ async fn standard_queries_cost_a_fixed_number_of_statements() {
         assert_eq!(app.app.db.statements() - before, statements, "{query}");
     }
 }
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_published_version_answers_the_same_each_time_and_each_way() {
+    let (_app, _, owner) = TestApp::with_owner().await;
+    let (id, _) = published(&owner, "Light", looping()).await;
+    let ask = async |selection: &str| {
+        let query = format!("query($id: ID!) {{ tree(by: {{ id: $id }}) {{ published {{ {selection} }} }} }}");
+        owner.ok(&query, json!({ "id": id })).await.data("tree.published")
+    };
+    let both = ask("nodes { key title ... on QuestionNode { options { key label } } }").await;
+    assert_eq!(both["nodes"][0]["key"], "light");
+    assert!(both["nodes"].as_array().is_some_and(|nodes| nodes.len() > 2 && nodes.iter().all(|node| node["title"].is_string())), "{both}");
+    for (same, selection) in [
+        ("again", "nodes { key title ... on QuestionNode { options { key label } } }"),
+        (
+            "by two fields",
+            "nodes { key ... on QuestionNode { options { key } } } nodes { title ... on QuestionNode { options { label } } }",
+        ),
+        ("by a fragment", "... on TreeVersion { nodes { key title } } nodes { ... on QuestionNode { options { key label } } }"),
+        ("of two versions", "nodes { key title ... on QuestionNode { options { key label } } } tree { published { nodes { key } } }"),
+    ] {
+        let seen = ask(selection).await;
+        assert_eq!(seen["nodes"], both["nodes"], "{same}");
+    }
+    let twice = ask("a: nodes { key } b: nodes { title }").await;
+    assert_eq!((&twice["a"][0], &twice["b"][0]), (&json!({ "key": "light" }), &json!({ "title": both["nodes"][0]["title"] })));
+    // A condition is looked at each time.
+    let query = "query($id: ID!, $with: Boolean!) { tree(by: { id: $id }) { published { nodes { key title @include(if: $with) } } } }";
+    for with in [true, false, true] {
+        let seen = owner.ok(query, json!({ "id": id, "with": with })).await;
+        assert_eq!(seen.data("tree.published.nodes.0.title").is_string(), with);
+    }
+}
