@@ -224,6 +224,9 @@ impl<'a> Walk<'a> {
             size.introspection_lists += u32::from(INTROSPECTION_LISTS.contains(&name));
             return Ok(size);
         }
+        if let Some(known) = known {
+            self.check_integers(known, field)?;
+        }
         size.depth = child.depth.saturating_add(1);
         size.reads |= name != "__typename";
         size.cost = match known {
@@ -262,6 +265,19 @@ impl<'a> Walk<'a> {
             _ => None,
         });
         asked.or(known.default_page).unwrap_or(DEFAULT_PAGE).clamp(1, MAX_PAGE)
+    }
+
+    /// An `Int` has 32 bits. async-graphql finds out when the field is resolved: after a mutation was done, or never.
+    fn check_integers(&self, known: &FieldShape, field: &Field) -> Result<(), Refusal> {
+        for name in &known.integers {
+            if let Some(Value::Number(number)) = self.argument(field, name)
+                && !number.as_i64().is_some_and(|number| i32::try_from(number).is_ok())
+            {
+                let position = field.get_argument(name).map(|argument| argument.pos);
+                return Err(Refusal::Invalid(format!("`{name}` must be an integer of 32 bits, not {number}"), Vec::from_iter(position)));
+            }
+        }
+        Ok(())
     }
 
     /// An argument's value, with variables replaced.

@@ -31,6 +31,8 @@ pub struct FieldShape {
     /// What it costs if it is a scalar.
     pub weight: u64,
     pub default_page: Option<u64>,
+    /// Its arguments of type `Int`.
+    pub integers: Vec<String>,
 }
 
 impl Shape {
@@ -82,7 +84,9 @@ fn field_shape(parent: &str, field: &FieldDefinition) -> FieldShape {
             _ => None,
         }
     });
+    let integers = field.arguments.iter().filter(|argument| named(&argument.node.ty.node).0 == "Int");
     FieldShape {
+        integers: integers.map(|argument| argument.node.name.node.to_string()).collect(),
         list,
         nullable: nullable(&field.ty.node),
         connection: is_connection(&ty),

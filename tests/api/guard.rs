@@ -74,6 +74,18 @@ fn a_connection_costs_its_page() {
 }
 
 #[test]
+fn an_integer_of_more_than_32_bits_is_refused_before_anything_is_done() {
+    for argument in ["first: 2147483648", "last: -2147483649", "first: 1e3", "first: 99999999999999999999"] {
+        let query = format!("{{ trees({argument}) {{ totalCount }} }}");
+        assert!(matches!(measure(&query), Err(Refusal::Invalid(..))), "{argument}");
+    }
+    let variable = "query($n: Int) { trees(first: $n) { totalCount } }";
+    assert!(matches!(measure_with(variable, json!({ "n": 2_147_483_648_u64 })), Err(Refusal::Invalid(..))));
+    assert!(measure_with(variable, json!({ "n": i32::MAX })).is_ok(), "what a page may be is for the list to say");
+    assert!(measure_with(variable, json!({ "n": null })).is_ok());
+}
+
+#[test]
 fn a_scalar_costs_only_where_it_makes_answers_long() {
     assert_eq!(cost("{ tree { id a: id b: id } }"), 3, "under another name it is one more");
     assert_eq!(cost("{ tree { published { document } } }"), 42, "as long as a tree");

@@ -12,6 +12,8 @@ use crate::support::{Actor, Answer, TestApp};
 use fixpath::id::{Id, PaymentId, PurchaseId, TreeId};
 
 pub const PEOPLE: [&str; 6] = ["anonymous", "foreign technician", "technician", "engineer", "admin", "owner"];
+/// Their place among the six.
+pub const OWNER: usize = 5;
 const ROLES: [&str; 6] = ["", "technician", "technician", "engineer", "admin", "owner"];
 
 pub struct Fixture {
@@ -118,6 +120,10 @@ impl Fixture {
             ("$invitation", invitation),
         ];
         Self { app, people, foreign_owner, names, next: AtomicU32::new(1) }
+    }
+
+    pub async fn make_owner_staff(&self) {
+        self.app.db_execute("UPDATE users SET staff = true WHERE username = 'owner'").await;
     }
 
     /// What one of the six sees of a field, as a letter, with the whole answer.

@@ -8,7 +8,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use async_graphql::parser::parse_schema;
 use async_graphql::parser::types::{TypeKind, TypeSystemDefinition};
 
-use fixture::{Fixture, PEOPLE};
+use fixture::{Fixture, OWNER, PEOPLE};
 use serde_json::json;
 
 use crate::support::TestApp;
@@ -126,5 +126,40 @@ async fn every_mutation_beyond_the_limit_says_so_as_a_value() {
         // The names in the expectations are no ids here; and what is no id is refused before anything is done.
         let no_id = one.call.contains('$') && answer.codes() == ["BAD_USER_INPUT"];
         assert!(no_id || answer.refusals("done") == ["RATE_LIMITED"], "{}: {}", one.field, answer.text());
+        assert!(no_id || answer.header("retry-after").parse::<u64>().is_ok(), "{}", one.field);
     }
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_nul_in_any_text_fails_nothing() {
+    let fixture = Fixture::new().await;
+    fixture.make_owner_staff().await;
+    let filters = [
+        ("Query.trees", "{ * }", "trees(filter: {category: \"a\", tags: [\"b\"]})"),
+        ("Query.marketplace", "{ * }", "marketplace(query: \"a\")"),
+        ("Query.plan", "{ * }", "plan(key: \"a\")"),
+        ("Staff.lookup", "{ staff { * } }", "lookup(ref: \"a\")"),
+        ("Staff.webhookDelivery", "{ staff { * } }", "webhookDelivery(eventId: \"a\")"),
+        ("Staff.webhookDeliveries", "{ staff { * } }", "webhookDeliveries(filter: {eventId: \"a\", type: \"b\"})"),
+    ];
+    let filters = filters.map(|(field, query, call)| (field.to_owned(), query.to_owned(), call.to_owned()));
+    let walked = expectations().into_iter().map(|one| (one.field, one.query, one.call));
+    let fields = schema_fields();
+    let (mut tried, mut failed) = (0, Vec::new());
+    for (field, query, call) in walked.chain(filters) {
+        // Every second piece is what stands between quotes.
+        let pieces: Vec<&str> = call.split('"').collect();
+        for place in (1..pieces.len()).step_by(2) {
+            let mut with_nul = pieces.clone();
+            with_nul[place] = "a\\u0000b";
+            let selection = if fields.get(&field) == Some(&true) { " { __typename }" } else { "" };
+            let (_, answer) = fixture.look(&field, &query, &with_nul.join("\""), selection, OWNER).await;
+            tried += 1;
+            if answer.contains("INTERNAL_SERVER_ERROR") {
+                failed.push(format!("{field}: {}: {answer}", with_nul.join("\"")));
+            }
+        }
+    }
+    assert!(tried > 60, "{tried}");
+    assert!(failed.is_empty(), "{} fail:\n{}", failed.len(), failed.join("\n"));
 }
