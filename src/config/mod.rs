@@ -3,7 +3,6 @@
 
 use std::net::SocketAddr;
 use std::path::PathBuf;
-use std::str::FromStr;
 use std::time::Duration;
 
 use ipnet::IpNet;
@@ -11,6 +10,10 @@ use lettre::Address;
 use lettre::message::Mailbox;
 use secrecy::SecretString;
 use url::Url;
+
+use variables::{Variables, fail};
+
+mod variables;
 
 #[derive(Debug)]
 pub struct Config {
@@ -291,73 +294,8 @@ impl Config {
     }
 }
 
-struct Variables<'a> {
-    source: &'a dyn Fn(&str) -> Option<String>,
-}
-
+/// The sections that take more than a line for each variable.
 impl Variables<'_> {
-    fn get(&self, name: &str) -> Option<String> {
-        (self.source)(name).map(|value| value.trim().to_owned()).filter(|value| !value.is_empty())
-    }
-
-    fn secret(&self, name: &str) -> Option<SecretString> {
-        self.get(name).map(SecretString::from)
-    }
-
-    fn list(&self, name: &str) -> Vec<String> {
-        let value = self.get(name).unwrap_or_default();
-        value.split(',').map(str::trim).filter(|item| !item.is_empty()).map(str::to_owned).collect()
-    }
-
-    fn parsed<T: FromStr>(&self, name: &str, what: &str) -> Result<Option<T>> {
-        match self.get(name) {
-            None => Ok(None),
-            Some(value) => value.parse().map(Some).map_err(|_| ConfigError(format!("{name} must be {what}, not `{value}`"))),
-        }
-    }
-
-    fn number<T: FromStr + PartialOrd + std::fmt::Display>(&self, name: &str, default: T, min: T, max: T) -> Result<T> {
-        let what = format!("a number from {min} to {max}");
-        match self.parsed::<T>(name, &what)? {
-            None => Ok(default),
-            Some(value) if (min..=max).contains(&value) => Ok(value),
-            Some(value) => fail(format!("{name} must be {what}, not {value}")),
-        }
-    }
-
-    fn one_of<T: Copy>(&self, name: &str, default: T, choices: &[(&str, T)]) -> Result<T> {
-        let Some(value) = self.get(name) else { return Ok(default) };
-        match choices.iter().find(|(word, _)| *word == value) {
-            Some((_, choice)) => Ok(*choice),
-            None => {
-                let words: Vec<_> = choices.iter().map(|(word, _)| *word).collect();
-                fail(format!("{name} must be one of {}, not `{value}`", words.join(", ")))
-            }
-        }
-    }
-
-    fn seconds(&self, name: &str, default: u64) -> Result<Duration> {
-        Ok(Duration::from_secs(self.number(name, default, 1, 600)?))
-    }
-
-    fn url(&self, name: &str) -> Result<Option<Url>> {
-        match self.parsed::<Url>(name, "an absolute http(s) URL")? {
-            Some(url) if !matches!(url.scheme(), "http" | "https") || url.host_str().is_none() => {
-                fail(format!("{name} must be an absolute http(s) URL, not `{url}`"))
-            }
-            url => Ok(url),
-        }
-    }
-
-    /// Its value is never repeated in the message: it holds a password.
-    fn database_url(&self, name: &str) -> Result<Option<SecretString>> {
-        let Some(value) = self.get(name) else { return Ok(None) };
-        match crate::db::tls::Target::parse(&value) {
-            Ok(_) => Ok(Some(SecretString::from(value))),
-            Err(reason) => fail(format!("{name} must be a PostgreSQL URL: {reason}")),
-        }
-    }
-
     fn mail(&self) -> Result<Mail> {
         let from = self.parsed("MAIL_FROM", "an address, such as `Fixpath <no-reply@example.com>`")?;
         let ca_file = self.parsed("SMTP_CA_FILE", "a file")?;
@@ -378,15 +316,6 @@ impl Variables<'_> {
         let smtp = Smtp { url: SecretString::from(url), ca_file };
         crate::mail::smtp::check(&smtp).map_err(ConfigError)?;
         Ok(Mail { transport: MailTransport::Smtp(smtp), from })
-    }
-
-    /// Its value is never repeated in the message: it may hold a password.
-    fn redis_url(&self, name: &str) -> Result<Option<SecretString>> {
-        let Some(value) = self.get(name) else { return Ok(None) };
-        match redis::Client::open(value.as_str()) {
-            Ok(_) => Ok(Some(SecretString::from(value))),
-            Err(_) => fail(format!("{name} must be a Redis URL such as redis://host:6379 or unix:///path/to/socket")),
-        }
     }
 
     fn providers(&self, development: bool) -> Result<Providers> {
@@ -458,8 +387,4 @@ impl Variables<'_> {
             },
         })
     }
-}
-
-fn fail<T>(sentence: impl Into<String>) -> Result<T> {
-    Err(ConfigError(sentence.into()))
 }

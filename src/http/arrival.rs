@@ -12,9 +12,10 @@ use futures_util::FutureExt;
 use tracing::Instrument;
 
 use super::answer::Refused;
-use super::{metrics, requester};
+use super::requester;
 use crate::app::App;
 use crate::id::{Id, UserId};
+use crate::metrics;
 
 pub const REQUEST_ID: HeaderName = HeaderName::from_static("x-request-id");
 

@@ -8,8 +8,8 @@ use axum::response::{IntoResponse, Response};
 
 use super::answer::{BAD_REQUEST, Refused};
 use super::arrival::Arrival;
-use super::limits::Sender;
 use crate::app::App;
+use crate::limits::Sender;
 use crate::session::export;
 
 /// The page brings its own style and nothing else.

@@ -5,18 +5,18 @@ use async_graphql::parser::types::OperationType;
 use axum::Extension;
 use axum::body::Body;
 use axum::extract::{Request, State};
-use axum::http::header::{ALLOW, CONTENT_LENGTH, CONTENT_TYPE, WWW_AUTHENTICATE};
+use axum::http::header::{ALLOW, CONTENT_LENGTH, CONTENT_TYPE, RETRY_AFTER, WWW_AUTHENTICATE};
 use axum::http::{HeaderMap, HeaderValue, StatusCode, Uri};
 use axum::response::{IntoResponse, Response};
 use futures_util::StreamExt;
 
 use super::answer::{self, BAD_REQUEST, Form, RATE_LIMITED, Refused, VALIDATION_FAILED, error};
 use super::arrival::{Arrival, Outcome};
-use super::limits::Sender;
 use super::operation::{Endpoint, Operation};
 use super::params::Params;
 use super::requester::Claim;
 use super::{origin, sse};
+use crate::limits::Sender;
 
 /// For everybody.
 const BODY_LIMIT: usize = 128 * 1024;
@@ -88,14 +88,17 @@ async fn run(endpoint: &Endpoint, arrival: &Arrival, headers: &HeaderMap, params
         }
         Ok(actor) => {
             outcome.user = actor.map(|actor| actor.user);
-            let over_limit = operation.over_limit.then(|| RATE_LIMITED.to_owned());
+            let over_limit = operation.over_limit;
             let mut response = if form == Form::EventStream || operation.kind == OperationType::Subscription {
                 sse::respond(endpoint, arrival, operation, claim, actor)
             } else {
                 let executed = operation.execute(endpoint, arrival).await;
-                outcome.code = first_code(&executed).or(over_limit);
+                outcome.code = first_code(&executed).or(over_limit.map(|_| RATE_LIMITED.to_owned()));
                 answer::respond(&executed, form)
             };
+            if let Some(seconds) = over_limit {
+                response.headers_mut().insert(RETRY_AFTER, HeaderValue::from(seconds));
+            }
             // The token said who; nobody was found. Said only where it was looked at.
             if actor.is_none() && claim.token.is_some() {
                 response.headers_mut().insert(WWW_AUTHENTICATE, HeaderValue::from_static("Bearer error=\"invalid_token\""));

@@ -12,10 +12,10 @@ use serde_json::json;
 use subtle::ConstantTimeEq;
 
 use super::answer::{Refused, UNAUTHENTICATED};
-use super::metrics;
 use super::requester::bearer;
 use crate::app::App;
 use crate::db::migrate;
+use crate::metrics;
 
 const PATIENCE: Duration = Duration::from_secs(2);
 

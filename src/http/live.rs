@@ -23,12 +23,13 @@ use tokio_util::task::TaskTracker;
 
 use super::arrival::{Arrival, Outcome};
 use super::graphql::first_code;
-use super::limits::Sender;
 use super::operation::{Endpoint, Operation};
 use super::params::Params;
 use super::requester::{Claim, bearer};
-use super::{access, answer, metrics, origin};
+use super::{access, answer, origin};
 use crate::identity::actor::Actor;
+use crate::limits::Sender;
+use crate::metrics;
 
 const PROTOCOL: &str = "graphql-transport-ws";
 const MAX_OPERATIONS: usize = 20;

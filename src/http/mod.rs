@@ -8,9 +8,7 @@ mod exports; // signed links to sessions written down
 pub mod graphiql; // the query editor
 mod graphql; // GraphQL over POST and GET
 mod health;
-pub mod limits; // how much one sender may ask for
 mod live; // GraphQL over WebSocket
-pub mod metrics;
 mod nulls; // null where a field failed
 mod oauth; // to providers and back
 mod operation; // the pipeline that every operation goes through

@@ -11,8 +11,6 @@ use url::Url;
 
 use super::answer::{BAD_REQUEST, Refused};
 use super::arrival::Arrival;
-use super::limits::Sender;
-use super::metrics;
 use super::requester::{Claim, cookie_named};
 use crate::app::App;
 use crate::identity::cookie;
@@ -20,6 +18,8 @@ use crate::identity::grant::{self, Grant};
 use crate::identity::provider::attempt::{self, Attempt};
 use crate::identity::provider::{self, Failure, Provider};
 use crate::identity::sign_in_with_provider::{Denied, sign_in_with_provider};
+use crate::limits::Sender;
+use crate::metrics;
 
 #[derive(Deserialize)]
 pub struct Start {

@@ -11,16 +11,17 @@ use tracing::Instrument;
 use super::answer::{self, BAD_USER_INPUT, Refused, TIMEOUT, UNAUTHENTICATED, VALIDATION_FAILED, error};
 use super::arrival::{Arrival, Outcome};
 use super::documents::Documents;
-use super::limits::Sender;
+use super::nulls;
 use super::params::Params;
 use super::requester::Claim;
-use super::{metrics, nulls};
 use crate::app::App;
 use crate::graphql::guard::{self, Measure};
 use crate::graphql::loaders::{self, Batches};
 use crate::graphql::shape::Shape;
 use crate::graphql::{FixpathSchema, OverLimit};
 use crate::identity::actor::Actor;
+use crate::limits::Sender;
+use crate::metrics;
 
 /// What executing needs beside the request.
 #[derive(Clone)]
@@ -39,8 +40,8 @@ pub struct Operation {
     pub name: Option<String>,
     pub kind: OperationType,
     pub measure: Measure,
-    /// A mutation whose sender has used up their allowance: it says so, and does nothing.
-    pub over_limit: bool,
+    /// Of a mutation whose sender has used up their allowance, in how many seconds to try again: it says so, and does nothing.
+    pub over_limit: Option<u64>,
     batches: Batches,
 }
 
@@ -64,7 +65,7 @@ impl Operation {
         let mut request = Request::new("").variables(variables);
         request.operation_name.clone_from(&name);
         request.set_parsed_query(ExecutableDocument::clone(&document));
-        Ok(Self { request, document, name, kind, measure, over_limit: false, batches: Batches::default() })
+        Ok(Self { request, document, name, kind, measure, over_limit: None, batches: Batches::default() })
     }
 
     pub fn outcome(&self) -> Outcome {
@@ -88,7 +89,7 @@ impl Operation {
             if self.kind != OperationType::Mutation {
                 return Err(Refused::rate_limited(seconds));
             }
-            self.over_limit = true;
+            self.over_limit = Some(seconds);
             self.request.data.insert(OverLimit(seconds));
         }
         if self.measure.introspects && actor.is_none() && !introspection_for_all {

@@ -32,7 +32,7 @@ pub fn router(app: App) -> Result<Router, Error> {
 
 /// What machines ask a process about itself: the API's and, alone, the worker's.
 pub fn about_itself(app: App) -> Router {
-    super::metrics::recorder();
+    crate::metrics::recorder();
     Router::new()
         .route("/healthz", get(health::alive))
         .route("/readyz", get(health::ready))

@@ -15,9 +15,10 @@ use tokio_util::sync::CancellationToken;
 use tokio_util::task::TaskTracker;
 use tower::ServiceExt;
 
-use super::{metrics, router};
+use super::router;
 use crate::app::App;
 use crate::error::Error;
+use crate::metrics;
 
 /// How long a stop waits for what runs, beyond the time that an operation may take.
 const PATIENCE: Duration = Duration::from_secs(2);

@@ -14,8 +14,9 @@ use futures_util::{Stream, StreamExt};
 use super::arrival::Arrival;
 use super::operation::{Endpoint, Operation};
 use super::requester::Claim;
-use super::{access, answer, metrics};
+use super::{access, answer};
 use crate::identity::actor::Actor;
+use crate::metrics;
 
 /// Shorter than the patience of proxies.
 const KEEP_ALIVE: Duration = Duration::from_secs(12);

@@ -10,7 +10,7 @@ use secrecy::{ExposeSecret, SecretString};
 
 use super::{Charge, Whose};
 use crate::error::Error;
-use crate::http::metrics;
+use crate::metrics;
 
 /// The longest that a request waits for Redis.
 const PATIENCE: Duration = Duration::from_millis(50);

@@ -10,7 +10,7 @@ use serde::Serialize;
 
 use crate::app::App;
 use crate::error::Error;
-use crate::http::metrics;
+use crate::metrics;
 
 pub mod accounts; // mails about accounts and who belongs to them
 pub mod billing; // mails about what an account pays for

@@ -6,9 +6,9 @@ use chrono::TimeDelta;
 use fixpath::clock::Clock;
 use fixpath::config::Config;
 use fixpath::error::{Code, Detail};
-use fixpath::http::limits::{RateLimits, Sender};
-use fixpath::http::metrics::Names;
 use fixpath::id::{AccountId, Id, UserId};
+use fixpath::limits::{RateLimits, Sender};
+use fixpath::metrics::Names;
 use serde_json::json;
 
 use super::support::app::start;
