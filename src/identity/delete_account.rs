@@ -1,4 +1,4 @@
-//! `deleteAccount`: asks for it. `erase_account.rs` does it, unless `restoreAccount` comes before.
+//! `deleteAccount`: sets the day. `erase_account.rs` does it within the hour, unless `restoreAccount` comes before.
 
 use chrono::TimeDelta;
 use diesel::prelude::*;
@@ -11,7 +11,6 @@ use crate::app::App;
 use crate::billing::subscription::Subscription;
 use crate::db::schema::accounts;
 use crate::error::{Code, Error, Refusal};
-use crate::jobs::{self, Job};
 
 /// How long an owner can change their mind.
 pub const GRACE: TimeDelta = TimeDelta::days(7);
@@ -37,7 +36,6 @@ pub async fn delete_account(app: &App, actor: &Actor, from: &Requester, confirm_
                 return Err(Refusal::new(Code::WrongState, message).into());
             }
             diesel::update(accounts::table.find(account.id)).set(accounts::deletes_at.eq(deletes_at)).execute(conn).await?;
-            jobs::enqueue(conn, &Job::EraseAccount { account: account.id }, Some(deletes_at)).await?;
             Ok(audit::record(conn, &Entry::by(&actor, "deleteAccount", now).from(from)).await?)
         })
         .await

@@ -50,8 +50,8 @@ const GOES: [&str; 16] = [
     "DELETE FROM checkouts WHERE account_id = $1",
     "DELETE FROM subscription_changes WHERE account_id = $1",
     // Before the customers, by whom some of them are found.
-    "DELETE FROM webhook_deliveries WHERE account_id = $1 AND status NOT IN ('processing', 'failed', 'parked', 'dead')",
-    "DELETE FROM webhook_deliveries WHERE account_id IS NULL AND status NOT IN ('processing', 'failed', 'parked', 'dead') \
+    "DELETE FROM webhook_deliveries WHERE account_id = $1 AND processed_at IS NOT NULL",
+    "DELETE FROM webhook_deliveries WHERE account_id IS NULL AND processed_at IS NOT NULL \
      AND provider_customer_id IN (SELECT provider_customer_id FROM customers WHERE account_id = $1)",
     "DELETE FROM subscriptions WHERE account_id = $1 AND NOT EXISTS \
      (SELECT FROM payments WHERE payments.provider_subscription_id = subscriptions.provider_subscription_id)",
@@ -59,7 +59,7 @@ const GOES: [&str; 16] = [
     "UPDATE customers SET account_id = NULL WHERE account_id = $1 AND NOT EXISTS \
      (SELECT FROM payments WHERE payments.provider_customer_id = customers.provider_customer_id AND payments.account_id = $1) \
      AND NOT EXISTS (SELECT FROM webhook_deliveries AS told WHERE told.provider_customer_id = customers.provider_customer_id \
-     AND told.status IN ('processing', 'failed', 'parked', 'dead'))",
+     AND told.processed_at IS NULL)",
     "UPDATE trial_grants SET account_id = NULL WHERE account_id = $1",
     "UPDATE card_fingerprints SET account_id = gen_random_uuid() WHERE account_id = $1",
 ];
@@ -86,18 +86,17 @@ const TREES_GO: [&str; 5] = [
 
 /// Stripe may still tell of accounts that are gone: of a refund, mostly. Once that is entered, its words go too.
 const TOLD_SINCE: &str = "DELETE FROM webhook_deliveries AS told USING accounts WHERE accounts.deleted_at IS NOT NULL \
-     AND told.account_id = accounts.id AND told.status NOT IN ('processing', 'failed', 'parked', 'dead')";
+     AND told.account_id = accounts.id AND told.processed_at IS NOT NULL";
 
 /// What was placed under no account, such as an answer about a customer who is nobody's any more, names people all the same. Staff have
 /// a week to look at it.
 const TOLD_OF_NOBODY: &str = "DELETE FROM webhook_deliveries AS told WHERE told.account_id IS NULL AND told.received_at < $1 \
-     AND told.status NOT IN ('processing', 'failed', 'parked', 'dead') AND NOT EXISTS \
+     AND told.processed_at IS NOT NULL AND NOT EXISTS \
      (SELECT FROM customers JOIN accounts ON accounts.id = customers.account_id AND accounts.deleted_at IS NULL \
      WHERE customers.provider_customer_id = told.provider_customer_id)";
 const LOOKED_AT_FOR: TimeDelta = TimeDelta::days(7);
 
-/// Does nothing if the account was restored, or deleted anew for a later day, or if this has been done; or if its day has not come: then
-/// the hourly sweep finds it.
+/// Does nothing if the account was restored, or deleted anew for a later day, or if this has been done.
 pub async fn erase_account(app: &App, id: AccountId) -> Result<(), Error> {
     let now = app.clock.now();
     let people = app

@@ -9,7 +9,7 @@ use super::account::Account;
 use super::actor::Role;
 use super::email_change::EmailChange;
 use super::email_token::{EmailToken, Purpose};
-use super::erase_account::{erase_account, erase_what_was_told_since};
+use super::erase_account::erase_what_was_told_since;
 use super::invitation::{self, Invitation};
 use super::refresh_token::LIFETIME;
 use super::user::{Secret, User};
@@ -17,7 +17,8 @@ use super::{mail_count, sign_in_code};
 use crate::app::App;
 use crate::db::Conn;
 use crate::error::Error;
-use crate::id::{EmailChangeId, InvitationId, UserId};
+use crate::id::{EmailChangeId, Id, InvitationId, UserId};
+use crate::jobs::{self, Job};
 use crate::mail::{self, Mail, accounts, identity};
 
 /// Rows of one statement: it locks no more than this, and not for long.
@@ -58,19 +59,15 @@ pub async fn forget_sign_ins(app: &App) -> Result<(), Error> {
     Ok(())
 }
 
-/// Erases the accounts whose day has come. Each has a job for that moment, but it comes by the database's clock, may find that it is
-/// too early by ours, and may have been dropped: no erasure hangs on it. One that fails keeps no other one waiting.
+/// Has the accounts erased whose day has come, each by a job of its own: one that fails, or takes long, keeps no other one waiting, and
+/// what cannot be erased is seen as a dead job. None was enqueued when the day was set: none can be lost, or come by another clock.
 pub async fn erase_due_accounts(app: &App) -> Result<(), Error> {
     let due = Account::due_for_erasure(&mut *app.db.conn().await?, app.clock.now()).await?;
-    let mut failed = None;
     for account in due {
-        if let Err(cause) = erase_account(app, account).await {
-            tracing::warn!(?account, ?cause, "an account could not be erased");
-            failed = Some(cause);
-        }
+        let key = format!("erase_account:{}", account.encode());
+        jobs::enqueue_once(&mut *app.db.conn().await?, &Job::EraseAccount { account }, &key).await?;
     }
-    erase_what_was_told_since(&mut *app.db.conn().await?, app.clock.now()).await?;
-    failed.map_or(Ok(()), Err)
+    Ok(erase_what_was_told_since(&mut *app.db.conn().await?, app.clock.now()).await?)
 }
 
 /// Sends an invitation, unless it has ended since. Run twice, it sends two mails, and only the latter's link counts.

@@ -11,7 +11,7 @@ use crate::app::App;
 use crate::db::schema::accounts;
 use crate::error::{Code, Error, Refusal};
 
-/// Undoes `deleteAccount`, within its week. The job that would have erased the account finds nothing to do.
+/// Undoes `deleteAccount`, within its week.
 pub async fn restore_account(app: &App, actor: &Actor, from: &Requester) -> Result<Account, Error> {
     actor.require(Role::Owner)?;
     let now = app.clock.now();

@@ -61,7 +61,7 @@ pub enum Job {
     MailAlert { alert: AlertId, user: UserId },
     /// Ends an account whose week has passed.
     EraseAccount { account: AccountId },
-    /// The same for all that were missed.
+    /// Has every account ended whose week has passed.
     EraseAccounts,
 }
 
@@ -76,5 +76,18 @@ pub async fn enqueue(conn: &mut Conn, job: &Job, run_at: Option<DateTime<Utc>>) 
         .bind::<Nullable<Timestamptz>, _>(run_at)
         .bind::<Integer, _>(i32::from(registry::policy(job).attempts));
     Cached(query).execute(conn).await?;
+    Ok(())
+}
+
+/// The same, at once, unless a job with this key is in the queue already: waiting, at work, or dead, which somebody has to look at.
+pub async fn enqueue_once(conn: &mut Conn, job: &Job, key: &str) -> Result<(), Error> {
+    let query = "SELECT id FROM graphile_worker.add_job($1, $2, max_attempts => $3, job_key => $4, job_key_mode => 'unsafe_dedupe')";
+    diesel::sql_query(query)
+        .bind::<Text, _>(TASK)
+        .bind::<Json, _>(serde_json::to_value(job)?)
+        .bind::<Integer, _>(i32::from(registry::policy(job).attempts))
+        .bind::<Text, _>(key)
+        .execute(conn)
+        .await?;
     Ok(())
 }

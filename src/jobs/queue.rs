@@ -131,6 +131,8 @@ pub struct DeadJob {
     /// As in the registry.
     #[diesel(sql_type = Text)]
     pub name: String,
+    #[diesel(sql_type = Nullable<Text>)]
+    pub key: Option<String>,
     /// The ids that it is about.
     #[diesel(sql_type = Nullable<Json>)]
     pub subject: Option<Value>,
@@ -147,7 +149,7 @@ pub struct DeadJob {
 /// The newest first.
 pub async fn dead(conn: &mut Conn, limit: i64) -> QueryResult<Vec<DeadJob>> {
     let query = format!(
-        "SELECT id, coalesce(payload->>'job', '') AS name, payload->'with' AS subject, attempts, last_error, created_at, \
+        "SELECT id, coalesce(payload->>'job', '') AS name, key, payload->'with' AS subject, attempts, last_error, created_at, \
          updated_at AS died_at FROM graphile_worker._private_jobs AS job WHERE {DEAD} ORDER BY updated_at DESC, id DESC LIMIT $1"
     );
     diesel::sql_query(query).bind::<BigInt, _>(limit).load(conn).await

@@ -6,7 +6,7 @@ use serde_json::Value;
 use super::{Job, queue, registry, tend};
 use crate::app::App;
 use crate::error::Error;
-use crate::http::metrics;
+use crate::metrics;
 
 /// A job that takes its process with it this often is dead.
 const CRASHES: i16 = 3;

@@ -136,3 +136,8 @@ pub const SCHEDULES: &[Schedule] = &[
     Schedule { when: "37 * * * *", every: "1h", job: Job::EraseAccounts },
     Schedule { when: "17 3 * * *", every: "1d", job: Job::ForgetSignIns },
 ];
+
+/// Whether a job with this key was enqueued by its schedule. However often it fails it is never dead: the next one takes its place before.
+pub fn is_schedule(key: Option<&str>) -> bool {
+    key.is_some_and(|key| SCHEDULES.iter().any(|schedule| name(&schedule.job) == key))
+}

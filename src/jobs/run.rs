@@ -15,7 +15,7 @@ use super::registry::{self, Policy};
 use super::{Job, TASK, queue, tend};
 use crate::app::App;
 use crate::error::Error;
-use crate::http::metrics;
+use crate::metrics;
 
 /// How long a job waits that this version does not know, before it is offered again: to a worker of a newer version, it is hoped.
 const UNKNOWN: TimeDelta = TimeDelta::seconds(30);
@@ -62,6 +62,9 @@ async fn run(app: &App, row: &Row, job: &Job) -> Result<(), Error> {
     let policy = registry::policy(job);
     let started = Instant::now();
     let result = tried(app, job, policy.limit).await;
+    if registry::is_schedule(row.key().as_deref()) {
+        tend::report_schedule(app, registry::name(job), result.is_ok()).await?;
+    }
     let outcome = match result {
         Ok(()) => Outcome::Done,
         Err(error) => failed(app, row, job, policy, &error).await?,
@@ -129,7 +132,7 @@ async fn bury(app: &App, row: &Row, name: &str, cause: &str) -> Result<bool, Err
     app.db
         .transaction(async |conn| {
             let kept = queue::bury(conn, row, cause).await?;
-            if kept {
+            if kept && !registry::is_schedule(row.key().as_deref()) {
                 tend::report_dead(conn, name, now).await?;
             }
             Ok(kept)

@@ -4,7 +4,7 @@ use std::collections::BTreeSet;
 
 use chrono::{DateTime, TimeDelta, Utc};
 
-use super::queue;
+use super::{queue, registry};
 use crate::app::App;
 use crate::db::Conn;
 use crate::error::Error;
@@ -20,7 +20,8 @@ pub async fn tend(app: &App) -> Result<(), Error> {
     app.db
         .transaction(async |conn| {
             queue::sweep(conn, now - KEPT).await?;
-            let dead: BTreeSet<String> = queue::dead(conn, i64::MAX).await?.into_iter().map(|job| job.name).collect();
+            let dead = queue::dead(conn, i64::MAX).await?.into_iter().filter(|job| !registry::is_schedule(job.key.as_deref()));
+            let dead: BTreeSet<String> = dead.map(|job| job.name).collect();
             for name in &dead {
                 report_dead(conn, name, now).await?;
             }
@@ -47,4 +48,19 @@ pub async fn report_dead(conn: &mut Conn, name: &str, at: DateTime<Utc>) -> Resu
     let message = format!("The job `{name}` failed for good. `staff.deadJobs` says why; `fixpath jobs retry {name}` has it tried again.");
     alerts::open(conn, Kind::DeadJob, name, &message, at).await?;
     Ok(())
+}
+
+/// Opens the alert about a scheduled job that failed, and closes it when one has succeeded.
+pub async fn report_schedule(app: &App, name: &str, succeeded: bool) -> Result<(), Error> {
+    let now = app.clock.now();
+    app.db
+        .transaction(async |conn| {
+            if succeeded {
+                return Ok(alerts::close(conn, Kind::FailingSchedule, name, now).await?);
+            }
+            let message = format!("The job `{name}`, which is due again and again, failed the last time it ran. The log says why.");
+            alerts::open(conn, Kind::FailingSchedule, name, &message, now).await?;
+            Ok(())
+        })
+        .await
 }

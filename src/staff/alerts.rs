@@ -16,6 +16,8 @@ use crate::jobs::{self, Job};
 pub enum Kind {
     /// A job failed for the last time. Subject: the job's name.
     DeadJob,
+    /// A job that is due again and again failed the last time it ran. Subject: the job's name.
+    FailingSchedule,
     /// Jobs have been due for long, and nobody takes them. Subject: `queue`.
     QueueStuck,
     /// Deliveries of Stripe's wait for an account, a price or a payment that nobody knows. Subject: `webhooks`.
@@ -29,12 +31,20 @@ pub enum Kind {
 }
 
 impl Kind {
-    pub const ALL: [Self; 6] =
-        [Self::DeadJob, Self::QueueStuck, Self::ParkedDeliveries, Self::DeadDeliveries, Self::SecondSubscription, Self::PaidTwice];
+    pub const ALL: [Self; 7] = [
+        Self::DeadJob,
+        Self::FailingSchedule,
+        Self::QueueStuck,
+        Self::ParkedDeliveries,
+        Self::DeadDeliveries,
+        Self::SecondSubscription,
+        Self::PaidTwice,
+    ];
 
     pub fn as_str(self) -> &'static str {
         match self {
             Self::DeadJob => "dead_job",
+            Self::FailingSchedule => "failing_schedule",
             Self::QueueStuck => "queue_stuck",
             Self::ParkedDeliveries => "parked_deliveries",
             Self::DeadDeliveries => "dead_deliveries",

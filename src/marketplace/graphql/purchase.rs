@@ -76,7 +76,7 @@ impl PurchaseObject {
         self.0.status
     }
 
-    /// When it was paid, or given up.
+    /// When the buyer ended the checkout. A payment that takes days may still have been on its way.
     async fn created_at(&self) -> DateTime {
         self.0.created_at.into()
     }

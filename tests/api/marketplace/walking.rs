@@ -1,6 +1,7 @@
 //! What buyers do with what they have bought.
 
 use chrono::TimeDelta;
+use fixpath::jobs::Job;
 use serde_json::{Value, json};
 
 use super::Market;
@@ -151,6 +152,7 @@ async fn what_was_bought_outlives_the_account_of_its_seller() {
     let (_, account) = ids(&market.seller).await;
     market.shop.pass(TimeDelta::days(7)).await;
     market.buyer = market.shop.owner.clone();
+    market.shop.app.run_job(&Job::EraseAccounts).await;
     market.shop.app.run_jobs().await;
     let left = "SELECT string_agg(title || ' ' || status, ', ' ORDER BY title) FROM trees WHERE account_id = ";
     let left = market.shop.app.db_value(&format!("{left}'{}'", uuid::Uuid::from(account))).await;
