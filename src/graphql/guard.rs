@@ -50,6 +50,8 @@ pub struct Measure {
     pub introspects: bool,
     /// False if it asks for nothing but `__typename` and introspection: then it does not matter who asks.
     pub reads: bool,
+    /// A mutation that hands out tokens, to browsers as a cookie.
+    pub signs_in: bool,
 }
 
 /// Measures `chosen`, and checks the rest of the document too: validation reads all of it.
@@ -64,15 +66,19 @@ pub fn measure(
     if size.cost > MAX_COST {
         return too_much(format!("this operation costs {} points; at most {MAX_COST} are allowed", size.cost));
     }
+    // What is not run may use variables of other types.
+    walk.checks_integers = false;
     for name in document.fragments.keys() {
         walk.fragment(name, Pos::default(), 0)?;
     }
     if let DocumentOperations::Multiple(operations) = &document.operations {
         for operation in operations.values().filter(|operation| !std::ptr::eq(&operation.node, chosen)) {
-            Walk::new(shape, document, &operation.node, variables).operation(&operation.node)?;
+            let mut walk = Walk::new(shape, document, &operation.node, variables);
+            walk.checks_integers = false;
+            walk.operation(&operation.node)?;
         }
     }
-    Ok(Measure { cost: size.cost, introspects: size.introspection_depth > 0, reads: size.reads })
+    Ok(Measure { cost: size.cost, introspects: size.introspection_depth > 0, reads: size.reads, signs_in: size.signs_in })
 }
 
 fn too_much<T>(sentence: String) -> Result<T, Refusal> {
@@ -94,6 +100,7 @@ struct Size {
     introspection_depth: u32,
     introspection_lists: u32,
     reads: bool,
+    signs_in: bool,
     cost: u64,
 }
 
@@ -110,6 +117,7 @@ impl Size {
         self.introspection_depth = self.introspection_depth.max(other.introspection_depth);
         self.introspection_lists = self.introspection_lists.max(other.introspection_lists);
         self.reads |= other.reads;
+        self.signs_in |= other.signs_in;
         self.cost = self.cost.saturating_add(other.cost);
     }
 
@@ -143,11 +151,12 @@ struct Walk<'a> {
     operation: &'a OperationDefinition,
     variables: &'a Variables,
     measured: HashMap<&'a str, Fragment>,
+    checks_integers: bool,
 }
 
 impl<'a> Walk<'a> {
     fn new(shape: &'a Shape, document: &'a ExecutableDocument, operation: &'a OperationDefinition, variables: &'a Variables) -> Self {
-        Self { shape, fragments: &document.fragments, operation, variables, measured: HashMap::new() }
+        Self { shape, fragments: &document.fragments, operation, variables, measured: HashMap::new(), checks_integers: true }
     }
 
     fn operation(&mut self, operation: &'a OperationDefinition) -> Result<Size, Refusal> {
@@ -225,7 +234,10 @@ impl<'a> Walk<'a> {
             return Ok(size);
         }
         if let Some(known) = known {
-            self.check_integers(known, field)?;
+            if self.checks_integers {
+                self.check_integers(known, field)?;
+            }
+            size.signs_in |= known.ty == "AuthPayload";
         }
         size.depth = child.depth.saturating_add(1);
         size.reads |= name != "__typename";

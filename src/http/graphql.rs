@@ -89,18 +89,19 @@ async fn run(endpoint: &Endpoint, arrival: &Arrival, headers: &HeaderMap, params
         Ok(actor) => {
             outcome.user = actor.map(|actor| actor.user);
             let over_limit = operation.over_limit;
-            let mut response = if form == Form::EventStream || operation.kind == OperationType::Subscription {
+            let looked = operation.needs_somebody(endpoint);
+            let mut response = if operation.kind == OperationType::Subscription {
                 sse::respond(endpoint, arrival, operation, claim, actor)
             } else {
                 let executed = operation.execute(endpoint, arrival).await;
                 outcome.code = first_code(&executed).or(over_limit.map(|_| RATE_LIMITED.to_owned()));
-                answer::respond(&executed, form)
+                if form == Form::EventStream { sse::once(executed) } else { answer::respond(&executed, form) }
             };
             if let Some(seconds) = over_limit {
                 response.headers_mut().insert(RETRY_AFTER, HeaderValue::from(seconds));
             }
             // The token said who; nobody was found. Said only where it was looked at.
-            if actor.is_none() && claim.token.is_some() {
+            if looked && actor.is_none() && claim.token.is_some() {
                 response.headers_mut().insert(WWW_AUTHENTICATE, HeaderValue::from_static("Bearer error=\"invalid_token\""));
             }
             response

@@ -264,6 +264,10 @@ impl Conversation<'_> {
                 return Ok(Some(error_message(&id, &[error])));
             }
         };
+        if operation.measure.signs_in && self.claim.requester.browser {
+            let sentence = "pages sign in over HTTP: an answer over WebSocket cannot set the cookie";
+            return Ok(Some(error_message(&id, &[answer::error(answer::BAD_USER_INPUT, sentence)])));
+        }
         self.serial += 1;
         let arrival = Arrival { id: format!("{}-{}", self.arrival.id, self.serial), ..self.arrival.clone() };
         let task = Task {

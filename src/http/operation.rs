@@ -78,12 +78,16 @@ impl Operation {
         Outcome { operation, kind: Some(kind), cost: self.measure.cost, ..Outcome::default() }
     }
 
+    /// Whether it matters who asks: not for what reads nothing, such as `{ __typename }`.
+    pub fn needs_somebody(&self, endpoint: &Endpoint) -> bool {
+        self.measure.reads || (self.measure.introspects && !endpoint.app.config.http.graphiql)
+    }
+
     /// Who asks, and whether they may ask so much. A mutation is checked against the database; what reads nothing needs nobody.
     pub async fn admit(&mut self, endpoint: &Endpoint, arrival: &Arrival, claim: &Claim) -> Result<Option<Actor>, Refused> {
         let app = &endpoint.app;
-        let introspection_for_all = app.config.http.graphiql;
-        let anybody = !self.measure.reads && (!self.measure.introspects || introspection_for_all);
-        let actor = if anybody { None } else { claim.resolve(app, self.kind == OperationType::Mutation, &arrival.id).await? };
+        let somebody = self.needs_somebody(endpoint);
+        let actor = if somebody { claim.resolve(app, self.kind == OperationType::Mutation, &arrival.id).await? } else { None };
         let sender = Sender::of(actor.as_ref(), arrival.address);
         if let Err(seconds) = app.limits.check_operation(sender, self.measure.cost).await {
             if self.kind != OperationType::Mutation {
@@ -92,7 +96,7 @@ impl Operation {
             self.over_limit = Some(seconds);
             self.request.data.insert(OverLimit(seconds));
         }
-        if self.measure.introspects && actor.is_none() && !introspection_for_all {
+        if self.measure.introspects && actor.is_none() && !app.config.http.graphiql {
             return Err(Refused::new(axum::http::StatusCode::UNAUTHORIZED, UNAUTHENTICATED, "introspection is for signed-in people here"));
         }
         let mut requester = claim.requester.clone();
@@ -111,7 +115,8 @@ impl Operation {
         let execute = async move { tokio::time::timeout(limit, self.batches.run(schema.execute(self.request))).await }.instrument(span);
         let executed = if self.kind == OperationType::Mutation {
             // In a task of its own: a client that goes away must not stop a mutation between its commit and what follows from it.
-            match tokio::spawn(execute).await {
+            // A shutdown waits for it.
+            match endpoint.app.background.spawn(execute).await {
                 Ok(executed) => executed,
                 Err(ended) => match ended.try_into_panic() {
                     Ok(panic) => std::panic::resume_unwind(panic),

@@ -21,7 +21,7 @@ use crate::metrics;
 /// Shorter than the patience of proxies.
 const KEEP_ALIVE: Duration = Duration::from_secs(12);
 
-/// Runs the operation and sends what it answers, until it ends, its sender loses access, or the server shuts down.
+/// Runs a subscription and sends what it answers, until it ends, its sender loses access, or the server shuts down.
 pub fn respond(endpoint: &Endpoint, arrival: &Arrival, operation: Operation, claim: &Claim, actor: Option<Actor>) -> Response {
     let answers = operation.answers(endpoint, arrival);
     let (app, request_id, claim) = (endpoint.app.clone(), arrival.id.clone(), claim.clone());
@@ -36,9 +36,12 @@ pub fn respond(endpoint: &Endpoint, arrival: &Arrival, operation: Operation, cla
     send(answers.take_until(Box::pin(end)))
 }
 
-/// One answer that is known already.
-pub fn once(executed: Executed) -> Response {
-    send(stream::iter([executed]))
+/// One answer that is known already, with what resolvers set: cookies.
+pub fn once(mut executed: Executed) -> Response {
+    let headers = std::mem::take(&mut executed.http_headers);
+    let mut response = send(stream::iter([executed]));
+    response.headers_mut().extend(headers);
+    response
 }
 
 fn send(answers: impl Stream<Item = Executed> + Send + 'static) -> Response {

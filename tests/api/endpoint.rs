@@ -274,3 +274,17 @@ async fn a_field_that_fails_leaves_its_neighbours_alone() {
     assert_eq!(data["viewer"], json!({ "role": "OWNER" }));
     assert_eq!(data["here"], Value::Null);
 }
+
+#[tokio::test]
+async fn a_token_is_called_invalid_only_where_it_was_looked_at() {
+    let (app, _, owner) = TestApp::with_owner().await;
+    let forged = app.anon().signed_in("forged");
+    for (who, query, told) in [
+        (&owner, "{ __typename }", ""),
+        (&owner, "{ __schema { queryType { name } } }", ""),
+        (&forged, "{ __typename }", ""),
+        (&forged, "{ viewer { role } }", "Bearer error=\"invalid_token\""),
+    ] {
+        assert_eq!(who.gql(query, json!({})).await.header("www-authenticate"), told, "{query}");
+    }
+}

@@ -83,6 +83,13 @@ fn an_integer_of_more_than_32_bits_is_refused_before_anything_is_done() {
     assert!(matches!(measure_with(variable, json!({ "n": 2_147_483_648_u64 })), Err(Refusal::Invalid(..))));
     assert!(measure_with(variable, json!({ "n": i32::MAX })).is_ok(), "what a page may be is for the list to say");
     assert!(measure_with(variable, json!({ "n": null })).is_ok());
+    let others =
+        "query Run($n: Float) { tree { title } } query Not($n: Int) { ...F } fragment F on Query { trees(first: $n) { totalCount } }";
+    let document = parse_query(others).unwrap();
+    let run = document.operations.iter().find(|(name, _)| name.is_some_and(|name| name == "Run")).unwrap().1;
+    let shape = Shape::of(SDL).unwrap_or_else(|error| panic!("{error:?}"));
+    let measured = guard::measure(&shape, &document, &run.node, &Variables::from_json(json!({ "n": 2.5 })));
+    assert!(measured.is_ok(), "what is not run may use a variable of this name otherwise");
 }
 
 #[test]
@@ -138,7 +145,7 @@ fn an_operation_that_is_not_chosen_is_measured_too() {
 #[test]
 fn introspection_is_a_class_of_its_own() {
     let tool = include_str!("support/introspection.graphql");
-    assert_eq!(measure(tool).unwrap(), Measure { cost: 0, introspects: true, reads: false });
+    assert_eq!(measure(tool).unwrap(), Measure { cost: 0, introspects: true, reads: false, signs_in: false });
     let bomb =
         |levels: usize| format!("{{ __schema {{ types {}{{ name }}{} }} }}", "{ fields { type ".repeat(levels), " } }".repeat(levels));
     assert!(measure(&bomb(1)).is_ok());

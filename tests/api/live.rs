@@ -12,7 +12,7 @@ use tokio_tungstenite::tungstenite::client::IntoClientRequest;
 use tokio_tungstenite::tungstenite::{Error, Message};
 use tokio_tungstenite::{MaybeTlsStream, WebSocketStream, connect_async};
 
-use super::support::app::{ORIGIN, Server};
+use super::support::app::{ORIGIN, PASSWORD, Server};
 use super::support::{Actor, Answer, TestApp};
 
 /// A client of graphql-transport-ws.
@@ -162,6 +162,26 @@ async fn a_query_can_be_answered_as_events() {
     assert_eq!(answer.header("content-type"), "text/event-stream");
     let payload = r#"{"data":{"__typename":"Query"},"extensions":{"cost":0}}"#.to_owned();
     assert_eq!(events(&answer), [("next".to_owned(), payload), ("complete".to_owned(), String::new())]);
+}
+
+#[tokio::test]
+async fn a_page_gets_its_cookie_with_events_too_and_signs_in_over_no_socket() {
+    let (app, _, _) = TestApp::with_owner().await;
+    let sign_in = format!("mutation {{ signIn(input: {{ login: \"owner\", password: \"{PASSWORD}\" }}) {{ accessToken refreshToken }} }}");
+    let answer = app.anon().in_browser("").send(event_stream(&sign_in)).await;
+    assert!(answer.text().contains("\"refreshToken\":null") && answer.header("set-cookie").starts_with("fixpath_refresh="));
+    let refresh = "mutation { refreshTokens(input: {}) { accessToken } }";
+    let refreshed = app.anon().in_browser(&answer.cookie()).send(event_stream(refresh)).await;
+    let renewed = app.anon().in_browser(&refreshed.cookie()).send(event_stream(refresh)).await;
+    assert!(renewed.text().contains("\"accessToken\":\""), "{}", renewed.text());
+
+    let mut socket = Socket::greeted(&app.serve().await, "").await;
+    for operation in [&*sign_in, "mutation { ...F } fragment F on Mutation { refreshTokens(input: {}) { accessToken } }"] {
+        socket.subscribe("one", operation, json!({})).await;
+        let refused = socket.next().await;
+        assert_eq!((&refused["type"], &refused["payload"][0]["extensions"]["code"]), (&json!("error"), &json!("BAD_USER_INPUT")));
+    }
+    assert!(app.send(event_stream(refresh)).await.header("set-cookie").is_empty(), "who is no page has no cookie");
 }
 
 #[tokio::test]
