@@ -43,7 +43,6 @@ pub enum OrderField {
 
 /// Where a tree stands in an order.
 #[derive(Clone, Debug, Serialize, Deserialize)]
-#[serde(untagged)]
 pub enum Position {
     Time(DateTime<Utc>, TreeId),
     Number(i32, TreeId),

@@ -69,19 +69,20 @@ pub async fn update(app: &App, actor: &Actor, input: UpdateTree) -> Result<(Tree
                 .get_result(conn)
                 .await
                 .map_err(slug_taken)?;
-            let draft = index(app, conn, &tree).await?;
+            let about = title.is_some() || summary.is_some() || tags.is_some();
+            let draft = index(app, conn, &tree, about).await?;
             Ok((tree, Arc::new(draft)))
         })
         .await
 }
 
-/// Titles, tags and summaries belong to both editions: a renamed tree is found by its new name everywhere.
-/// Returns the draft.
-async fn index(app: &App, conn: &mut Conn, tree: &Tree) -> Result<Document, Error> {
+/// Titles, tags and summaries belong to both editions: a renamed tree is found by its new name everywhere. `about`: whether any of these
+/// was given. Returns the draft.
+async fn index(app: &App, conn: &mut Conn, tree: &Tree, about: bool) -> Result<Document, Error> {
     let draft = Tree::draft(conn, tree.account_id, tree.id).await?;
     texts::write(conn, tree, Edition::Draft, &draft).await?;
-    let published = tree.published_version_id;
-    if let Some(version) = published
+    if about
+        && let Some(version) = tree.published_version_id
         && let Some(version) = app.versions.get(conn, tree.account_id, version).await?
     {
         texts::write(conn, tree, Edition::Published, &version.document).await?;

@@ -137,6 +137,19 @@ async fn sizes_and_cursors_are_checked() {
     for arguments in [json!({ "first": 101 }), json!({ "first": -1 }), json!({ "last": -1 }), json!({ "last": 101 })] {
         assert_eq!(owner.gql(LIST, arguments.clone()).await.codes(), ["BAD_USER_INPUT"], "{arguments}");
     }
+    // A title that reads as another order's position.
+    let (app, _, owner) = TestApp::with_owner().await;
+    app.db_plan("enterprise").await;
+    for title in ["2026-01-31T12:00:00Z", "7", "2020-01-31T12:00:00Z"] {
+        create(&owner, title, looping()).await;
+    }
+    let (mut seen, mut after) = (Vec::new(), Value::Null);
+    for _ in 0..3 {
+        let page = owner.ok(LIST, json!({ "first": 1, "after": after, "orderBy": { "field": "TITLE", "direction": "ASC" } })).await;
+        seen.push(page.str("trees.edges.0.node.title"));
+        after = page.data("trees.edges.0.cursor");
+    }
+    assert_eq!(seen, ["2020-01-31T12:00:00Z", "2026-01-31T12:00:00Z", "7"]);
     // Cursors that somebody made up.
     let seal = |text: &str| {
         use base64::Engine;
@@ -144,13 +157,13 @@ async fn sizes_and_cursors_are_checked() {
     };
     let id = "01890000-0000-7000-8000-000000000000";
     for (field, order, position) in [
-        ("UPDATED_AT", "updated", json!(["-262143-01-01T00:00:00Z", id])),
-        ("UPDATED_AT", "updated", json!(["+262142-01-01T00:00:00Z", id])),
-        ("UPDATED_AT", "updated", json!([7, id])),
-        ("TITLE", "title-desc", json!(["a\u{0}b", id])),
-        ("TITLE", "title-desc", json!([7, id])),
-        ("SESSION_COUNT", "sessions", json!(["a", id])),
-        ("SESSION_COUNT", "sessions", json!([9_999_999_999_i64, id])),
+        ("UPDATED_AT", "updated", json!({ "Time": ["-262143-01-01T00:00:00Z", id] })),
+        ("UPDATED_AT", "updated", json!({ "Time": ["+262142-01-01T00:00:00Z", id] })),
+        ("UPDATED_AT", "updated", json!({ "Number": [7, id] })),
+        ("TITLE", "title-desc", json!({ "Text": ["a\u{0}b", id] })),
+        ("TITLE", "title-desc", json!({ "Number": [7, id] })),
+        ("SESSION_COUNT", "sessions", json!({ "Text": ["a", id] })),
+        ("SESSION_COUNT", "sessions", json!({ "Number": [9_999_999_999_i64, id] })),
     ] {
         let answer = owner.gql(LIST, json!({ "after": seal(&json!([order, position]).to_string()), "orderBy": { "field": field } })).await;
         assert!(matches!(answer.codes().concat().as_str(), "" | "BAD_USER_INPUT"), "{position}: {}", answer.text());

@@ -17,6 +17,7 @@ use crate::graphql::{actor, kept, loaders};
 use crate::id::VersionId;
 use crate::tree::document::{self, Document, Node, NodeKind};
 use crate::tree::tree::TreeRef;
+use crate::tree::validate::is_web;
 use crate::tree::version::{Pin, Version};
 
 /// One place in a tree.
@@ -209,7 +210,7 @@ impl ActionNode {
 
     /// A page to open; null unless it is an http(s) address.
     async fn url(&self) -> Option<Url> {
-        self.0.node().url.as_deref().filter(|url| url.starts_with("http://") || url.starts_with("https://")).map(|url| Url(url.to_owned()))
+        self.0.node().url.as_deref().filter(|url| is_web(url)).map(|url| Url(url.to_owned()))
     }
 
     /// Where it goes on; empty in a draft that does not say.

@@ -63,7 +63,7 @@ fn check_body(key: &str, node: &Node, body: &str, report: &mut Report) {
 }
 
 /// Read as browsers read it, so that no spelling of another scheme gets through.
-fn is_web(url: &str) -> bool {
+pub fn is_web(url: &str) -> bool {
     Url::parse(url).is_ok_and(|url| matches!(url.scheme(), "http" | "https"))
 }
 

@@ -20,6 +20,7 @@ mod structure;
 mod subtrees;
 mod variables;
 
+pub use content::is_web;
 pub use flow::MAX_HOPS;
 pub use limits::*;
 pub use subtrees::{MAX_CALL_DEPTH, MAX_PINS};
