@@ -25,7 +25,7 @@ pub async fn change_email(app: &App, actor: &Actor, from: &Requester, email: &st
     }
     // One attempt, at two people's: whom the mail goes to may not be the one who asks.
     app.limits.check_logins(from.address, &[&secret.email, &email]).await?;
-    confirm_password(app, &secret, password).await?;
+    confirm_password(app, actor, &secret, password).await?;
     let now = app.clock.now();
     let user = app
         .db

@@ -3,6 +3,7 @@
 use super::account::Account;
 use super::actor::{Actor, Requester, Role};
 use super::audit::{self, Entry};
+use super::invitation::Invitation;
 use super::membership::Membership;
 use super::requesters;
 use crate::app::App;
@@ -28,6 +29,9 @@ pub async fn change_member_role(app: &App, actor: &Actor, from: &Requester, user
                 member.require_other_owner(conn).await?;
             }
             let changed = member.set_role(conn, role).await?;
+            if role < Role::Admin {
+                Invitation::end_by(conn, account.id, user, now).await?;
+            }
             let subject = format!("{}: {} to {}", user.encode(), member.role.as_str(), role.as_str());
             audit::record(conn, &Entry::by(&actor, "changeMemberRole", now).about(subject).from(from)).await?;
             requesters::announce_in_txn(conn, user).await?;

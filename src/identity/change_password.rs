@@ -1,5 +1,6 @@
 //! `changePassword`.
 
+use chrono::TimeDelta;
 use diesel::prelude::*;
 use diesel_async::RunQueryDsl;
 use secrecy::SecretString;
@@ -14,6 +15,9 @@ use crate::app::App;
 use crate::db::schema::users;
 use crate::error::{Code, Error, Refusal};
 use crate::jobs::{self, Job};
+
+/// How long ago somebody without a password may have signed in, to do what others type theirs for.
+const RECENT: TimeDelta = TimeDelta::minutes(10);
 
 /// Ends every other sign-in: whoever knew the old password is out.
 pub async fn change_password(app: &App, actor: &Actor, from: &Requester, current: &SecretString, new: &SecretString) -> Result<(), Error> {
@@ -48,10 +52,18 @@ pub async fn change_password(app: &App, actor: &Actor, from: &Requester, current
     Ok(())
 }
 
-/// Before something that must not be done by whoever finds a device unlocked: users who have a password type it again. The caller has
-/// counted the attempt.
-pub async fn confirm_password(app: &App, secret: &Secret, password: Option<&SecretString>) -> Result<(), Error> {
-    let Some(stored) = &secret.password_hash else { return Ok(()) };
+/// Before something that must not be done by whoever finds a device unlocked, or a token: users who have a password type it again, others
+/// have just signed in. The caller has counted the attempt.
+pub async fn confirm_password(app: &App, actor: &Actor, secret: &Secret, password: Option<&SecretString>) -> Result<(), Error> {
+    let Some(stored) = &secret.password_hash else {
+        let sign_in = SignIn::find(&mut *app.db.conn().await?, actor.sign_in).await?;
+        if sign_in.is_some_and(|sign_in| app.clock.now() - sign_in.created_at <= RECENT) {
+            return Ok(());
+        }
+        let message =
+            format!("You have no password to confirm this with: sign in again, and repeat it within {} minutes.", RECENT.num_minutes());
+        return Err(Refusal::new(Code::Forbidden, message).into());
+    };
     let Some(password) = password else {
         return Err(Refusal::at(Code::Required, "password", "`password` is required for users who have one.").into());
     };

@@ -11,6 +11,7 @@ use super::requesters;
 use super::sign_in::SignIn;
 use super::user::Secret;
 use crate::app::App;
+use crate::billing::subscription::Subscription;
 use crate::db::Conn;
 use crate::db::schema::{accounts, memberships, users};
 use crate::error::{Code, Error, Refusal};
@@ -20,7 +21,7 @@ use crate::id::{AccountId, UserId};
 pub async fn deactivate_user(app: &App, actor: &Actor, from: &Requester, password: Option<&SecretString>) -> Result<(), Error> {
     let secret = Secret::find(&mut *app.db.conn().await?, actor.user).await?.ok_or(Error::Unauthenticated)?;
     app.limits.check_login(from.address, &secret.email).await?;
-    confirm_password(app, &secret, password).await?;
+    confirm_password(app, actor, &secret, password).await?;
     let now = app.clock.now();
     app.db
         .transaction(async |conn| {
@@ -62,6 +63,13 @@ async fn keep_owners(conn: &mut Conn, user: UserId) -> Result<(), Error> {
         let owner = Role::Owner.as_str();
         let (own, others): (Vec<_>, Vec<_>) = members.iter().partition(|(member, _)| *member == user);
         let owns = own.iter().any(|(_, role)| role == owner);
+        if owns
+            && others.is_empty()
+            && Subscription::of_account(conn, account).await?.iter().any(|one| one.is_live() && one.cancel_at.is_none())
+        {
+            let message = format!("`{name}` pays for a subscription, and nobody else could end it: cancel it first.");
+            return Err(Refusal::new(Code::WrongState, message).into());
+        }
         if owns && !others.is_empty() && !others.iter().any(|(_, role)| role == owner) {
             let message = format!("You are the last owner of `{name}`, which has other members.");
             return Err(Refusal::new(Code::LastOwner, message).into());

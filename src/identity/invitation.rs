@@ -124,6 +124,16 @@ impl Invitation {
         Ok(())
     }
 
+    /// Ends what somebody has sent who may not invite any more: to an address of their own, perhaps.
+    pub async fn end_by(conn: &mut Conn, account: AccountId, inviter: UserId, at: DateTime<Utc>) -> QueryResult<()> {
+        let theirs = invitations::table
+            .filter(invitations::account_id.eq(account))
+            .filter(invitations::invited_by.eq(inviter))
+            .filter(invitations::ended_at.is_null());
+        diesel::update(theirs).set(invitations::ended_at.eq(at)).execute(conn).await?;
+        Ok(())
+    }
+
     /// The invitation that was ended. None: the account has no such invitation that has not ended.
     pub async fn revoke(conn: &mut Conn, account: AccountId, id: InvitationId, at: DateTime<Utc>) -> QueryResult<Option<Self>> {
         let live = invitations::table.find(id).filter(invitations::account_id.eq(account)).filter(invitations::ended_at.is_null());

@@ -1,5 +1,7 @@
 //! What the queue does for people and their sign-ins.
 
+use std::time::Duration;
+
 use chrono::TimeDelta;
 use diesel::sql_types::{BigInt, Timestamptz};
 use diesel_async::RunQueryDsl;
@@ -21,6 +23,8 @@ use crate::id::{EmailChangeId, Id, InvitationId, UserId};
 use crate::jobs::{self, Job};
 use crate::mail::{self, Mail, accounts, identity};
 
+/// With a mail server. Less than a job has.
+const PATIENCE: Duration = Duration::from_secs(45);
 /// Rows of one statement: it locks no more than this, and not for long.
 const BATCH: usize = 1000;
 /// An address that somebody left is kept for a mail that could not be sent at once.
@@ -174,7 +178,9 @@ async fn allowed<M: Mail>(app: &App, conn: &mut Conn, to: &str) -> Result<bool, 
 /// Sends what `allowed` has counted. What could not be sent is not counted after all: while the mail server is away, tries would use up
 /// the day's mails.
 async fn deliver_counted<M: Mail>(app: &App, mail: &M, to: &str) -> Result<(), Error> {
-    let sent = mail::deliver(app, mail, to).await;
+    // A job that runs out of time is dropped where it stands, and could give nothing back.
+    let sent = tokio::time::timeout(PATIENCE, mail::deliver(app, mail, to)).await;
+    let sent = sent.unwrap_or_else(|_| Err(Error::internal("the mail server took too long")));
     if sent.is_err() {
         mail_count::give_back(&mut *app.db.conn().await?, M::NAME, to).await?;
     }

@@ -3,6 +3,7 @@
 use super::account::{self, Account};
 use super::actor::{Actor, Requester, Role};
 use super::audit::{self, Entry};
+use super::invitation::Invitation;
 use super::membership::Membership;
 use super::requesters;
 use super::user::Secret;
@@ -29,6 +30,7 @@ pub async fn remove_member(app: &App, actor: &Actor, from: &Requester, user: Use
             }
             let person = Secret::find_and_lock(conn, user).await?.ok_or_else(|| Error::internal("a member without a user"))?;
             member.delete(conn).await?;
+            Invitation::end_by(conn, account.id, user, now).await?;
             if Membership::of_user(conn, user).await?.is_empty() {
                 Account::create(conn, &account::default_name(&person.username), user, now).await?;
             }

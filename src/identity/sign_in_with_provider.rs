@@ -63,7 +63,11 @@ async fn sign_in(
 ) -> Result<Result<Grant, Denied>, Error> {
     let now = app.clock.now();
     if let Some(user) = identity::owner(conn, provider, &profile.subject).await? {
-        return start(conn, app, from, user).await;
+        let held = hold(conn, user).await?;
+        // While this waited for the person, a reset of their password may have taken the identity from them.
+        if identity::owner(conn, provider, &profile.subject).await? == Some(user) {
+            return start(conn, app, from, &held).await;
+        }
     }
     let Some(email) = profile.email.as_deref().and_then(|email| rules::email(email).ok()) else {
         return Ok(Err(Denied::EmailNotVerified));
@@ -90,7 +94,8 @@ async fn sign_in(
         }
     };
     // Who is denied is not joined either: they have not got in, and have nothing to show for it.
-    let grant = match start(conn, app, from, user).await? {
+    let held = hold(conn, user).await?;
+    let grant = match start(conn, app, from, &held).await? {
         Ok(grant) => grant,
         Err(denied) => return Ok(Err(denied)),
     };
@@ -103,9 +108,12 @@ async fn sign_in(
     Ok(Ok(grant))
 }
 
-async fn start(conn: &mut Conn, app: &App, from: &Requester, user: UserId) -> Result<Result<Grant, Denied>, Error> {
-    let held = Secret::find_and_hold(conn, user).await?.ok_or_else(|| Error::internal("an identity without a user"))?;
-    Ok(Grant::admit_in_txn(conn, app, from, &held).await?.map_err(Denied::Known))
+async fn hold(conn: &mut Conn, user: UserId) -> Result<Secret, Error> {
+    Secret::find_and_hold(conn, user).await?.ok_or_else(|| Error::internal("an identity without a user"))
+}
+
+async fn start(conn: &mut Conn, app: &App, from: &Requester, person: &Secret) -> Result<Result<Grant, Denied>, Error> {
+    Ok(Grant::admit_in_txn(conn, app, from, person).await?.map_err(Denied::Known))
 }
 
 /// What they are called there, or the first part of their address, in letters that we allow; on later tries with a number.

@@ -226,9 +226,16 @@ async fn a_change_of_address_is_one_attempt() {
 }
 
 #[tokio::test]
-async fn people_without_a_password_change_their_address_without_one() {
+async fn people_without_a_password_change_their_address_when_they_have_just_signed_in() {
     let (app, _, owner) = TestApp::with_owner().await;
     app.db_execute("UPDATE users SET password_hash = NULL").await;
+    app.advance(TimeDelta::minutes(10) + TimeDelta::seconds(1));
+    assert_eq!(
+        change(&owner, "new@example.com", None).await.refusals("changeEmail"),
+        ["FORBIDDEN"],
+        "a token that was found is not enough"
+    );
+    app.db_execute(&format!("UPDATE sign_ins SET created_at = '{}'", (app.app.clock.now() - TimeDelta::minutes(10)).to_rfc3339())).await;
     assert_eq!(change(&owner, "new@example.com", None).await.refusals("changeEmail"), NONE);
     app.run_jobs().await;
 }

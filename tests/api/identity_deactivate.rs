@@ -68,3 +68,16 @@ async fn of_two_owners_who_leave_at_once_one_stays() {
     refusals.sort();
     assert_eq!(refusals, [vec![], vec!["LAST_OWNER".to_owned()]]);
 }
+
+#[tokio::test]
+async fn nobody_leaves_an_account_that_goes_on_paying_and_that_nobody_else_could_stop() {
+    let (app, _, owner) = TestApp::with_owner().await;
+    app.db_execute(
+        "INSERT INTO subscriptions (id, account_id, plan_id, status, seats, provider, provider_subscription_id, created_at, updated_at)
+         SELECT gen_random_uuid(), accounts.id, plans.id, 'active', 1, 'stripe', 'sub_1', now(), now() FROM accounts, plans WHERE key = 'pro'",
+    )
+    .await;
+    assert_eq!(deactivate(&owner, Some(PASSWORD)).await.refusals("deactivateUser"), ["WRONG_STATE"]);
+    app.db_execute("UPDATE subscriptions SET cancel_at = now() WHERE provider = 'stripe'").await;
+    assert_eq!(deactivate(&owner, Some(PASSWORD)).await.data("deactivateUser.acknowledged"), true);
+}

@@ -6,7 +6,9 @@ use fixpath::jobs::Job;
 use serde_json::{Value, json};
 
 use crate::support::app::PASSWORD;
-use crate::support::members::{accept, accept_as, ask_to_invite, invite, invite_with, invited, members, role, roomy, token_of};
+use crate::support::members::{
+    accept, accept_as, ask_to_invite, change_role, invite, invite_with, invited, members, remove, role, roomy, token_of, user,
+};
 use crate::support::people::{colleague, device, ids, refresh, who};
 use crate::support::{Actor, Answer, TestApp};
 
@@ -332,4 +334,20 @@ async fn the_mail_says_who_invites_whereto_and_as_what() {
     revoke(&owner, &late.str("inviteMember.invitation.id")).await;
     app.run_jobs().await;
     assert_eq!(app.mailbox("late@example.com").len(), 0);
+}
+
+#[tokio::test]
+async fn whoever_may_not_invite_any_more_comes_back_by_no_invitation_of_their_own() {
+    let (app, owner) = roomy().await;
+    for (name, leave) in [("removed", true), ("demoted", false)] {
+        let admin = colleague(&app, &owner, name, "admin").await;
+        app.db_verify(name).await;
+        let token = invited(&app, &admin, &format!("{name}-again@example.com"), "ADMIN").await;
+        let id = user(&admin).await;
+        match leave {
+            true => assert_eq!(remove(&owner, id).await.refusals("removeMember"), NONE),
+            false => assert_eq!(change_role(&owner, id, "ENGINEER").await.refusals("changeMemberRole"), NONE),
+        }
+        assert_eq!(accept_as(&app, &token, &format!("{name}-again")).await.refusals("acceptInvitation"), ["TOKEN_EXPIRED"]);
+    }
 }
