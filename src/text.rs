@@ -31,6 +31,11 @@ pub fn comparable(field: &str, value: String) -> Result<String, Error> {
     if value.contains('\0') { Err(Error::BadInput(format!("`{field}` contains a NUL character"))) } else { Ok(value) }
 }
 
+/// Whether the database can be asked for something of this name. Of a name with a NUL there is nothing.
+pub fn is_name(text: &str) -> bool {
+    !text.contains('\0')
+}
+
 /// As much of what was typed as a message can bear.
 pub fn shortened(text: &str) -> String {
     const LONGEST: usize = 64;

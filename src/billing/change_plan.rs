@@ -55,7 +55,7 @@ pub async fn change_plan(app: &App, actor: &Actor, from: &Requester, wish: Chang
     actor.require(Role::Owner)?;
     actor.require_verified()?;
     let seats = wish.seats.map_or_else(|| "as many seats".to_owned(), |seats| format!("{seats} seats"));
-    let terms = format!("{} by the {}, {seats}", wish.plan_key, wish.interval);
+    let terms = format!("{} by the {}, {seats}", crate::text::shortened(&wish.plan_key), wish.interval);
     let change = SubscriptionChange::begin(app, actor, from, "changePlan", &terms, wish.idempotency_key.as_deref()).await?;
     if change.finished_at.is_some() {
         return Ok(());

@@ -6,6 +6,7 @@ use diesel_async::RunQueryDsl;
 use crate::db::Conn;
 use crate::db::schema::{plan_limits, plan_prices, plans};
 use crate::id::{PlanId, PriceId};
+use crate::text;
 
 #[derive(Clone, Debug, PartialEq, Queryable)]
 pub struct Offer {
@@ -27,6 +28,9 @@ pub struct Offer {
 impl Offer {
     /// A plan's present price.
     pub async fn find(conn: &mut Conn, plan_key: &str, interval: &str) -> QueryResult<Option<Self>> {
+        if !text::is_name(plan_key) {
+            return Ok(None);
+        }
         let query = plans::table.inner_join(plan_prices::table);
         let query =
             query.filter(plans::key.eq(plan_key)).filter(plan_prices::interval.eq(interval)).filter(plan_prices::retired_at.is_null());

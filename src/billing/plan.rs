@@ -9,6 +9,7 @@ use serde_json::Value;
 use crate::db::Conn;
 use crate::db::cached::Cached;
 use crate::id::{AccountId, PlanId};
+use crate::text;
 
 /// What every account has that has nothing else.
 pub const FREE: &str = "free";
@@ -206,6 +207,9 @@ impl Plan {
     }
 
     pub async fn find(conn: &mut Conn, key: &str) -> QueryResult<Option<Self>> {
+        if !text::is_name(key) {
+            return Ok(None);
+        }
         let query = diesel::sql_query(format!("{SELECT} WHERE p.key = $1")).bind::<Text, _>(key);
         Ok(read(Cached(query).load(conn).await?)?.pop())
     }

@@ -11,6 +11,7 @@ use crate::error::{Code, Error, Refusal};
 use crate::id::PlanId;
 use crate::identity::actor::{Actor, Requester};
 use crate::identity::audit::{self, Entry};
+use crate::text;
 
 /// What is None stays.
 #[derive(Clone, Debug, Default)]
@@ -51,9 +52,12 @@ async fn write(
     let now = app.clock.now();
     app.db
         .transaction(async |conn| {
+            let missing = || Refusal::at(Code::NotFound, "key", format!("There is no plan `{}`.", text::shortened(key)));
+            if !text::is_name(key) {
+                return Err(missing().into());
+            }
             let found: Option<PlanId> =
                 plans::table.filter(plans::key.eq(key)).select(plans::id).for_no_key_update().first(conn).await.optional()?;
-            let missing = || Refusal::at(Code::NotFound, "key", format!("There is no plan `{}`.", crate::text::shortened(key)));
             let id = found.ok_or_else(missing)?;
             let plan = Plan::find(conn, key).await?.ok_or_else(missing)?;
             if plan.revision != revision {

@@ -13,6 +13,7 @@ use crate::graphql::scalars::{DateTime, Json};
 use crate::graphql::{actor, app, requester};
 use crate::id::{AccountId, Id};
 use crate::identity::graphql::AccountObject;
+use crate::text;
 
 /// Which deliveries; all conditions together.
 #[derive(InputObject)]
@@ -34,8 +35,8 @@ impl WebhookDeliveryFilter {
     fn read(self) -> Result<Filter, Error> {
         Ok(Filter {
             status: self.status,
-            kind: self.kind,
-            event_id: self.event_id,
+            kind: self.kind.map(|kind| text::comparable("type", kind)).transpose()?,
+            event_id: self.event_id.map(|id| text::comparable("eventId", id)).transpose()?,
             account: self.account_id.map(|id| AccountId::decode(&id)).transpose()?,
             received_after: self.received_after.map(|time| time.0),
         })
@@ -71,6 +72,7 @@ impl BillingStaff {
         ctx: &Context<'_>,
         #[graphql(desc = "Stripe's id, evt_…")] event_id: String,
     ) -> Result<Option<WebhookDelivery>, Error> {
+        let event_id = text::comparable("eventId", event_id)?;
         Ok(Delivery::find(&mut *app(ctx)?.db.conn().await?, &event_id).await?.map(WebhookDelivery))
     }
 }

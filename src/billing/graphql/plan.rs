@@ -6,7 +6,6 @@ use crate::billing::plan::{self, Feature, Interval, LimitKey, Plan, Tier};
 use crate::error::Error;
 use crate::graphql::app;
 use crate::id::{Id, PlanId};
-use crate::text;
 
 /// An amount of money.
 #[derive(Clone, Debug, SimpleObject)]
@@ -136,7 +135,6 @@ impl PlanQuery {
 
     /// One plan, also if it is not on sale any more. Public.
     async fn plan(&self, ctx: &Context<'_>, #[graphql(desc = "Such as `pro`.")] key: String) -> Result<Option<PlanObject>, Error> {
-        let key = text::comparable("key", key)?;
         Ok(Plan::find(&mut *app(ctx)?.db.conn().await?, &key).await?.map(PlanObject))
     }
 }
