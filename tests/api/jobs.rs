@@ -363,3 +363,27 @@ async fn dead_jobs_are_dropped_by_hand_or_after_ninety_days() {
     assert_eq!(count(&app, JOBS).await, 0);
     assert_eq!(count(&app, "alerts").await, 0);
 }
+
+#[tokio::test(flavor = "multi_thread")]
+async fn staff_hear_of_a_schedule_that_fails_until_it_succeeds() {
+    let app = TestApp::new().await;
+    let open = "alerts WHERE kind = 'failing_schedule' AND subject = 'abandon_sessions' AND closed_at IS NULL";
+    // As its schedule enqueues it: in place of the one before, with all its attempts.
+    let tick =
+        "SELECT graphile_worker.add_job('fixpath', '{\"job\":\"abandon_sessions\"}', job_key => 'abandon_sessions', max_attempts => 5)";
+    app.db_execute("ALTER TABLE sessions RENAME TO hidden").await;
+    for _ in 0..7 {
+        app.db_execute(tick).await;
+        app.run_jobs().await;
+        app.advance(TimeDelta::hours(1));
+        app.run_jobs().await;
+        app.run_job(&Job::TendQueue).await;
+        assert_eq!(count(&app, open).await, 1);
+    }
+    assert_eq!(count(&app, "alerts").await, 1, "one condition, one alert");
+    app.db_execute("ALTER TABLE hidden RENAME TO sessions").await;
+    app.db_execute(tick).await;
+    app.run_jobs().await;
+    assert_eq!(count(&app, open).await, 0);
+    app.leave_jobs();
+}

@@ -38,3 +38,19 @@ fn of_output<'a>(fields: impl Iterator<Item = &'a FieldDefinition>) -> Vec<Strin
 fn of_input<'a>(fields: impl Iterator<Item = &'a InputValueDefinition>) -> Vec<String> {
     fields.filter(|field| field.description.is_none()).map(|field| field.name.node.to_string()).collect()
 }
+
+#[test]
+fn the_readme_explains_every_code() {
+    let readme = include_str!("../../README.md");
+    let errors = readme.split("## Errors").nth(1).unwrap().split("\n## ").next().unwrap();
+    let definitions = parse_schema(graphql::sdl()).unwrap().definitions;
+    let codes = definitions.iter().find_map(|definition| match definition {
+        TypeSystemDefinition::Type(ty) if ty.node.name.node == "UserErrorCode" => match &ty.node.kind {
+            TypeKind::Enum(codes) => Some(codes.values.iter().map(|value| value.node.value.node.to_string())),
+            _ => None,
+        },
+        _ => None,
+    });
+    let silent: Vec<_> = codes.unwrap().filter(|code| !errors.contains(&format!("`{code}`"))).collect();
+    assert_eq!(silent, Vec::<String>::new());
+}
