@@ -7,7 +7,7 @@ set -euo pipefail
 binary=$(realpath "${1:?usage: run.sh BINARY [JUDGE…]}")
 shift
 judges=("$@")
-[ ${#judges[@]} -gt 0 ] || judges=(audits schema clients live oidc schemathesis graphiql checkout)
+[ ${#judges[@]} -gt 0 ] || judges=(audits schema clients live oidc graphiql checkout schemathesis)
 cd "$(dirname "$0")"
 
 if [ ! -e node_modules/.package-lock.json ] || [ package-lock.json -nt node_modules/.package-lock.json ]; then npm ci; fi
