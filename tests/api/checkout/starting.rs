@@ -182,6 +182,19 @@ async fn a_trial_is_given_once() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
+async fn another_address_of_the_same_mailbox_gets_no_other_trial() {
+    let shop = Shop::open().await;
+    let again = shop.app.sign_up("again").await;
+    shop.app.db_verify("again").await;
+    let account = uuid::Uuid::from(people::ids(&again).await.1);
+    let address = "UPDATE users SET email = 'Owner+2@example.com' WHERE username = 'again'";
+    shop.app.db_execute(&format!("{address}; DELETE FROM trial_grants WHERE account_id = '{account}'")).await;
+    let page = shop.start_as(&again, json!({ "planKey": "enterprise" })).await.str("startCheckout.checkout.id");
+    assert_eq!(shop.sandbox.object(&page)["amount_total"], 5900);
+    shop.settle().await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
 async fn a_trial_begins_as_trialing() {
     let shop = Shop::open().await;
     shop.app.db_execute("DELETE FROM trial_grants").await;
