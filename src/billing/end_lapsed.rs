@@ -6,6 +6,7 @@ use diesel::prelude::*;
 use diesel_async::RunQueryDsl;
 
 use super::apply::Source;
+use super::jobs;
 use super::locked;
 use super::mails::{self, BillingMail};
 use super::refetch;
@@ -75,7 +76,7 @@ async fn end_here(conn: &mut Conn, app: &App, row: &Subscription, id: &str) -> R
         ended_at,
         canceled_at: now.canceled_at.or(ended_at),
         needs_attention: None,
-        // Should Stripe know better, its next event says so: this end is ours, not its.
+        // Should Stripe know better, its next event says so, or its answer once it can be asked: this end is ours, not its.
         needs_refetch: true,
         updated_at: app.clock.now(),
         ..now
@@ -83,5 +84,6 @@ async fn end_here(conn: &mut Conn, app: &App, row: &Subscription, id: &str) -> R
     let about = format!("lapsed:{id}:{}", ended_at.map(|end| end.timestamp()).unwrap_or_default());
     mails::send_once(conn, app, &about, BillingMail::Ended { subscription: ended.id }).await?;
     Subscription::update(conn, ended).await?;
+    jobs::refetch_later(conn, app, id).await?;
     Ok(true)
 }
