@@ -4,12 +4,15 @@
 
 use diesel::prelude::*;
 use diesel_async::RunQueryDsl;
+use serde_json::Value;
+use sha2::{Digest, Sha256};
 use stripe_billing::subscription::{
     UpdateSubscription, UpdateSubscriptionItems, UpdateSubscriptionPaymentBehavior, UpdateSubscriptionProrationBehavior,
 };
 use stripe_billing::subscription_schedule::{
-    CreateSubscriptionSchedule, UpdateSubscriptionSchedule, UpdateSubscriptionSchedulePhases, UpdateSubscriptionSchedulePhasesEndDate,
-    UpdateSubscriptionSchedulePhasesItems, UpdateSubscriptionSchedulePhasesProrationBehavior, UpdateSubscriptionSchedulePhasesStartDate,
+    CreateSubscriptionSchedule, RetrieveSubscriptionSchedule, UpdateSubscriptionSchedule, UpdateSubscriptionSchedulePhases,
+    UpdateSubscriptionSchedulePhasesEndDate, UpdateSubscriptionSchedulePhasesItems, UpdateSubscriptionSchedulePhasesProrationBehavior,
+    UpdateSubscriptionSchedulePhasesStartDate,
 };
 
 use stripe_shared::SubscriptionScheduleEndBehavior;
@@ -130,12 +133,13 @@ async fn carry_out(app: &App, change: &SubscriptionChange, row: &Subscription, p
         let message = format!("The subscription is {}: pay the open invoice first, in the billing portal.", present.status);
         return Err(Refusal::new(Code::PaymentRequired, message).into());
     }
-    alter::release(app, change, present).await?;
     let same = target.offer.provider_price.as_deref() == Some(&present.price) && target.seats == present.seats;
     if same {
         // What was to come is taken back, if anything was.
+        alter::release(app, change, present).await?;
         apply_now(app, present).await?;
     } else if target.when == When::Now {
+        alter::release(app, change, present).await?;
         at_once(app, change, present, target).await?;
     } else {
         at_period_end(app, change, row, present, target).await?;
@@ -170,11 +174,18 @@ async fn at_period_end(
     present: &Present,
     target: &Target,
 ) -> Result<(), Error> {
-    let request = CreateSubscriptionSchedule::new().from_subscription(present.id.as_str());
-    let made = app.stripe.write("create_schedule", &request, &change.key("schedule")).await.map_err(alter::refused)?;
-    let missing = || Error::internal("Stripe made a schedule without a phase");
-    let schedule = text(&made.body, "id").ok_or_else(missing)?;
-    let (start, end) = (number(&made.body, "phases.0.start_date"), number(&made.body, "phases.0.end_date"));
+    let told = match present.schedule.as_deref() {
+        // Perhaps a try of this very change has made it, and was not heard of: it is used on, whatever it holds.
+        Some(known) => app.stripe.read("retrieve_schedule", &RetrieveSubscriptionSchedule::new(known)).await,
+        None => {
+            let request = CreateSubscriptionSchedule::new().from_subscription(present.id.as_str());
+            app.stripe.write("create_schedule", &request, &change.key("schedule")).await
+        }
+    };
+    let told = told.map_err(alter::refused)?.body;
+    let missing = || Error::internal("Stripe shows a schedule without a phase that runs");
+    let schedule = text(&told, "id").ok_or_else(missing)?;
+    let (start, end) = (number(&told, "current_phase.start_date"), number(&told, "current_phase.end_date"));
     let (start, end) = start.zip(end).ok_or_else(missing)?;
     let mut running = phase(Some(present.price.clone()), present.seats);
     running.start_date = Some(UpdateSubscriptionSchedulePhasesStartDate::Timestamp(start));
@@ -185,7 +196,10 @@ async fn at_period_end(
     let request = UpdateSubscriptionSchedule::new(schedule.as_str())
         .end_behavior(SubscriptionScheduleEndBehavior::Release)
         .phases(vec![running, next]);
-    app.stripe.write("update_schedule", &request, &change.key("phases")).await.map_err(alter::refused)?;
+    // What it replaces is part of the key: where another change has come in between, this one is no repetition.
+    let before = told.get("phases").map(Value::to_string).unwrap_or_default();
+    let key = change.key(&format!("phases:{schedule}:{}", hex::encode(Sha256::digest(before))));
+    app.stripe.write("update_schedule", &request, &key).await.map_err(alter::refused)?;
     // The subscription only tells that there is a schedule; what it holds is known from here.
     diesel::update(subscriptions::table.find(row.id))
         .set((
