@@ -18,6 +18,7 @@ use stripe_billing::subscription_schedule::{
 use stripe_shared::SubscriptionScheduleEndBehavior;
 
 use super::alter::{self, Present};
+use super::locked;
 use super::offer::Offer;
 use super::offer_plans::offer_plan;
 use super::refetch::{self, apply_change};
@@ -200,17 +201,34 @@ async fn at_period_end(
     let before = told.get("phases").map(Value::to_string).unwrap_or_default();
     let key = change.key(&format!("phases:{schedule}:{}", hex::encode(Sha256::digest(before))));
     app.stripe.write("update_schedule", &request, &key).await.map_err(alter::refused)?;
-    // The subscription only tells that there is a schedule; what it holds is known from here.
-    diesel::update(subscriptions::table.find(row.id))
-        .set((
-            subscriptions::pending_plan_id.eq(target.offer.plan),
-            subscriptions::pending_interval.eq(&target.offer.interval),
-            subscriptions::pending_seats.eq(target.seats),
-            subscriptions::updated_at.eq(app.clock.now()),
-        ))
-        .execute(&mut *app.db.conn().await?)
-        .await?;
+    note_pending(app, row, target).await?;
     apply_now(app, present).await
+}
+
+/// The subscription only tells that there is a schedule; what it holds is known from here. Written under the customer's lock: an event
+/// writes the whole row as it has read it.
+async fn note_pending(app: &App, row: &Subscription, target: &Target) -> Result<(), Error> {
+    let id = row.provider_subscription_id.as_deref().unwrap_or_default();
+    let mut turn = locked::turn(app, row.provider_customer_id.as_deref().unwrap_or(id)).await?;
+    loop {
+        let attempt = app.db.transaction(async |conn| {
+            turn.lock(conn).await?;
+            diesel::update(subscriptions::table.filter(subscriptions::provider_subscription_id.eq(id)))
+                .set((
+                    subscriptions::pending_plan_id.eq(target.offer.plan),
+                    subscriptions::pending_interval.eq(&target.offer.interval),
+                    subscriptions::pending_seats.eq(target.seats),
+                    subscriptions::updated_at.eq(app.clock.now()),
+                ))
+                .execute(conn)
+                .await?;
+            Ok(())
+        });
+        match attempt.await {
+            Ok(()) => return Ok(()),
+            Err(error) => turn.again(error)?,
+        }
+    }
 }
 
 fn phase(price: Option<String>, seats: i32) -> UpdateSubscriptionSchedulePhases {

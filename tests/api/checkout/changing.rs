@@ -198,6 +198,29 @@ async fn what_waits_is_what_stripe_will_do_also_when_an_older_change_is_repeated
     shop.settle().await;
 }
 
+/// An event writes the whole row as it has read it.
+#[tokio::test(flavor = "multi_thread")]
+async fn an_event_at_the_same_time_does_not_forget_a_downgrade() {
+    let shop = Shop::open().await;
+    shop.subscribe(json!({})).await;
+    let customer = "SELECT provider_customer_id FROM subscriptions WHERE provider = 'stripe'";
+    let customer = shop.app.db_value(customer).await.as_str().unwrap().to_owned();
+    let lock = format!("BEGIN; SELECT pg_advisory_xact_lock(hashtextextended('stripe:{customer}', 0))");
+    shop.app.db_execute(&lock).await;
+    let event = async {
+        let waiting = "SELECT count(*) FROM pg_locks WHERE locktype = 'advisory' AND NOT granted \
+             AND database = (SELECT oid FROM pg_database WHERE datname = current_database())";
+        while shop.app.db_value(waiting).await == 0 {
+            tokio::time::sleep(std::time::Duration::from_millis(5)).await;
+        }
+        shop.app.db_execute("UPDATE subscriptions SET pending_plan_id = NULL, pending_interval = NULL, pending_seats = NULL; COMMIT").await;
+    };
+    let (changed, ()) = tokio::join!(shop.changed("changePlan", json!({ "planKey": STARTER })), event);
+    assert_eq!(changed["pendingPlan"]["key"], STARTER);
+    shop.settle().await;
+    assert_eq!(shop.subscription().await["pendingPlan"]["key"], STARTER);
+}
+
 #[tokio::test(flavor = "multi_thread")]
 async fn without_a_subscription_there_is_nothing_to_change() {
     let shop = Shop::open().await;
