@@ -27,8 +27,9 @@ use super::start_checkout::on_sale;
 use super::subscription::Subscription;
 use super::subscription_change::SubscriptionChange;
 use crate::app::App;
-use crate::db::schema::subscriptions;
+use crate::db::schema::{plans, subscriptions};
 use crate::error::{Code, Error, Refusal};
+use crate::id::PlanId;
 use crate::identity::actor::{Actor, Requester, Role};
 use crate::stripe::object::field::{number, text};
 
@@ -78,6 +79,7 @@ pub async fn change_seats(app: &App, actor: &Actor, from: &Requester, wanted: i3
         return Ok(());
     }
     let row = alter::subscribed(app, actor.account).await?;
+    refuse_while_plan_waits(app, &row).await?;
     let present = alter::present(app, &row).await?;
     let mut conn = app.db.conn().await?;
     let offer = bought(&mut conn, &present).await?;
@@ -85,6 +87,17 @@ pub async fn change_seats(app: &App, actor: &Actor, from: &Requester, wanted: i3
     drop(conn);
     let when = when(&present, &offer, &offer, wanted);
     carry_out(app, &change, &row, &present, &Target { offer, seats: wanted, when }).await
+}
+
+/// What waits holds a plan and its seats together: other seats for the present plan would undo it, and nobody has asked for that.
+async fn refuse_while_plan_waits(app: &App, row: &Subscription) -> Result<(), Error> {
+    let other = |plan: &PlanId| *plan != row.plan_id || row.pending_interval != row.interval;
+    let Some(pending) = row.pending_plan_id.filter(other) else { return Ok(()) };
+    let name: String = plans::table.find(pending).select(plans::name).first(&mut *app.db.conn().await?).await?;
+    let interval = row.pending_interval.as_deref().unwrap_or("month");
+    let message =
+        format!("The plan is to become {name} by the {interval}: give its seats with changePlan, or take it back with that first.");
+    Err(Refusal::new(Code::WrongState, message).into())
 }
 
 /// What is asked for, checked against our catalogue and what there is.

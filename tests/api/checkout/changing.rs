@@ -198,6 +198,26 @@ async fn what_waits_is_what_stripe_will_do_also_when_an_older_change_is_repeated
     shop.settle().await;
 }
 
+#[tokio::test(flavor = "multi_thread")]
+async fn other_seats_do_not_undo_a_downgrade_that_waits() {
+    let shop = Shop::open().await;
+    let id = shop.subscribe(json!({ "seats": 2 })).await;
+    shop.changed("changePlan", json!({ "planKey": STARTER })).await;
+    let refused = shop.change("changeSeats", json!({ "seats": 3 })).await;
+    assert_eq!(refused.refusals("changeSeats"), ["WRONG_STATE"]);
+    let message = refused.str("changeSeats.userErrors.0.message");
+    assert!(message.contains("Starter by the month"), "{message}");
+    assert_eq!(shop.subscription().await["pendingPlan"]["key"], STARTER);
+    // Both at once are no riddle.
+    let both = shop.changed("changePlan", json!({ "planKey": STARTER, "seats": 1 })).await;
+    assert_eq!((&both["seats"], &both["pendingPlan"]["key"]), (&json!(2), &json!(STARTER)));
+    shop.settle().await;
+    shop.changed("changePlan", json!({ "planKey": "pro" })).await;
+    assert_eq!(shop.changed("changeSeats", json!({ "seats": 3 })).await["seats"], 3);
+    shop.settle().await;
+    assert_eq!(of_stripe(&shop, &id), (2900, 3));
+}
+
 /// An event writes the whole row as it has read it.
 #[tokio::test(flavor = "multi_thread")]
 async fn an_event_at_the_same_time_does_not_forget_a_downgrade() {
