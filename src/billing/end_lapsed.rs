@@ -46,7 +46,9 @@ async fn end(app: &App, row: Subscription) -> Result<(), Error> {
             refetch::apply_subscription(app, &answer, Source::Refetch).await?;
             return Ok(());
         }
-        Err(StripeError::Unavailable(cause)) => tracing::warn!(cause, "a lapsed subscription ends without having asked Stripe"),
+        Err(StripeError::Unavailable(cause) | StripeError::Kept(cause)) => {
+            tracing::warn!(cause, "a lapsed subscription ends without having asked Stripe")
+        }
         Err(StripeError::Refused(refused)) => tracing::warn!(?refused, "Stripe does not know a lapsed subscription"),
     }
     let key = row.provider_customer_id.as_deref().unwrap_or(id);

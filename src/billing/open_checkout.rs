@@ -200,6 +200,11 @@ async fn create_session(app: &App, row: &Checkout, customer: &str) -> Result<Ans
     match app.stripe.write("create_checkout_session", &request(row, customer, price), &key).await {
         Ok(answer) => Ok(answer),
         Err(StripeError::Refused(refused)) => Err(Failure::Refused(refused)),
+        // So it stays for a day, under the keys of this row.
+        Err(error @ StripeError::Kept(_)) => {
+            set_expired(app, row).await?;
+            Err(Failure::Other(error.into()))
+        }
         Err(error) => Err(Failure::Other(error.into())),
     }
 }

@@ -126,6 +126,17 @@ async fn answers_that_are_lost_make_nothing_twice() {
     shop.settle().await;
 }
 
+#[tokio::test(flavor = "multi_thread")]
+async fn a_failure_that_stripe_keeps_for_a_day_is_over_with_the_next_try() {
+    let shop = Shop::open().await;
+    shop.sandbox.plan_fault(Fault::ServerErrorKept, "/v1/checkout/sessions", 1);
+    assert_eq!(shop.start_as(&shop.owner, json!({})).await.refusals("startCheckout"), ["STRIPE_UNAVAILABLE"]);
+    assert_eq!(shop.app.db_rows("SELECT status FROM checkouts").await, json!([{ "status": "expired" }]));
+    let page = shop.start(json!({})).await;
+    assert_eq!(shop.sandbox.object(&page)["status"], "open");
+    shop.settle().await;
+}
+
 /// Rule 13.
 #[tokio::test(flavor = "multi_thread")]
 async fn without_stripe_everything_else_works() {
