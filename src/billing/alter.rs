@@ -61,7 +61,7 @@ fn read(answer: &Answer) -> Result<Present, Error> {
 pub async fn release(app: &App, change: &SubscriptionChange, present: &Present) -> Result<(), Error> {
     let Some(schedule) = &present.schedule else { return Ok(()) };
     let request = ReleaseSubscriptionSchedule::new(schedule.as_str());
-    match app.stripe.write("release_schedule", &request, &change.key("release")).await {
+    match app.stripe.write("release_schedule", &request, &change.key(&format!("release:{schedule}"))).await {
         // Over already: nothing holds the subscription any more.
         Ok(_) | Err(StripeError::Refused(_)) => Ok(()),
         Err(error) => Err(error.into()),

@@ -4,17 +4,21 @@
 
 use diesel::prelude::*;
 use diesel_async::RunQueryDsl;
+use serde_json::Value;
+use sha2::{Digest, Sha256};
 use stripe_billing::subscription::{
     UpdateSubscription, UpdateSubscriptionItems, UpdateSubscriptionPaymentBehavior, UpdateSubscriptionProrationBehavior,
 };
 use stripe_billing::subscription_schedule::{
-    CreateSubscriptionSchedule, UpdateSubscriptionSchedule, UpdateSubscriptionSchedulePhases, UpdateSubscriptionSchedulePhasesEndDate,
-    UpdateSubscriptionSchedulePhasesItems, UpdateSubscriptionSchedulePhasesProrationBehavior, UpdateSubscriptionSchedulePhasesStartDate,
+    CreateSubscriptionSchedule, RetrieveSubscriptionSchedule, UpdateSubscriptionSchedule, UpdateSubscriptionSchedulePhases,
+    UpdateSubscriptionSchedulePhasesEndDate, UpdateSubscriptionSchedulePhasesItems, UpdateSubscriptionSchedulePhasesProrationBehavior,
+    UpdateSubscriptionSchedulePhasesStartDate,
 };
 
 use stripe_shared::SubscriptionScheduleEndBehavior;
 
 use super::alter::{self, Present};
+use super::locked;
 use super::offer::Offer;
 use super::offer_plans::offer_plan;
 use super::refetch::{self, apply_change};
@@ -23,8 +27,9 @@ use super::start_checkout::on_sale;
 use super::subscription::Subscription;
 use super::subscription_change::SubscriptionChange;
 use crate::app::App;
-use crate::db::schema::subscriptions;
+use crate::db::schema::{plans, subscriptions};
 use crate::error::{Code, Error, Refusal};
+use crate::id::PlanId;
 use crate::identity::actor::{Actor, Requester, Role};
 use crate::stripe::object::field::{number, text};
 
@@ -74,6 +79,7 @@ pub async fn change_seats(app: &App, actor: &Actor, from: &Requester, wanted: i3
         return Ok(());
     }
     let row = alter::subscribed(app, actor.account).await?;
+    refuse_while_plan_waits(app, &row).await?;
     let present = alter::present(app, &row).await?;
     let mut conn = app.db.conn().await?;
     let offer = bought(&mut conn, &present).await?;
@@ -81,6 +87,17 @@ pub async fn change_seats(app: &App, actor: &Actor, from: &Requester, wanted: i3
     drop(conn);
     let when = when(&present, &offer, &offer, wanted);
     carry_out(app, &change, &row, &present, &Target { offer, seats: wanted, when }).await
+}
+
+/// What waits holds a plan and its seats together: other seats for the present plan would undo it, and nobody has asked for that.
+async fn refuse_while_plan_waits(app: &App, row: &Subscription) -> Result<(), Error> {
+    let other = |plan: &PlanId| *plan != row.plan_id || row.pending_interval != row.interval;
+    let Some(pending) = row.pending_plan_id.filter(other) else { return Ok(()) };
+    let name: String = plans::table.find(pending).select(plans::name).first(&mut *app.db.conn().await?).await?;
+    let interval = row.pending_interval.as_deref().unwrap_or("month");
+    let message =
+        format!("The plan is to become {name} by the {interval}: give its seats with changePlan, or take it back with that first.");
+    Err(Refusal::new(Code::WrongState, message).into())
 }
 
 /// What is asked for, checked against our catalogue and what there is.
@@ -130,12 +147,13 @@ async fn carry_out(app: &App, change: &SubscriptionChange, row: &Subscription, p
         let message = format!("The subscription is {}: pay the open invoice first, in the billing portal.", present.status);
         return Err(Refusal::new(Code::PaymentRequired, message).into());
     }
-    alter::release(app, change, present).await?;
     let same = target.offer.provider_price.as_deref() == Some(&present.price) && target.seats == present.seats;
     if same {
         // What was to come is taken back, if anything was.
+        alter::release(app, change, present).await?;
         apply_now(app, present).await?;
     } else if target.when == When::Now {
+        alter::release(app, change, present).await?;
         at_once(app, change, present, target).await?;
     } else {
         at_period_end(app, change, row, present, target).await?;
@@ -170,11 +188,18 @@ async fn at_period_end(
     present: &Present,
     target: &Target,
 ) -> Result<(), Error> {
-    let request = CreateSubscriptionSchedule::new().from_subscription(present.id.as_str());
-    let made = app.stripe.write("create_schedule", &request, &change.key("schedule")).await.map_err(alter::refused)?;
-    let missing = || Error::internal("Stripe made a schedule without a phase");
-    let schedule = text(&made.body, "id").ok_or_else(missing)?;
-    let (start, end) = (number(&made.body, "phases.0.start_date"), number(&made.body, "phases.0.end_date"));
+    let told = match present.schedule.as_deref() {
+        // Perhaps a try of this very change has made it, and was not heard of: it is used on, whatever it holds.
+        Some(known) => app.stripe.read("retrieve_schedule", &RetrieveSubscriptionSchedule::new(known)).await,
+        None => {
+            let request = CreateSubscriptionSchedule::new().from_subscription(present.id.as_str());
+            app.stripe.write("create_schedule", &request, &change.key("schedule")).await
+        }
+    };
+    let told = told.map_err(alter::refused)?.body;
+    let missing = || Error::internal("Stripe shows a schedule without a phase that runs");
+    let schedule = text(&told, "id").ok_or_else(missing)?;
+    let (start, end) = (number(&told, "current_phase.start_date"), number(&told, "current_phase.end_date"));
     let (start, end) = start.zip(end).ok_or_else(missing)?;
     let mut running = phase(Some(present.price.clone()), present.seats);
     running.start_date = Some(UpdateSubscriptionSchedulePhasesStartDate::Timestamp(start));
@@ -185,18 +210,38 @@ async fn at_period_end(
     let request = UpdateSubscriptionSchedule::new(schedule.as_str())
         .end_behavior(SubscriptionScheduleEndBehavior::Release)
         .phases(vec![running, next]);
-    app.stripe.write("update_schedule", &request, &change.key("phases")).await.map_err(alter::refused)?;
-    // The subscription only tells that there is a schedule; what it holds is known from here.
-    diesel::update(subscriptions::table.find(row.id))
-        .set((
-            subscriptions::pending_plan_id.eq(target.offer.plan),
-            subscriptions::pending_interval.eq(&target.offer.interval),
-            subscriptions::pending_seats.eq(target.seats),
-            subscriptions::updated_at.eq(app.clock.now()),
-        ))
-        .execute(&mut *app.db.conn().await?)
-        .await?;
+    // What it replaces is part of the key: where another change has come in between, this one is no repetition.
+    let before = told.get("phases").map(Value::to_string).unwrap_or_default();
+    let key = change.key(&format!("phases:{schedule}:{}", hex::encode(Sha256::digest(before))));
+    app.stripe.write("update_schedule", &request, &key).await.map_err(alter::refused)?;
+    note_pending(app, row, target).await?;
     apply_now(app, present).await
+}
+
+/// The subscription only tells that there is a schedule; what it holds is known from here. Written under the customer's lock: an event
+/// writes the whole row as it has read it.
+async fn note_pending(app: &App, row: &Subscription, target: &Target) -> Result<(), Error> {
+    let id = row.provider_subscription_id.as_deref().unwrap_or_default();
+    let mut turn = locked::turn(app, row.provider_customer_id.as_deref().unwrap_or(id)).await?;
+    loop {
+        let attempt = app.db.transaction(async |conn| {
+            turn.lock(conn).await?;
+            diesel::update(subscriptions::table.filter(subscriptions::provider_subscription_id.eq(id)))
+                .set((
+                    subscriptions::pending_plan_id.eq(target.offer.plan),
+                    subscriptions::pending_interval.eq(&target.offer.interval),
+                    subscriptions::pending_seats.eq(target.seats),
+                    subscriptions::updated_at.eq(app.clock.now()),
+                ))
+                .execute(conn)
+                .await?;
+            Ok(())
+        });
+        match attempt.await {
+            Ok(()) => return Ok(()),
+            Err(error) => turn.again(error)?,
+        }
+    }
 }
 
 fn phase(price: Option<String>, seats: i32) -> UpdateSubscriptionSchedulePhases {

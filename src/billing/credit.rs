@@ -157,6 +157,13 @@ pub async fn claim(conn: &mut Conn, clock: &Clock, account: AccountId, credits: 
     change(conn, clock, account, after, -taken, Kind::Clawback, cause).await
 }
 
+/// How often money that went back or returned has changed this account's credits.
+pub async fn corrections(conn: &mut Conn, account: AccountId) -> QueryResult<i64> {
+    let kinds = [Kind::Clawback.as_str(), Kind::Refund.as_str()];
+    let entries = credit_entries::table.filter(credit_entries::account_id.eq(account)).filter(credit_entries::kind.eq_any(kinds));
+    entries.count().get_result(conn).await
+}
+
 /// The opposite of `claim`: the shortfall shrinks first. To be called in a transaction.
 pub async fn give_back(conn: &mut Conn, clock: &Clock, account: AccountId, credits: i32, cause: Cause<'_>) -> QueryResult<bool> {
     let (balance, shortfall) = lock(conn, clock, account).await?;

@@ -108,6 +108,14 @@ pub struct Attempted<'a> {
     pub parked_under: Option<&'a str>,
 }
 
+/// A delivery `d` is parked, and what it waits for is there.
+const FOUND: &str = "status = 'parked' AND ( \
+     EXISTS (SELECT FROM customers WHERE provider_customer_id = d.parked_under) \
+     OR EXISTS (SELECT FROM plan_prices WHERE provider_price_id = d.parked_under) \
+     OR EXISTS (SELECT FROM payments WHERE payment_intent_id = d.parked_under) \
+     OR EXISTS (SELECT FROM payment_links l JOIN payments p ON p.provider_invoice_id = l.provider_invoice_id \
+                WHERE l.payment_intent_id = d.parked_under OR l.charge_id = d.parked_under))";
+
 impl Delivery {
     pub async fn find(conn: &mut Conn, event: &str) -> QueryResult<Option<Self>> {
         let query = webhook_deliveries::table.filter(webhook_deliveries::event_id.eq(event));
@@ -254,19 +262,18 @@ impl Delivery {
             .await
     }
 
-    /// Parked ones whose customer, payment or price is known by now.
+    /// All whose customer, payment or price is known by now.
     pub async fn found(conn: &mut Conn) -> QueryResult<Vec<String>> {
-        let query = diesel::sql_query(
-            "SELECT event_id FROM webhook_deliveries d WHERE status = 'parked' AND ( \
-                 EXISTS (SELECT FROM customers WHERE provider_customer_id = d.parked_under) \
-                 OR EXISTS (SELECT FROM plan_prices WHERE provider_price_id = d.parked_under) \
-                 OR EXISTS (SELECT FROM payments WHERE payment_intent_id = d.parked_under) \
-                 OR EXISTS (SELECT FROM payment_links l JOIN payments p ON p.provider_invoice_id = l.provider_invoice_id \
-                            WHERE l.payment_intent_id = d.parked_under OR l.charge_id = d.parked_under)) \
-             ORDER BY received_at, id LIMIT 1000",
-        );
-        let rows: Vec<EventId> = query.load(conn).await?;
+        let query = format!("SELECT event_id FROM webhook_deliveries d WHERE {FOUND} ORDER BY received_at, id LIMIT 1000");
+        let rows: Vec<EventId> = diesel::sql_query(query).load(conn).await?;
         Ok(rows.into_iter().map(|row| row.event_id).collect())
+    }
+
+    /// Whether that of this one is known by now.
+    pub async fn is_found(conn: &mut Conn, event: &str) -> QueryResult<bool> {
+        let query = format!("SELECT event_id FROM webhook_deliveries d WHERE event_id = $1 AND {FOUND}");
+        let row: Option<EventId> = diesel::sql_query(query).bind::<Text, _>(event).get_result(conn).await.optional()?;
+        Ok(row.is_some())
     }
 }
 

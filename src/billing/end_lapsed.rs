@@ -6,6 +6,7 @@ use diesel::prelude::*;
 use diesel_async::RunQueryDsl;
 
 use super::apply::Source;
+use super::jobs;
 use super::locked;
 use super::mails::{self, BillingMail};
 use super::refetch;
@@ -45,7 +46,9 @@ async fn end(app: &App, row: Subscription) -> Result<(), Error> {
             refetch::apply_subscription(app, &answer, Source::Refetch).await?;
             return Ok(());
         }
-        Err(StripeError::Unavailable(cause)) => tracing::warn!(cause, "a lapsed subscription ends without having asked Stripe"),
+        Err(StripeError::Unavailable(cause) | StripeError::Kept(cause)) => {
+            tracing::warn!(cause, "a lapsed subscription ends without having asked Stripe")
+        }
         Err(StripeError::Refused(refused)) => tracing::warn!(?refused, "Stripe does not know a lapsed subscription"),
     }
     let key = row.provider_customer_id.as_deref().unwrap_or(id);
@@ -75,7 +78,7 @@ async fn end_here(conn: &mut Conn, app: &App, row: &Subscription, id: &str) -> R
         ended_at,
         canceled_at: now.canceled_at.or(ended_at),
         needs_attention: None,
-        // Should Stripe know better, its next event says so: this end is ours, not its.
+        // Should Stripe know better, its next event says so, or its answer once it can be asked: this end is ours, not its.
         needs_refetch: true,
         updated_at: app.clock.now(),
         ..now
@@ -83,5 +86,6 @@ async fn end_here(conn: &mut Conn, app: &App, row: &Subscription, id: &str) -> R
     let about = format!("lapsed:{id}:{}", ended_at.map(|end| end.timestamp()).unwrap_or_default());
     mails::send_once(conn, app, &about, BillingMail::Ended { subscription: ended.id }).await?;
     Subscription::update(conn, ended).await?;
+    jobs::refetch_later(conn, app, id).await?;
     Ok(true)
 }

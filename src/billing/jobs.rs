@@ -119,7 +119,7 @@ async fn told(conn: &mut Conn, kind: Kind, count: i64, message: &str, now: DateT
 /// Has what this parked event waits for come meanwhile?
 pub async fn has_appeared(app: &App, event: &str) -> bool {
     let Ok(mut conn) = app.db.conn().await else { return false };
-    Delivery::found(&mut conn).await.is_ok_and(|found| found.iter().any(|found| found == event))
+    Delivery::is_found(&mut conn, event).await.unwrap_or(false)
 }
 
 /// What waited for these ids goes on. What is missed here, the job of every minute finds.

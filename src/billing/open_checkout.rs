@@ -21,9 +21,10 @@ use super::offer_plans::{forget_plan, offer_plan};
 use super::sync_checkout::sync_session;
 use crate::app::App;
 use crate::db::Conn;
-use crate::db::schema::{accounts, checkouts};
+use crate::db::schema::checkouts;
 use crate::error::{Code, Error, Refusal};
 use crate::id::Id;
+use crate::identity::account::Account;
 use crate::identity::actor::Requester;
 use crate::identity::audit;
 use crate::stripe::client::{Answer, Refused, StripeError};
@@ -81,7 +82,7 @@ where
     app.db
         .transaction(async |conn| {
             // All that open a checkout for this account, one after the other.
-            accounts::table.find(wish.account_id).select(accounts::id).for_no_key_update().execute(conn).await?;
+            Account::lock(conn, wish.account_id).await?.ok_or(Error::Unauthenticated)?.require_staying()?;
             if let Some(key) = &wish.idempotency_key
                 && let Some(known) = Checkout::of_key(conn, wish.account_id, key).await?
             {
@@ -199,6 +200,11 @@ async fn create_session(app: &App, row: &Checkout, customer: &str) -> Result<Ans
     match app.stripe.write("create_checkout_session", &request(row, customer, price), &key).await {
         Ok(answer) => Ok(answer),
         Err(StripeError::Refused(refused)) => Err(Failure::Refused(refused)),
+        // So it stays for a day, under the keys of this row.
+        Err(error @ StripeError::Kept(_)) => {
+            set_expired(app, row).await?;
+            Err(Failure::Other(error.into()))
+        }
         Err(error) => Err(Failure::Other(error.into())),
     }
 }

@@ -16,7 +16,9 @@ pub async fn pay_back(app: &App, id: PaymentId) -> Result<(), Error> {
     match app.stripe.write("create_refund", &request, &format!("{}:pay-back", id.encode())).await {
         Ok(_) => Ok(()),
         // The queue tries again, later and later.
-        Err(StripeError::Unavailable(cause)) => Err(Error::internal(format!("Stripe could not be reached: {cause}"))),
+        Err(StripeError::Unavailable(cause) | StripeError::Kept(cause)) => {
+            Err(Error::internal(format!("Stripe could not be reached: {cause}")))
+        }
         Err(error) => Err(error.into()),
     }
 }

@@ -9,10 +9,11 @@ use super::offer::Offer;
 use super::open_checkout::open_checkout;
 use super::return_url;
 use super::seats;
+use super::start_trial::mailbox;
 use super::subscription::{STRIPE, Subscription};
 use crate::app::App;
 use crate::db::Conn;
-use crate::db::schema::{card_fingerprints, checkouts, subscriptions, trial_grants};
+use crate::db::schema::{card_fingerprints, checkouts, subscriptions, trial_grants, users};
 use crate::error::{Code, Error, Refusal};
 use crate::id::AccountId;
 use crate::identity::actor::{Actor, Requester, Role};
@@ -43,7 +44,7 @@ pub async fn start_checkout(app: &App, actor: &Actor, from: &Requester, wish: St
     let mut conn = app.db.conn().await?;
     let offer = on_sale(&mut conn, &wish.plan_key, wish.interval).await?;
     seats::check(&mut conn, &offer, actor.account, wish.seats, app.clock.now()).await?;
-    let trial_days = trial_days(&mut conn, actor.account, offer.trial_days).await?;
+    let trial_days = trial_days(&mut conn, actor, offer.trial_days).await?;
     drop(conn);
     let promotion_code = match code {
         Some(code) => Some(promotion(app, &code).await?),
@@ -101,14 +102,18 @@ async fn refuse_second(conn: &mut Conn, account: AccountId) -> Result<(), Error>
     Ok(())
 }
 
-/// One trial each: whoever had one here, or at Stripe, or pays with a card that another account has paid with, gets no other.
-async fn trial_days(conn: &mut Conn, account: AccountId, days: i32) -> Result<i32, Error> {
+/// One trial each: whoever had one here, or at Stripe, or whose mailbox had one under another account, or who pays with a card that
+/// another account has paid with, gets no other.
+async fn trial_days(conn: &mut Conn, actor: &Actor, days: i32) -> Result<i32, Error> {
     use diesel::dsl::{exists, select};
     if days == 0 {
         return Ok(0);
     }
+    let account = actor.account;
+    let email: String = users::table.find(actor.user).select(users::email).first(conn).await?;
     let subscribed = subscriptions::table.filter(subscriptions::account_id.eq(account)).filter(subscriptions::provider.eq(STRIPE));
     let tried = trial_grants::table.filter(trial_grants::account_id.eq(account));
+    let tried_elsewhere = trial_grants::table.find(mailbox(&email));
     let (own, others) = diesel::alias!(card_fingerprints as own_cards, card_fingerprints as other_cards);
     let shared = own
         .inner_join(others.on(own.field(card_fingerprints::fingerprint).eq(others.field(card_fingerprints::fingerprint))))
@@ -116,6 +121,7 @@ async fn trial_days(conn: &mut Conn, account: AccountId, days: i32) -> Result<i3
         .filter(others.field(card_fingerprints::account_id).ne(account));
     let had = select(exists(subscribed)).get_result::<bool>(conn).await?
         || select(exists(tried)).get_result::<bool>(conn).await?
+        || select(exists(tried_elsewhere)).get_result::<bool>(conn).await?
         || select(exists(shared.select(own.field(card_fingerprints::fingerprint)))).get_result::<bool>(conn).await?;
     Ok(if had { 0 } else { days })
 }

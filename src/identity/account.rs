@@ -58,7 +58,7 @@ impl Account {
         Ok((account, actor))
     }
 
-    /// Nobody joins what is about to go.
+    /// Nobody joins what is about to go, nor pays for it.
     pub fn require_staying(&self) -> Result<(), Refusal> {
         match self.deletes_at {
             None => Ok(()),

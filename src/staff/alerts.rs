@@ -28,10 +28,12 @@ pub enum Kind {
     SecondSubscription,
     /// A tree was paid for twice, and the second payment could not be given back. Subject: the payment's id.
     PaidTwice,
+    /// A plan's product or price was changed at Stripe. Subject: Stripe's id of it.
+    PlanDiffers,
 }
 
 impl Kind {
-    pub const ALL: [Self; 7] = [
+    pub const ALL: [Self; 8] = [
         Self::DeadJob,
         Self::FailingSchedule,
         Self::QueueStuck,
@@ -39,6 +41,7 @@ impl Kind {
         Self::DeadDeliveries,
         Self::SecondSubscription,
         Self::PaidTwice,
+        Self::PlanDiffers,
     ];
 
     pub fn as_str(self) -> &'static str {
@@ -50,6 +53,7 @@ impl Kind {
             Self::DeadDeliveries => "dead_deliveries",
             Self::SecondSubscription => "second_subscription",
             Self::PaidTwice => "paid_twice",
+            Self::PlanDiffers => "plan_differs",
         }
     }
 }

@@ -65,6 +65,8 @@ pub struct Answer {
 pub enum StripeError {
     /// No answer, or none that says anything: whether a write has happened is unknown, and repeating it with its key finds out.
     Unavailable(String),
+    /// Stripe has failed, and answers so to everybody who repeats the key within a day: only another key finds out whether it works again.
+    Kept(String),
     /// Stripe has understood, and says no.
     Refused(Refused),
 }
@@ -99,7 +101,7 @@ impl Refused {
 impl From<StripeError> for Error {
     fn from(error: StripeError) -> Self {
         match error {
-            StripeError::Unavailable(cause) => {
+            StripeError::Unavailable(cause) | StripeError::Kept(cause) => {
                 tracing::warn!(cause, "Stripe could not be reached");
                 let sentence = "the payment provider cannot be reached; nothing was charged: try again in a minute";
                 Refusal::new(Code::StripeUnavailable, sentence).into()
@@ -175,7 +177,7 @@ impl Client {
         let outcome = match &result {
             Ok(_) => "ok",
             Err(StripeError::Refused(_)) => "refused",
-            Err(StripeError::Unavailable(_)) => "unavailable",
+            Err(StripeError::Unavailable(_) | StripeError::Kept(_)) => "unavailable",
         };
         counter!("stripe_requests_total", "operation" => operation, "outcome" => outcome).increment(1);
         histogram!("stripe_request_seconds", "operation" => operation).record(started.elapsed().as_secs_f64());
@@ -198,6 +200,11 @@ impl Client {
                     // A refusal is an answer.
                     self.settle(true);
                     return Err(StripeError::Refused(refused));
+                }
+                Err(Failure::Kept(cause)) => {
+                    // An old one. Stripe is there.
+                    self.settle(true);
+                    return Err(StripeError::Kept(cause));
                 }
                 Err(Failure::Repeat { cause, after }) => (StripeError::Unavailable(cause), after),
             };
@@ -266,6 +273,7 @@ impl Client {
 
 enum Failure {
     Refused(Refused),
+    Kept(String),
     Repeat { cause: String, after: Option<Duration> },
 }
 
@@ -289,6 +297,9 @@ fn read_answer(status: StatusCode, headers: &HeaderMap, bytes: &[u8], took: Time
                 _ => matches!(status.as_u16(), 409 | 424 | 429 | 500..=599),
             };
             let message = text(&error, "message").unwrap_or_else(|| format!("it answered {status}"));
+            if status.is_server_error() && header("idempotent-replayed") == Some("true") {
+                return Err(Failure::Kept(format!("{status}, as before: {message}")));
+            }
             if may_repeat || status.is_server_error() {
                 // An error of Stripe's own that must not be repeated is no answer either.
                 return Err(Failure::Repeat { cause: format!("{status}: {message}"), after });

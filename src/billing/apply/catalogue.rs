@@ -9,6 +9,7 @@ use crate::db::Conn;
 use crate::db::schema::{plan_prices, plans};
 use crate::error::Error;
 use crate::id::PlanId;
+use crate::staff::alerts::{self, Kind};
 use crate::stripe::object::{Price, Product};
 
 pub async fn apply_product(conn: &mut Conn, app: &App, told: &Told<'_>) -> Result<Outcome, Error> {
@@ -23,7 +24,7 @@ pub async fn apply_product(conn: &mut Conn, app: &App, told: &Told<'_>) -> Resul
     } else {
         product.name.filter(|told| *told != name).map(|told| format!("its product is called `{told}` at Stripe"))
     };
-    notice(conn, app, plan, note).await
+    notice(conn, app, plan, &product.id.unwrap_or_default(), note).await
 }
 
 pub async fn apply_price(conn: &mut Conn, app: &App, told: &Told<'_>) -> Result<Outcome, Error> {
@@ -43,19 +44,25 @@ pub async fn apply_price(conn: &mut Conn, app: &App, told: &Told<'_>) -> Result<
     } else {
         price.unit_amount.filter(|told| *told != amount).map(|told| format!("the price {id} is {told} at Stripe and {amount} here"))
     };
-    notice(conn, app, plan, note).await
+    notice(conn, app, plan, &id, note).await
 }
 
-async fn notice(conn: &mut Conn, app: &App, plan: PlanId, note: Option<String>) -> Result<Outcome, Error> {
-    diesel::update(plans::table.find(plan))
-        .set((plans::provider_note.eq(note.as_deref()), plans::updated_at.eq(app.clock.now())))
-        .execute(conn)
-        .await?;
+/// `id`: of the product or the price.
+async fn notice(conn: &mut Conn, app: &App, plan: PlanId, id: &str, note: Option<String>) -> Result<Outcome, Error> {
+    let now = app.clock.now();
+    let noted = diesel::update(plans::table.find(plan))
+        .set((plans::provider_note.eq(note.as_deref()), plans::updated_at.eq(now)))
+        .returning(plans::key);
+    let key: String = noted.get_result(conn).await?;
     Ok(match note {
         Some(note) => {
-            tracing::warn!(?plan, note, "a plan was changed at Stripe");
+            let message = format!("The plan `{key}` was changed at Stripe: {note}. Change it with updatePlan, and back at Stripe.");
+            alerts::open(conn, Kind::PlanDiffers, id, &message, now).await?;
             Outcome::new(Status::Completed, format!("the plan differs: {note}"))
         }
-        None => Outcome::new(Status::Completed, "the plan is as it is here"),
+        None => {
+            alerts::close(conn, Kind::PlanDiffers, id, now).await?;
+            Outcome::new(Status::Completed, "the plan is as it is here")
+        }
     })
 }

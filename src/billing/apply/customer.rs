@@ -3,6 +3,7 @@
 use super::super::customer::Customer;
 use super::super::place::Hints;
 use super::super::subscription::{Status, Subscription};
+use super::subscription::tell;
 use super::{Outcome, Told, placed};
 use crate::app::App;
 use crate::db::Conn;
@@ -36,7 +37,8 @@ async fn bury(conn: &mut Conn, app: &App, told: &Told<'_>, id: &str) -> Result<O
         return Ok(Outcome::tombstone());
     }
     let account = known.and_then(|known| known.account_id);
-    for row in Subscription::live_of_customer(conn, id).await? {
+    for before in Subscription::live_of_customer(conn, id).await? {
+        let row = before.clone();
         let ended = Subscription {
             status: Status::Canceled,
             canceled_at: row.canceled_at.or(Some(told.from)),
@@ -47,7 +49,8 @@ async fn bury(conn: &mut Conn, app: &App, told: &Told<'_>, id: &str) -> Result<O
             updated_at: app.clock.now(),
             ..row
         };
-        Subscription::update(conn, ended).await?;
+        Subscription::update(conn, ended.clone()).await?;
+        tell(conn, app, Some(&before), &ended).await?;
     }
     Customer::bury(conn, &app.clock, id, account).await?;
     let outcome = Outcome::new(super::Status::Completed, "the customer is deleted, and its subscriptions have ended");

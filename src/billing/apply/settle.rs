@@ -11,7 +11,7 @@ use super::super::purchase::{self, Purchase};
 use crate::app::App;
 use crate::db::Conn;
 use crate::error::Error;
-use crate::id::Id;
+use crate::id::{AccountId, Id};
 use crate::staff::alerts;
 
 #[derive(QueryableByName)]
@@ -43,15 +43,8 @@ pub async fn settle(conn: &mut Conn, app: &App, mut payment: Payment, cause: &st
     let refunded = refunded(payment.amount, payment.charge_refunded, sums.refunds, sums.failed);
     let claimed = claimed(payment.credits_granted, payment.amount, refunded.saturating_add(sums.disputed));
     let claim = claimed - payment.credits_claimed;
-    // The total belongs to the name: the same cause can take, and later give back, and is counted once each time.
-    let source = format!("{cause}:{claimed}");
-    let account = payment.account_id;
-    if claim > 0 {
-        let cause = Cause { source: &source, reason: "the payment was taken back" };
-        credit::claim(conn, &app.clock, account, claim, cause).await?;
-    } else if claim < 0 {
-        let cause = Cause { source: &source, reason: "the payment came back" };
-        credit::give_back(conn, &app.clock, account, -claim, cause).await?;
+    if claim != 0 {
+        correct(conn, app, payment.account_id, claim, &format!("{cause}:{claimed}")).await?;
     }
     let before = payment.clone();
     payment.refunded = refunded;
@@ -78,6 +71,20 @@ pub async fn settle(conn: &mut Conn, app: &App, mut payment: Payment, cause: &st
         Payment::update(conn, payment).await?;
     }
     Ok(())
+}
+
+/// Takes credits back, or gives them back. That this is done once is known from the payment's own `credits_claimed`. A charge may take
+/// the same total again, after it was given back in between: its entry needs another name.
+async fn correct(conn: &mut Conn, app: &App, account: AccountId, claim: i32, cause: &str) -> Result<(), Error> {
+    let source = format!("{cause}:{}", credit::corrections(conn, account).await?);
+    let counted = if claim > 0 {
+        let cause = Cause { source: &source, reason: "the payment was taken back" };
+        credit::claim(conn, &app.clock, account, claim, cause).await?
+    } else {
+        let cause = Cause { source: &source, reason: "the payment came back" };
+        credit::give_back(conn, &app.clock, account, -claim, cause).await?
+    };
+    if counted { Ok(()) } else { Err(Error::internal(format!("the credits were corrected for {source} before"))) }
 }
 
 /// A charge may tell a total before its refunds are known one by one; a refund that failed never left.

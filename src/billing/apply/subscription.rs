@@ -160,7 +160,7 @@ pub(super) fn blank(app: &App, account: AccountId, id: &str, bought: &Bought) ->
 }
 
 /// Mails for what has changed; each goes out once, whichever event tells it.
-async fn tell(conn: &mut Conn, app: &App, known: Option<&Subscription>, row: &Subscription) -> Result<(), Error> {
+pub(super) async fn tell(conn: &mut Conn, app: &App, known: Option<&Subscription>, row: &Subscription) -> Result<(), Error> {
     let Some(id) = row.provider_subscription_id.as_deref() else { return Ok(()) };
     let was_over = known.is_some_and(|known| known.status.is_terminal());
     if row.status == Status::Canceled && !was_over {

@@ -194,11 +194,12 @@ impl DeliveryMutation {
     async fn retry_webhooks(&self, ctx: &Context<'_>, input: RetryWebhooksInput) -> Result<RetryWebhooksPayload, Error> {
         let retried = async { retry_webhooks::retry_webhooks(app(ctx)?, actor(ctx)?, requester(ctx)?, input.event_ids.as_deref()).await };
         answer(retried.await.map(|deliveries| {
+            let undecided = deliveries.iter().filter(|delivery| delivery.is_undecided()).count();
             let failed = deliveries.iter().filter(|delivery| delivery.is_unwell()).count();
             let count = |number: usize| i32::try_from(number).unwrap_or(i32::MAX);
             RetryWebhooksPayload {
                 retried: count(deliveries.len()),
-                succeeded: count(deliveries.len() - failed),
+                succeeded: count(deliveries.len() - undecided),
                 failed: count(failed),
                 deliveries: deliveries.into_iter().map(WebhookDelivery).collect(),
                 user_errors: Vec::new(),

@@ -68,14 +68,14 @@ async fn perform(shared: &Arc<Shared>, call: Call) -> Response<Body> {
         Some(Fault::RateLimited) => refused(&ApiError::rate_limited()),
         Some(Fault::ServerError) => refused(&ApiError::server()),
         Some(Fault::Timeout | Fault::Reset) => (0, Value::Null, false),
-        None | Some(Fault::ServerErrorAfter | Fault::TimeoutAfter | Fault::ResetAfter | Fault::Slow) => {
+        None | Some(Fault::ServerErrorKept | Fault::ServerErrorAfter | Fault::TimeoutAfter | Fault::ResetAfter | Fault::Slow) => {
             answer(shared, &call, &id, fault).await
         }
     };
-    let (status, body) = match fault {
-        Some(Fault::ServerErrorAfter) => (500, ApiError::server().body()),
-        Some(Fault::TimeoutAfter | Fault::ResetAfter) => (0, Value::Null),
-        _ => (status, body),
+    let (status, body, again) = match fault {
+        Some(Fault::ServerErrorAfter) => refused(&ApiError::server()),
+        Some(Fault::TimeoutAfter | Fault::ResetAfter) => (0, Value::Null, false),
+        _ => (status, body, again),
     };
     let now = shared.enter(|inner| {
         inner.log(shared::Request {
@@ -147,7 +147,10 @@ async fn answer(shared: &Shared, call: &Call, id: &str, fault: Option<Fault>) ->
     }
     let (status, body) = shared.enter(|inner| {
         inner.world.cause = Cause { request: Some(id.to_owned()), idempotency_key: key.map(str::to_owned) };
-        let answer = operate(inner, call);
+        let answer = match fault {
+            Some(Fault::ServerErrorKept) => Err(ApiError::server()),
+            _ => operate(inner, call),
+        };
         inner.world.cause = Cause::default();
         let (status, body) = match answer {
             Ok(body) => (200, body),

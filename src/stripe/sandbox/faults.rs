@@ -14,6 +14,8 @@ pub enum Fault {
     RateLimited,
     /// 500, and nothing is done.
     ServerError,
+    /// 500, and nothing is done: an answer that is kept under the request's key, as Stripe does.
+    ServerErrorKept,
     /// 500, although it was done.
     ServerErrorAfter,
     /// No answer, and nothing is done.

@@ -180,6 +180,28 @@ async fn a_charge_that_tells_the_sum_and_refunds_that_tell_the_parts_agree() {
     }
 }
 
+/// In shapes of old a charge tells its refunds itself, and is then the cause each time.
+#[tokio::test(flavor = "multi_thread")]
+async fn a_refund_after_one_that_failed_takes_the_same_credits_again() {
+    let (app, story) = bought().await;
+    let whole = |refunds: Value| with(charge(&story, "cs_1", 1000), &[("/refunds", json!({ "data": refunds }))]);
+    let first = |status: &str| refund("re_1", "cs_1", 1000, status);
+    app.expect(&story.event("charge.refunded", 9, whole(json!([first("succeeded")]))), "completed").await;
+    assert_eq!(balance(&app).await, json!({ "balance": 0, "shortfall": 0 }));
+    app.expect(&story.event("refund.failed", 20, first("failed")), "completed").await;
+    assert_eq!(balance(&app).await, json!({ "balance": 100, "shortfall": 0 }));
+    let both = json!([first("failed"), refund("re_2", "cs_1", 1000, "succeeded")]);
+    let again = story.event("charge.refunded", 30, whole(both.clone()));
+    app.expect(&again, "completed").await;
+    app.expect(&again, "duplicate").await;
+    // The same, in an event of its own.
+    app.expect(&story.event("charge.refunded", 30, whole(both)), "completed").await;
+    assert_eq!(balance(&app).await, json!({ "balance": 0, "shortfall": 0 }));
+    let payment = app.db_rows("SELECT status, refunded, credits_claimed AS claimed FROM payments").await;
+    assert_eq!(payment, json!([{ "status": "refunded", "refunded": 1000, "claimed": 100 }]));
+    app.run_jobs().await;
+}
+
 #[tokio::test(flavor = "multi_thread")]
 async fn a_dispute_takes_and_one_that_was_won_gives_back() {
     let (app, story) = bought().await;

@@ -13,6 +13,8 @@ async fn what_is_told_of_a_deleted_customer_changes_nothing() {
     app.expect(&story.event("customer.deleted", 10, json!({ "id": story.customer, "object": "customer" })), "completed").await;
     assert_eq!(app.db_value("SELECT status FROM subscriptions WHERE provider = 'stripe'").await, json!("canceled"));
     app.run_jobs().await;
+    let ended = || app.mails().iter().filter(|mail| mail.subject == "Your subscription has ended").count();
+    assert_eq!(ended(), 1);
 
     let before = app.billing_state().await;
     for event in [
@@ -28,6 +30,7 @@ async fn what_is_told_of_a_deleted_customer_changes_nothing() {
     }
     assert_eq!(app.billing_state().await, before);
     app.run_jobs().await;
+    assert_eq!(ended(), 1, "told once");
 }
 
 #[tokio::test(flavor = "multi_thread")]

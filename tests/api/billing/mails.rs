@@ -116,6 +116,7 @@ async fn what_ends_by_our_sweep_is_told_as_well() {
     }
     let over = [("/ended_at", json!(story.begin + 30 * 24 * 3600))];
     app.expect(&story.event("customer.subscription.deleted", 30 * 24 * 3600, story.state("canceled", 0, &over)), "completed").await;
+    app.advance(TimeDelta::seconds(3));
     app.run_jobs().await;
     assert_eq!(sent(&app), [("owner@example.com".to_owned(), "Your subscription has ended".to_owned())]);
 }

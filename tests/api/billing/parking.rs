@@ -70,10 +70,17 @@ async fn what_is_changed_at_stripe_is_noticed() {
     assert_eq!(note().await, json!(null));
     app.expect(&product("product.updated", "Professional"), "completed").await;
     assert_eq!(note().await, json!("its product is called `Professional` at Stripe"));
+    let alerts = async || app.db_rows("SELECT kind, subject FROM alerts WHERE closed_at IS NULL").await;
+    let alert = |subject: &str| json!([{ "kind": "plan_differs", "subject": subject }]);
+    assert_eq!(alerts().await, alert("prod_pro"));
+    app.expect(&product("product.updated", "Pro"), "completed").await;
+    assert_eq!(alerts().await, json!([]));
     let price = |amount: i64| with(object("price.created"), &[("/id", json!(stripe::PRO)), ("/unit_amount", json!(amount))]);
     app.expect(&event("price.updated", 2, price(2900)), "completed").await;
     assert_eq!(note().await, json!(null));
     app.expect(&event("price.updated", 3, price(1)), "completed").await;
     assert_eq!(note().await, json!("the price price_pro_month is 1 at Stripe and 2900 here"));
+    assert_eq!(alerts().await, alert(stripe::PRO));
     app.expect(&event("product.created", 3, object("product.created")), "ignored").await;
+    app.run_jobs().await;
 }

@@ -1,6 +1,10 @@
 //! Rule 12: the sweep that ends what has lapsed. And reading again what events left open.
 
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
+
 use axum::extract::{Path, State};
+use axum::http::StatusCode;
 use axum::routing::get;
 use axum::{Json, Router};
 use chrono::TimeDelta;
@@ -14,10 +18,18 @@ use crate::support::stripe::{self, Story};
 
 /// A Stripe that knows one thing: what each subscription looks like.
 async fn answering(object: Value) -> String {
+    answering_unless(Arc::default(), object).await
+}
+
+/// The same, while it is not away.
+async fn answering_unless(away: Arc<AtomicBool>, object: Value) -> String {
     let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
     let url = format!("http://{}", listener.local_addr().unwrap());
-    let answer = async |Path(_id): Path<String>, State(object): State<Value>| ([("date", "Sun, 01 Mar 2026 00:00:00 GMT")], Json(object));
-    let router = Router::new().route("/v1/subscriptions/{id}", get(answer)).with_state(object);
+    let answer = async |Path(_id): Path<String>, State((away, object)): State<(Arc<AtomicBool>, Value)>| {
+        let answer = ([("date", "Sun, 01 Mar 2026 00:00:00 GMT")], Json(object));
+        if away.load(Ordering::Relaxed) { Err(StatusCode::SERVICE_UNAVAILABLE) } else { Ok(answer) }
+    };
+    let router = Router::new().route("/v1/subscriptions/{id}", get(answer)).with_state((away, object));
     tokio::spawn(async move { axum::serve(listener, router).await });
     url
 }
@@ -40,6 +52,24 @@ async fn what_has_lapsed_ends_after_three_days_of_grace() {
     // It lived after all: Stripe could not be asked, and its event came late.
     app.expect(&story.event("customer.subscription.updated", 30 * 24 * 3600, story.state("active", 1, &[])), "completed").await;
     assert_eq!(app.db_value("SELECT status FROM subscriptions WHERE provider = 'stripe'").await, json!("active"));
+    app.advance(TimeDelta::seconds(3));
+    app.run_jobs().await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn what_ended_while_stripe_was_away_lives_again_when_stripe_says_so() {
+    let story = Story::new("a");
+    let away = Arc::new(AtomicBool::new(true));
+    let url = answering_unless(away.clone(), story.state("active", 1, &[])).await;
+    let (app, _owner, _) = stripe::app_with(&[("STRIPE_API_BASE", &url)]).await;
+    app.expect(&story.event("customer.subscription.created", 0, story.state("active", 0, &[])), "completed").await;
+    app.advance(TimeDelta::days(34));
+    assert_eq!(sweep(&app).await, json!("canceled"));
+    away.store(false, Ordering::Relaxed);
+    app.advance(TimeDelta::seconds(3));
+    app.run_jobs().await;
+    let row = app.db_rows("SELECT status, ended_at, needs_refetch AS open, source FROM subscriptions WHERE provider = 'stripe'").await;
+    assert_eq!(row, json!([{ "status": "active", "ended_at": null, "open": false, "source": "refetch" }]));
 }
 
 #[tokio::test(flavor = "multi_thread")]

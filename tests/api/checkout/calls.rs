@@ -75,6 +75,18 @@ async fn it_gives_up_after_three_tries_and_stops_asking_after_five_calls() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
+async fn a_failure_that_stripe_keeps_is_not_asked_for_again() {
+    let (sandbox, client) = stripe().await;
+    sandbox.plan_fault(Fault::ServerErrorKept, "/v1/customers", 1);
+    for tries in [2, 3] {
+        let answer = client.write("create_customer", &CreateCustomer::new(), "key").await;
+        assert!(matches!(answer, Err(StripeError::Kept(_))), "{answer:?}");
+        assert_eq!(sandbox.requests("POST", "/v1/customers"), tries);
+    }
+    client.write("create_customer", &CreateCustomer::new(), "another key").await.unwrap();
+}
+
+#[tokio::test(flavor = "multi_thread")]
 async fn it_asks_at_most_twenty_times_a_second() {
     let (_sandbox, client) = stripe().await;
     let started = Instant::now();

@@ -140,6 +140,107 @@ async fn a_key_means_one_change_and_a_lost_answer_is_asked_for_again() {
     assert_eq!(shop.app.db_value("SELECT count(*) FROM payments").await, 2, "the seats were paid once");
 }
 
+/// The last answer is lost: all is done at Stripe, and nobody here knows it.
+#[tokio::test(flavor = "multi_thread")]
+async fn a_downgrade_that_is_asked_for_again_with_its_key_is_not_undone() {
+    let mut shop = Shop::open().await;
+    let id = shop.subscribe(json!({})).await;
+    let subscription = format!("/v1/subscriptions/{id}");
+    // The first reading succeeds, the one at the end does not.
+    shop.sandbox.plan_fault(Fault::Slow, &subscription, 1);
+    shop.sandbox.plan_fault(Fault::ServerError, &subscription, 3);
+    let input = json!({ "planKey": STARTER, "idempotencyKey": "down" });
+    assert_eq!(shop.change("changePlan", input.clone()).await.refusals("changePlan"), ["STRIPE_UNAVAILABLE"]);
+    let schedule = shop.sandbox.object(&id)["schedule"].clone();
+    assert!(schedule.is_string(), "{schedule}");
+    assert_eq!(shop.changed("changePlan", input).await["pendingPlan"]["key"], STARTER);
+    assert_eq!(shop.sandbox.object(&id)["schedule"], schedule, "it is the same one");
+    shop.settle().await;
+    assert_eq!(shop.subscription().await["pendingPlan"]["key"], STARTER);
+    shop.pass(chrono::TimeDelta::days(32)).await;
+    shop.settle().await;
+    assert_eq!(shop.subscription().await["plan"]["key"], STARTER);
+    assert_eq!(of_stripe(&shop, &id), (1200, 1));
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn another_downgrade_replaces_the_one_that_waits() {
+    let mut shop = Shop::open().await;
+    let id = shop.subscribe(json!({ "planKey": "enterprise", "seats": 3 })).await;
+    shop.changed("changePlan", json!({ "planKey": STARTER })).await;
+    shop.settle().await;
+    let other = shop.changed("changePlan", json!({ "planKey": "pro", "seats": 2 })).await;
+    assert_eq!((&other["plan"]["key"], &other["pendingPlan"]["key"]), (&json!("enterprise"), &json!("pro")));
+    shop.pass(chrono::TimeDelta::days(32)).await;
+    shop.settle().await;
+    let now = shop.subscription().await;
+    assert_eq!((&now["plan"]["key"], &now["pendingPlan"], &now["seats"]), (&json!("pro"), &Value::Null, &json!(2)));
+    assert_eq!(of_stripe(&shop, &id), (2900, 2));
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn what_waits_is_what_stripe_will_do_also_when_an_older_change_is_repeated() {
+    let shop = Shop::open().await;
+    let id = shop.subscribe(json!({ "planKey": "enterprise" })).await;
+    let subscription = format!("/v1/subscriptions/{id}");
+    shop.sandbox.plan_fault(Fault::Slow, &subscription, 1);
+    shop.sandbox.plan_fault(Fault::ServerError, &subscription, 3);
+    let first = json!({ "planKey": STARTER, "idempotencyKey": "first" });
+    assert_eq!(shop.change("changePlan", first.clone()).await.refusals("changePlan"), ["STRIPE_UNAVAILABLE"]);
+    let waits = |changed: Value| {
+        let schedule = shop.sandbox.object(shop.sandbox.object(&id)["schedule"].as_str().unwrap());
+        let price = shop.sandbox.object(schedule["phases"][1]["items"][0]["price"].as_str().unwrap());
+        (changed["pendingPlan"]["key"].clone(), price["unit_amount"].clone())
+    };
+    assert_eq!(waits(shop.changed("changePlan", json!({ "planKey": "pro" })).await), (json!("pro"), json!(2900)));
+    shop.settle().await;
+    assert_eq!(waits(shop.changed("changePlan", first).await), (json!(STARTER), json!(1200)));
+    shop.settle().await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn other_seats_do_not_undo_a_downgrade_that_waits() {
+    let shop = Shop::open().await;
+    let id = shop.subscribe(json!({ "seats": 2 })).await;
+    shop.changed("changePlan", json!({ "planKey": STARTER })).await;
+    let refused = shop.change("changeSeats", json!({ "seats": 3 })).await;
+    assert_eq!(refused.refusals("changeSeats"), ["WRONG_STATE"]);
+    let message = refused.str("changeSeats.userErrors.0.message");
+    assert!(message.contains("Starter by the month"), "{message}");
+    assert_eq!(shop.subscription().await["pendingPlan"]["key"], STARTER);
+    // Both at once are no riddle.
+    let both = shop.changed("changePlan", json!({ "planKey": STARTER, "seats": 1 })).await;
+    assert_eq!((&both["seats"], &both["pendingPlan"]["key"]), (&json!(2), &json!(STARTER)));
+    shop.settle().await;
+    shop.changed("changePlan", json!({ "planKey": "pro" })).await;
+    assert_eq!(shop.changed("changeSeats", json!({ "seats": 3 })).await["seats"], 3);
+    shop.settle().await;
+    assert_eq!(of_stripe(&shop, &id), (2900, 3));
+}
+
+/// An event writes the whole row as it has read it.
+#[tokio::test(flavor = "multi_thread")]
+async fn an_event_at_the_same_time_does_not_forget_a_downgrade() {
+    let shop = Shop::open().await;
+    shop.subscribe(json!({})).await;
+    let customer = "SELECT provider_customer_id FROM subscriptions WHERE provider = 'stripe'";
+    let customer = shop.app.db_value(customer).await.as_str().unwrap().to_owned();
+    let lock = format!("BEGIN; SELECT pg_advisory_xact_lock(hashtextextended('stripe:{customer}', 0))");
+    shop.app.db_execute(&lock).await;
+    let event = async {
+        let waiting = "SELECT count(*) FROM pg_locks WHERE locktype = 'advisory' AND NOT granted \
+             AND database = (SELECT oid FROM pg_database WHERE datname = current_database())";
+        while shop.app.db_value(waiting).await == 0 {
+            tokio::time::sleep(std::time::Duration::from_millis(5)).await;
+        }
+        shop.app.db_execute("UPDATE subscriptions SET pending_plan_id = NULL, pending_interval = NULL, pending_seats = NULL; COMMIT").await;
+    };
+    let (changed, ()) = tokio::join!(shop.changed("changePlan", json!({ "planKey": STARTER })), event);
+    assert_eq!(changed["pendingPlan"]["key"], STARTER);
+    shop.settle().await;
+    assert_eq!(shop.subscription().await["pendingPlan"]["key"], STARTER);
+}
+
 #[tokio::test(flavor = "multi_thread")]
 async fn without_a_subscription_there_is_nothing_to_change() {
     let shop = Shop::open().await;

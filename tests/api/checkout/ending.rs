@@ -63,6 +63,31 @@ async fn an_account_that_pays_is_not_deleted_until_it_has_cancelled() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
+async fn nobody_pays_for_an_account_that_is_about_to_go() {
+    let mut shop = Shop::open().await;
+    shop.subscribe(json!({})).await;
+    shop.pass(chrono::TimeDelta::days(26)).await;
+    shop.settle().await;
+    shop.changed("cancelSubscription", json!({})).await;
+    let delete = "mutation { deleteAccount(input: { confirmName: \"owner's account\" }) { userErrors { code } } }";
+    let none: [&str; 0] = [];
+    assert_eq!(shop.owner.ok(delete, json!({})).await.refusals("deleteAccount"), none);
+    assert_eq!(shop.change("resumeSubscription", json!({})).await.refusals("resumeSubscription"), ["WRONG_STATE"]);
+    assert_eq!(shop.start_as(&shop.owner, json!({})).await.refusals("startCheckout"), ["WRONG_STATE"]);
+    let credits = "mutation { buyCredits(input: { packKey: \"credits-100\", successUrl: \"http://localhost:3000/\", \
+                   cancelUrl: \"http://localhost:3000/\" }) { userErrors { code } } }";
+    assert_eq!(shop.owner.ok(credits, json!({})).await.refusals("buyCredits"), ["WRONG_STATE"]);
+    assert!(shop.subscription().await["cancelAt"].is_string());
+    assert_eq!(shop.count("checkout.session"), 1, "the first one");
+    shop.settle().await;
+    shop.owner.ok("mutation { restoreAccount { userErrors { code } } }", json!({})).await;
+    assert_eq!(shop.changed("resumeSubscription", json!({})).await["cancelAt"], Value::Null);
+    assert_eq!(shop.owner.ok(credits, json!({})).await.refusals("buyCredits"), none);
+    shop.settle().await;
+    shop.app.leave_jobs();
+}
+
+#[tokio::test(flavor = "multi_thread")]
 async fn a_cancellation_takes_a_downgrade_with_it() {
     let shop = Shop::open().await;
     let id = shop.subscribe(json!({})).await;

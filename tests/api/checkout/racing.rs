@@ -39,3 +39,15 @@ async fn different_wishes_at_once_leave_one_page_open() {
     assert_eq!(shop.app.db_value("SELECT count(*) FROM checkouts WHERE status = 'open'").await, open as i64);
     shop.settle().await;
 }
+
+/// What is asked while the account is locked, and for whoever goes.
+#[tokio::test(flavor = "multi_thread")]
+async fn the_checkouts_of_an_account_or_a_person_are_found_by_an_index() {
+    let shop = Shop::open().await;
+    shop.app.db_execute("SET enable_seqscan = off").await;
+    for (column, index) in [("account_id", "checkouts_account_idx"), ("user_id", "checkouts_user_idx")] {
+        let query = format!("EXPLAIN SELECT * FROM checkouts WHERE {column} = gen_random_uuid() AND status = 'completed'");
+        let plan = shop.app.database_text(&query.replace("gen_random_uuid()", "'00000000-0000-0000-0000-000000000000'")).await.join("\n");
+        assert!(plan.contains(index), "{plan}");
+    }
+}

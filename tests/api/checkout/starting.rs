@@ -126,6 +126,17 @@ async fn answers_that_are_lost_make_nothing_twice() {
     shop.settle().await;
 }
 
+#[tokio::test(flavor = "multi_thread")]
+async fn a_failure_that_stripe_keeps_for_a_day_is_over_with_the_next_try() {
+    let shop = Shop::open().await;
+    shop.sandbox.plan_fault(Fault::ServerErrorKept, "/v1/checkout/sessions", 1);
+    assert_eq!(shop.start_as(&shop.owner, json!({})).await.refusals("startCheckout"), ["STRIPE_UNAVAILABLE"]);
+    assert_eq!(shop.app.db_rows("SELECT status FROM checkouts").await, json!([{ "status": "expired" }]));
+    let page = shop.start(json!({})).await;
+    assert_eq!(shop.sandbox.object(&page)["status"], "open");
+    shop.settle().await;
+}
+
 /// Rule 13.
 #[tokio::test(flavor = "multi_thread")]
 async fn without_stripe_everything_else_works() {
@@ -178,6 +189,19 @@ async fn a_trial_is_given_once() {
     shop.app.db_execute(card).await;
     let paid = shop.start_as(&new, json!({ "planKey": "starter" })).await.str("startCheckout.checkout.id");
     assert_eq!(shop.sandbox.object(&paid)["amount_total"], 1200, "another account pays with this card");
+    shop.settle().await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn another_address_of_the_same_mailbox_gets_no_other_trial() {
+    let shop = Shop::open().await;
+    let again = shop.app.sign_up("again").await;
+    shop.app.db_verify("again").await;
+    let account = uuid::Uuid::from(people::ids(&again).await.1);
+    let address = "UPDATE users SET email = 'Owner+2@example.com' WHERE username = 'again'";
+    shop.app.db_execute(&format!("{address}; DELETE FROM trial_grants WHERE account_id = '{account}'")).await;
+    let page = shop.start_as(&again, json!({ "planKey": "enterprise" })).await.str("startCheckout.checkout.id");
+    assert_eq!(shop.sandbox.object(&page)["amount_total"], 5900);
     shop.settle().await;
 }
 
