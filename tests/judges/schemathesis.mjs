@@ -6,8 +6,10 @@ import { base, judge, startSession } from "./support.mjs";
 
 const here = (path) => fileURLToPath(new URL(path, import.meta.url));
 const folder = here("node_modules/.schemathesis");
+// It leaves notes where it runs.
+const cwd = here("node_modules");
 const run = (command, args, env) => {
-  const { status, stdout, stderr } = spawnSync(command, args, { env: { ...process.env, ...env }, encoding: "utf8", maxBuffer: 1 << 26 });
+  const { status, stdout, stderr } = spawnSync(command, args, { cwd, env: { ...process.env, ...env }, encoding: "utf8", maxBuffer: 1 << 26 });
   return { status, said: `${stdout}\n${stderr}` };
 };
 

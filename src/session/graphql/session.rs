@@ -7,10 +7,10 @@ use async_graphql::{Context, Enum, ID, Object, SimpleObject};
 
 use super::step::SessionStep;
 use crate::error::Error;
-use crate::graphql::app;
 use crate::graphql::in_order::InOrder;
 use crate::graphql::page::{Cursor, Page, PageArgs};
 use crate::graphql::scalars::{DateTime, Json};
+use crate::graphql::{app, loaders};
 use crate::id::{Id, VersionId};
 use crate::identity::graphql::UserObject;
 use crate::session::library::Library;
@@ -24,11 +24,10 @@ pub struct SessionObject(pub Session);
 
 impl SessionObject {
     async fn version_of(&self, ctx: &Context<'_>, id: VersionId) -> Result<Arc<Version>, Error> {
-        let app = app(ctx)?;
-        if let Some(version) = app.versions.cached(self.0.tree_account_id, id) {
+        if let Some(version) = app(ctx)?.versions.cached(self.0.tree_account_id, id) {
             return Ok(version);
         }
-        let version = app.versions.get(&mut *app.db.conn().await?, self.0.tree_account_id, id).await?;
+        let version = loaders::one(&loaders::of(ctx)?.versions, (self.0.tree_account_id, id)).await?;
         version.ok_or_else(|| Error::internal(format!("{:?} walks {id:?}, which is not there", self.0.id)))
     }
 
