@@ -71,7 +71,7 @@ async fn end(app: &App, row: Subscription) -> Result<(), Error> {
 
 async fn end_here(conn: &mut Conn, app: &App, row: &Subscription, id: &str) -> Result<bool, Error> {
     // Anything may have been told while Stripe was asked.
-    let Some(now) = Subscription::find_by_provider_id(conn, id).await?.filter(|now| now == row) else { return Ok(false) };
+    let Some(now) = Subscription::lock(conn, id).await?.filter(|now| now == row) else { return Ok(false) };
     let ended_at = now.current_period_end;
     let ended = Subscription {
         status: Status::Canceled,

@@ -199,6 +199,18 @@ impl Subscription {
             .await
     }
 
+    /// The same, locked until the transaction ends: an account may have two customers, and what is told of each has a lock of its own.
+    /// Whoever waits here sees what the other has written.
+    pub async fn lock_all(conn: &Conn, account: AccountId) -> QueryResult<Vec<Self>> {
+        subscriptions::table
+            .filter(subscriptions::account_id.eq(account))
+            .order((subscriptions::created_at, subscriptions::id))
+            .select(Self::as_select())
+            .for_no_key_update()
+            .load(&mut &*conn)
+            .await
+    }
+
     pub async fn find(conn: &mut Conn, account: AccountId, id: SubscriptionId) -> QueryResult<Option<Self>> {
         let query = subscriptions::table.find(id).filter(subscriptions::account_id.eq(account));
         query.select(Self::as_select()).first(conn).await.optional()
@@ -209,12 +221,20 @@ impl Subscription {
         query.select(Self::as_select()).first(conn).await.optional()
     }
 
-    /// Those of a customer that are not over.
+    /// The same, locked like `lock_all`.
+    pub async fn lock(conn: &mut Conn, id: &str) -> QueryResult<Option<Self>> {
+        let query = subscriptions::table.filter(subscriptions::provider_subscription_id.eq(id));
+        query.select(Self::as_select()).for_no_key_update().first(conn).await.optional()
+    }
+
+    /// Those of a customer that are not over, locked like `lock_all`.
     pub async fn live_of_customer(conn: &mut Conn, customer: &str) -> QueryResult<Vec<Self>> {
         subscriptions::table
             .filter(subscriptions::provider_customer_id.eq(customer))
             .filter(subscriptions::status.ne_all([Status::Canceled.as_str(), Status::IncompleteExpired.as_str()]))
+            .order((subscriptions::created_at, subscriptions::id))
             .select(Self::as_select())
+            .for_no_key_update()
             .load(conn)
             .await
     }

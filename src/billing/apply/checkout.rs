@@ -172,7 +172,7 @@ async fn subscribe(conn: &mut Conn, app: &App, session: &CheckoutSession, id: &s
         ..blank(app, account, id, &bought)
     };
     derive::show_facts(&mut row, &Payment::facts(conn, id).await?);
-    let rows = Subscription::of_account(conn, account).await?;
+    let rows = Subscription::lock_all(conn, account).await?;
     store(conn, &rows, None, row, None).await?;
     jobs::refetch_later(conn, app, id).await?;
     Ok(Outcome::completed(account, "the checkout is paid, and its subscription begins"))

@@ -132,7 +132,7 @@ async fn write(conn: &mut Conn, app: &App, known: Option<&Payment>, mut payment:
 
 /// Shows on the subscription what its invoices say by now.
 pub(super) async fn show_facts(conn: &mut Conn, app: &App, subscription: &str) -> Result<(), Error> {
-    let Some(row) = Subscription::find_by_provider_id(conn, subscription).await? else { return Ok(()) };
+    let Some(row) = Subscription::lock(conn, subscription).await? else { return Ok(()) };
     let facts = Payment::facts(conn, subscription).await?;
     let mut shown = row.clone();
     match (&row.raw, row.version_created) {

@@ -37,7 +37,7 @@ pub async fn apply(conn: &mut Conn, app: &App, told: &Told<'_>) -> Result<Outcom
     // Sent together: a round trip for each would be most of what a delivery costs.
     let shared = &*conn;
     let (rows, bought, facts) =
-        tokio::try_join!(Subscription::of_account(shared, account), catalogue::bought(shared, &sold), Payment::facts(shared, id))?;
+        tokio::try_join!(Subscription::lock_all(shared, account), catalogue::bought(shared, &sold), Payment::facts(shared, id))?;
     let known = rows.iter().find(|row| row.provider_subscription_id.as_deref() == Some(id)).cloned();
     let (order, trust) = known.as_ref().map_or((Order::Later, Trust::default()), |known| compare(known, &object, told));
     let mut outcome = match (order, &known) {

@@ -31,6 +31,29 @@ async fn another_one_made_elsewhere_does_not_count_until_the_first_one_ends() {
     app.run_jobs().await;
 }
 
+/// Who is told of by another customer has another lock.
+#[tokio::test(flavor = "multi_thread")]
+async fn what_is_told_of_the_other_one_at_the_same_time_is_not_overwritten() {
+    let (app, _owner, story) = stripe::app().await;
+    let other = Story { subscription: "sub_b".into(), ..story.clone() };
+    for story in [&story, &other] {
+        app.expect(&story.event("customer.subscription.created", 0, story.state("active", 0, &[])), "completed").await;
+    }
+    app.db_execute("BEGIN; UPDATE subscriptions SET seats = 9 WHERE provider_subscription_id = 'sub_b'").await;
+    let others = async {
+        let waiting = "SELECT count(*) FROM pg_stat_activity WHERE datname = current_database() AND wait_event_type = 'Lock'";
+        while app.db_value(waiting).await == 0 {
+            tokio::time::sleep(std::time::Duration::from_millis(5)).await;
+        }
+        app.db_execute("COMMIT").await;
+    };
+    let over = story.event("customer.subscription.deleted", 9, story.state("canceled", 0, &[]));
+    tokio::join!(app.expect(&over, "completed"), others);
+    let row = "SELECT seats, is_primary AS counts FROM subscriptions WHERE provider_subscription_id = 'sub_b'";
+    assert_eq!(app.db_rows(row).await, json!([{ "seats": 9, "counts": true }]));
+    app.run_jobs().await;
+}
+
 #[tokio::test(flavor = "multi_thread")]
 async fn the_database_allows_no_second_one_that_counts() {
     let (app, _owner, story) = stripe::app().await;
