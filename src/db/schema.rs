@@ -595,7 +595,6 @@ diesel::table! {
     }
 }
 
-diesel::joinable!(audit_entries -> accounts (account_id));
 diesel::joinable!(audit_entries -> users (actor_id));
 diesel::joinable!(checkouts -> accounts (account_id));
 diesel::joinable!(checkouts -> plan_prices (plan_price_id));
