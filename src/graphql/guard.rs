@@ -283,7 +283,7 @@ impl<'a> Walk<'a> {
     fn check_integers(&self, known: &FieldShape, field: &Field) -> Result<(), Refusal> {
         for name in &known.integers {
             if let Some(Value::Number(number)) = self.argument(field, name)
-                && !number.as_i64().is_some_and(|number| i32::try_from(number).is_ok())
+                && number.as_i64().is_none_or(|number| i32::try_from(number).is_err())
             {
                 let position = field.get_argument(name).map(|argument| argument.pos);
                 return Err(Refusal::Invalid(format!("`{name}` must be an integer of 32 bits, not {number}"), Vec::from_iter(position)));
