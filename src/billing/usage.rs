@@ -61,8 +61,8 @@ pub async fn limits(conn: &mut Conn, account: AccountId, now: DateTime<Utc>) -> 
 }
 
 /// Counts one more session of this month; beyond the month's allowance it costs a credit, and without one it is refused. One statement
-/// counts, and its row lock makes a race have one winner.
-pub async fn start_session(conn: &mut Conn, account: AccountId, session: SessionId, now: DateTime<Utc>) -> Result<(), Error> {
+/// counts, and its row lock makes a race have one winner. Whether it cost a credit.
+pub async fn start_session(conn: &mut Conn, account: AccountId, session: SessionId, now: DateTime<Utc>) -> Result<bool, Error> {
     let started: i32 = diesel::insert_into(session_usage::table)
         .values((session_usage::account_id.eq(account), session_usage::month.eq(month(now)), session_usage::started.eq(1)))
         .on_conflict((session_usage::account_id, session_usage::month))
@@ -72,10 +72,10 @@ pub async fn start_session(conn: &mut Conn, account: AccountId, session: Session
         .get_result(conn)
         .await?;
     let entitled = entitlement::load(conn, account, now).await?;
-    let Some(max) = entitled.max(LimitKey::SessionsPerMonth).filter(|max| started > *max) else { return Ok(()) };
+    let Some(max) = entitled.max(LimitKey::SessionsPerMonth).filter(|max| started > *max) else { return Ok(false) };
     let cause = Cause { source: &session.encode(), reason: "a session beyond the month's allowance" };
     if credit::spend(conn, account, 1, cause, now).await? {
-        return Ok(());
+        return Ok(true);
     }
     // The refusal rolls the count back.
     Err(reached(conn, &entitled, Limit { key: LimitKey::SessionsPerMonth, max: Some(max), used: started - 1 }).await?)

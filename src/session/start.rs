@@ -12,6 +12,7 @@ use super::session::Session;
 use crate::app::App;
 use crate::billing::usage;
 use crate::db::Conn;
+use crate::db::notices::Notice;
 use crate::db::schema::trees;
 use crate::error::{Code, Error, Refusal};
 use crate::id::{Id, SessionId};
@@ -42,11 +43,18 @@ pub async fn start(app: &App, actor: &Actor, input: StartSession) -> Result<Sess
             let Some(key) = &key else { return Err(error) };
             Session::find_by_key(&mut *app.db.conn().await?, actor, key).await?.ok_or(error)
         }
-        result => result,
+        Err(error) => Err(error),
+        Ok((session, cost_credit)) => {
+            if cost_credit {
+                app.notices.publish(Notice::Billing(actor.account));
+            }
+            Ok(session)
+        }
     }
 }
 
-async fn begin(app: &App, actor: &Actor, input: &StartSession, subject: Option<&str>, key: Option<&str>) -> Result<Session, Error> {
+/// With whether it cost a credit.
+async fn begin(app: &App, actor: &Actor, input: &StartSession, subject: Option<&str>, key: Option<&str>) -> Result<(Session, bool), Error> {
     let now = app.clock.now();
     let id = SessionId::at(now);
     app.db
@@ -54,7 +62,7 @@ async fn begin(app: &App, actor: &Actor, input: &StartSession, subject: Option<&
             if let Some(key) = key
                 && let Some(session) = Session::find_by_key(conn, actor, key).await?
             {
-                return Ok(session);
+                return Ok((session, false));
             }
             let tree = find(conn, actor, &input.tree).await?;
             let is_own = tree.account_id == actor.account;
@@ -70,7 +78,7 @@ async fn begin(app: &App, actor: &Actor, input: &StartSession, subject: Option<&
             let library = app.libraries.get(conn, &app.versions, tree.account_id, version).await?;
             let stamp = Stamp { by: actor.user.into(), at: now, active_ms: 0 };
             let change = commands::start(&library, version.into(), input.at_node.as_deref(), input.variables.clone(), stamp)?;
-            usage::start_session(conn, actor.account, id, now).await?;
+            let cost_credit = usage::start_session(conn, actor.account, id, now).await?;
             // Counts, and makes sure that the tree is not deleted or archived at this moment.
             let counted = diesel::update(trees::table.find((tree.account_id, tree.id)))
                 .filter(trees::status.eq(Status::Published.as_str()).or(trees::account_id.ne(actor.account)))
@@ -91,7 +99,7 @@ async fn begin(app: &App, actor: &Actor, input: &StartSession, subject: Option<&
                 state: change.state,
             };
             Session::insert(conn, &session, key, &change.steps).await?;
-            Ok(session)
+            Ok((session, cost_credit))
         })
         .await
 }

@@ -226,7 +226,11 @@ async fn beyond_the_allowance_each_session_costs_a_credit() {
     )
     .await;
     let input = json!({ "input": { "tree": { "id": tree } } });
+    let mut heard = app.app.notices.subscribe();
     let starts = futures_util::future::join_all((0..6).map(|_| owner.ok(START, input.clone()))).await;
+    let (_, account) = crate::support::people::ids(&owner).await;
+    let told = async { while heard.recv().await.unwrap() != fixpath::db::notices::Notice::Billing(account) {} };
+    tokio::time::timeout(std::time::Duration::from_secs(5), told).await.expect("whoever watches hears of the balance");
     let refused: Vec<String> = starts.iter().flat_map(|answer| answer.refusals("startSession")).collect();
     assert_eq!(refused, ["PLAN_LIMIT"; 3], "one of the allowance, two for credits");
     let query = "{ viewer { account { credits { balance shortfall entries { nodes { delta balanceAfter kind reason } } } } } }";
