@@ -15,13 +15,13 @@ use super::support::people::sign_in;
 use super::support::{Actor, TestApp};
 
 /// A Redis of its own for a test. Dropping it stops it.
-struct Redis {
+pub struct Redis {
     folder: PathBuf,
     server: Child,
 }
 
 impl Redis {
-    fn start() -> Self {
+    pub fn start() -> Self {
         static NEXT: AtomicU32 = AtomicU32::new(1);
         let name = format!("fixpath-redis-{}-{}", std::process::id(), NEXT.fetch_add(1, Ordering::Relaxed));
         let folder = std::env::temp_dir().join(name);
@@ -29,7 +29,7 @@ impl Redis {
         Self { server: run(&folder), folder }
     }
 
-    fn url(&self) -> String {
+    pub fn url(&self) -> String {
         format!("unix://{}/socket", self.folder.display())
     }
 
