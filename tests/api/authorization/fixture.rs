@@ -123,7 +123,7 @@ impl Fixture {
     }
 
     pub async fn make_owner_staff(&self) {
-        self.app.db_execute("UPDATE users SET staff = true WHERE username = 'owner'").await;
+        self.app.make_staff("owner").await;
     }
 
     /// What one of the six sees of a field, as a letter, with the whole answer.
