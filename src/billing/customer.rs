@@ -47,16 +47,25 @@ impl Customer {
 
     /// Says that this customer is this account. It becomes the account's primary one if there is none. Returns false if it was known.
     pub async fn link(conn: &mut Conn, clock: &Clock, provider_id: &str, account: AccountId) -> QueryResult<bool> {
-        let query = diesel::sql_query(
-            "INSERT INTO customers (id, account_id, provider_customer_id, is_primary, created_at) \
-             SELECT $1, $2, $3, NOT EXISTS (SELECT FROM customers WHERE account_id = $2 AND is_primary AND deleted_at IS NULL), $4 \
-             ON CONFLICT (provider_customer_id) DO NOTHING",
-        )
-        .bind::<Uuid, _>(CustomerId::new(clock))
-        .bind::<Uuid, _>(account)
-        .bind::<Text, _>(provider_id)
-        .bind::<Timestamptz, _>(clock.now());
-        Ok(Cached(query).execute(conn).await? > 0)
+        loop {
+            // Whatever is in the way: with a target, somebody who links the same one at the same moment could meet the other unique index.
+            let query = diesel::sql_query(
+                "INSERT INTO customers (id, account_id, provider_customer_id, is_primary, created_at) \
+                 SELECT $1, $2, $3, NOT EXISTS (SELECT FROM customers WHERE account_id = $2 AND is_primary AND deleted_at IS NULL), $4 \
+                 ON CONFLICT DO NOTHING",
+            )
+            .bind::<Uuid, _>(CustomerId::new(clock))
+            .bind::<Uuid, _>(account)
+            .bind::<Text, _>(provider_id)
+            .bind::<Timestamptz, _>(clock.now());
+            if Cached(query).execute(conn).await? > 0 {
+                return Ok(true);
+            }
+            if Self::find(conn, provider_id).await?.is_some() {
+                return Ok(false);
+            }
+            // Another one became the primary just now: this one becomes a further one.
+        }
     }
 
     /// Also for a customer that we never knew: what is told of it later is then no riddle.

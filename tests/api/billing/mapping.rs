@@ -1,10 +1,13 @@
 //! Rule 6: whose is it? Known or said, never guessed.
 
+use fixpath::billing::customer::Customer;
 use fixpath::id::Id;
 use fixpath::staff::lookup::{self, Reference};
+use futures_util::future::join_all;
 use serde_json::{Value, json};
 use uuid::Uuid;
 
+use crate::support::people::ids;
 use crate::support::stripe::{self, Story, object, with};
 use crate::support::{TestApp, people};
 
@@ -112,5 +115,22 @@ async fn support_finds_an_account_by_whatever_it_was_told() {
     for text in ["nobody@example.com", "999999", "cus_nobody", "sub_nobody"] {
         let reference = Reference::read(text).unwrap();
         assert_eq!(lookup::find(&mut conn, &reference).await.unwrap(), [], "{text}");
+    }
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn customers_that_are_linked_at_the_same_time_are_linked_once_and_one_is_the_primary() {
+    let (app, owner, _) = stripe::app().await;
+    let (_, account) = ids(&owner).await;
+    for round in 0..40 {
+        let links = (0..8).map(|number| {
+            let (app, id) = (app.app.clone(), format!("cus_{round}_{}", number % 2));
+            tokio::spawn(async move { Customer::link(&mut *app.db.conn().await.unwrap(), &app.clock, &id, account).await })
+        });
+        let linked: Vec<bool> = join_all(links).await.into_iter().map(|link| link.unwrap().unwrap()).collect();
+        assert_eq!(linked.iter().filter(|new| **new).count(), 2, "{round}: {linked:?}");
+        let primary = "SELECT count(*)::text FROM customers WHERE is_primary AND deleted_at IS NULL";
+        assert_eq!(app.database_text(primary).await, ["1"]);
+        app.db_execute("DELETE FROM customers").await;
     }
 }
