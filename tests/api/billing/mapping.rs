@@ -125,7 +125,7 @@ async fn customers_that_are_linked_at_the_same_time_are_linked_once_and_one_is_t
     for round in 0..40 {
         let links = (0..8).map(|number| {
             let (app, id) = (app.app.clone(), format!("cus_{round}_{}", number % 2));
-            tokio::spawn(async move { Customer::link(&mut *app.db.conn().await.unwrap(), &app.clock, &id, account).await })
+            tokio::spawn(async move { Customer::link(&mut app.db.conn().await.unwrap(), &app.clock, &id, account).await })
         });
         let linked: Vec<bool> = join_all(links).await.into_iter().map(|link| link.unwrap().unwrap()).collect();
         assert_eq!(linked.iter().filter(|new| **new).count(), 2, "{round}: {linked:?}");
