@@ -148,6 +148,18 @@ fn create_home(dir: &Path) -> Result<PathBuf, EmbeddedError> {
     std::fs::create_dir_all(dir).and_then(|()| dir.canonicalize()).map_err(|error| failed("create the folder", dir, &error))
 }
 
+/// Not at once: a program that is being started shares all locks for a moment, and one that ends keeps its own until it has.
+fn try_lock(file: &File) -> Result<(), TryLockError> {
+    let mut tries = 0;
+    loop {
+        match file.try_lock() {
+            Err(TryLockError::WouldBlock) if tries < 10 => std::thread::sleep(Duration::from_millis(50)),
+            result => return result,
+        }
+        tries += 1;
+    }
+}
+
 /// The system releases the lock when we end, however we end. The file itself stays: removing it would race with the next start.
 fn lock(home: &Path) -> Result<File, EmbeddedError> {
     let path = home.join("postgres.lock");
@@ -158,7 +170,7 @@ fn lock(home: &Path) -> Result<File, EmbeddedError> {
         .truncate(false)
         .open(&path)
         .map_err(|error| failed("open the lock file", &path, &error))?;
-    match file.try_lock() {
+    match try_lock(&file) {
         Ok(()) => {}
         Err(TryLockError::WouldBlock) => {
             let mut holder = String::new();
