@@ -32,6 +32,7 @@ pub mod mail_count;
 pub mod membership;
 pub mod opaque_token;
 pub mod password;
+pub mod pending_email;
 pub mod provider; // Google, GitHub
 pub mod reactivate_user;
 pub mod refresh_token;

@@ -11,7 +11,7 @@ use uuid::Uuid;
 
 use crate::support::app::PASSWORD;
 use crate::support::members::{accept, accept_as, invite, invited, members, remove, roomy};
-use crate::support::people::{colleague, device, ids, refresh, sign_in, who};
+use crate::support::people::{asked_for, colleague, device, ids, move_to, refresh, sign_in, who};
 use crate::support::stripe::{self, Story};
 use crate::support::trees::{looping, published, start};
 use crate::support::{Actor, Answer, TestApp};
@@ -185,6 +185,8 @@ async fn after_a_week_all_of_it_is_gone_but_what_the_law_keeps() {
         let token = invited(&app, &neighbour, &format!("{name}@example.com"), "TECHNICIAN").await;
         let there = accept(&device(&app, name).await.0, json!({ "token": token })).await;
         assert_eq!(there.refusals("acceptInvitation"), NONE);
+        let there = app.anon().signed_in(&there.str("acceptInvitation.accessToken"));
+        asked_for(&app, &there, &format!("{name}@example.org")).await;
         remove(&neighbour, ids(person).await.0).await;
     }
     for who in [&owner, &neighbour] {
@@ -194,8 +196,8 @@ async fn after_a_week_all_of_it_is_gone_but_what_the_law_keeps() {
     let (tree, _) = published(&owner, "Second", looping()).await;
     start(&grace, &tree).await;
     start(&both, &tree).await;
-    let change = "mutation($p: String!) { changeEmail(input: { email: \"moved@example.com\", password: $p }) { userErrors { code } } }";
-    assert_eq!(owner.ok(change, json!({ "p": PASSWORD })).await.refusals("changeEmail"), NONE);
+    move_to(&app, &owner, "moved@example.com").await;
+    asked_for(&app, &owner, "owner@example.net").await;
     db_fill(&app, account, user, neighbours).await;
     delete(&owner, "owner's account").await;
     app.advance(TimeDelta::days(7) - TimeDelta::minutes(1));
@@ -337,19 +339,15 @@ async fn addresses_that_were_only_typed_are_not_taken_out_of_others_logs() {
         let revoke = "mutation($id: ID!) { revokeInvitation(input: { id: $id }) { userErrors { code } } }";
         assert_eq!(owner.ok(revoke, json!({ "id": invitation })).await.refusals("revokeInvitation"), NONE);
     }
-    // Proved, and left: somebody else has it now. The others were typed.
-    app.db_verify("mallory").await;
+    // Typed.
     for name in ["victim", "second"] {
-        let change =
-            "mutation($email: String!, $p: String!) { changeEmail(input: { email: $email, password: $p }) { userErrors { code } } }";
-        let input = json!({ "email": format!("{name}@example.com"), "p": PASSWORD });
-        assert_eq!(mallory.ok(change, input).await.refusals("changeEmail"), NONE);
+        asked_for(&app, &mallory, &format!("{name}@example.com")).await;
     }
+    // Proved, and hers; what she had before was proved, too, and left: somebody else has it now.
+    app.db_verify("mallory").await;
+    move_to(&app, &mallory, "wanted@example.com").await;
     app.sign_up("heir").await;
     app.db_execute("UPDATE users SET email = 'mallory@example.com' WHERE username = 'heir'").await;
-    // Proved, and hers.
-    app.db_execute("UPDATE users SET email = 'wanted@example.com' WHERE username = 'mallory'").await;
-    app.db_verify("mallory").await;
     delete(&mallory, "mallory's account").await;
     let invitations = "SELECT email FROM invitations ORDER BY email COLLATE \"C\"";
     let lines =

@@ -27,6 +27,8 @@ fn samples(typed: &str) -> Vec<Message> {
         }
         .message(to),
         identity::VerifyEmail { username: typed.to_owned(), link: link("verify-email"), valid_hours: 24 }.message(to),
+        identity::ConfirmEmail { username: typed.to_owned(), link: link("verify-email"), valid_hours: 24 }.message(to),
+        identity::EmailInUse { username: typed.to_owned(), forgot_link: "https://app.example.com/forgot-password".into() }.message(to),
         identity::ResetPassword { username: typed.to_owned(), link: link("reset-password"), valid_minutes: 30 }.message(to),
         identity::PasswordChanged { username: typed.to_owned(), forgot_link: "https://app.example.com/forgot-password".into() }.message(to),
         identity::SignInCode { username: typed.to_owned(), code: "012345".into(), valid_minutes: 10 }.message(to),

@@ -19,7 +19,7 @@ use crate::graphql::{app, loaders, requester};
 use crate::id::{AccountId, Id, UserId};
 use crate::identity::actor::{Actor, Role};
 use crate::identity::provider::Provider;
-use crate::identity::{account, invitation, membership, sign_in, user};
+use crate::identity::{account, invitation, membership, pending_email, sign_in, user};
 use crate::marketplace::{self, graphql::Purchases};
 
 pub struct Viewer(pub Actor);
@@ -45,6 +45,12 @@ impl Viewer {
     /// Whether the person works for the platform itself.
     async fn staff(&self) -> bool {
         self.0.staff
+    }
+
+    /// The address that `changeEmail` has asked for, until `verifyEmail` proves it or its link has expired; null if there is none.
+    async fn pending_email(&self, ctx: &Context<'_>) -> Result<Option<String>, Error> {
+        let app = app(ctx)?;
+        Ok(pending_email::PendingEmail::of_user(&mut *app.db.conn().await?, self.0.user, app.clock.now()).await?)
     }
 
     /// All accounts that the person belongs to, the one they joined first before the others.
