@@ -13,6 +13,7 @@ use super::email_change::EmailChange;
 use super::email_token::{EmailToken, Purpose};
 use super::erase_account::erase_what_was_told_since;
 use super::invitation::{self, Invitation};
+use super::membership::Membership;
 use super::pending_email::PendingEmail;
 use super::refresh_token::LIFETIME;
 use super::user::{Secret, User};
@@ -20,7 +21,7 @@ use super::{mail_count, sign_in_code};
 use crate::app::App;
 use crate::db::Conn;
 use crate::error::Error;
-use crate::id::{EmailChangeId, Id, InvitationId, PendingEmailId, UserId};
+use crate::id::{AccountId, EmailChangeId, Id, InvitationId, PendingEmailId, UserId};
 use crate::jobs::{self, Job};
 use crate::mail::{self, Mail, accounts, identity};
 
@@ -195,6 +196,38 @@ pub async fn mail_email_changed(app: &App, change: EmailChangeId) -> Result<(), 
     let Some(person) = reader(&mut conn, change.user_id).await? else { return Ok(()) };
     drop(conn);
     mail::deliver(app, &identity::EmailChanged { username: person.username }, &change.old_email).await
+}
+
+/// Tells an owner when their account will be deleted, and how to keep it, unless it was restored since.
+pub async fn mail_account_deletion(app: &App, account: AccountId, user: UserId) -> Result<(), Error> {
+    let Some((account, owner)) = owner(app, account, user).await? else { return Ok(()) };
+    let Some(day) = account.deletes_at else { return Ok(()) };
+    let mail = accounts::AccountDeletion {
+        account: account.name,
+        username: owner.username,
+        day: day.format("%-d %B %Y, %H:%M UTC").to_string(),
+        restore_link: mail::link(app, "restore-account", None)?,
+    };
+    mail::deliver(app, &mail, &owner.email).await
+}
+
+/// Tells an owner that their account stays, unless its deletion was asked for anew.
+pub async fn mail_account_restored(app: &App, account: AccountId, user: UserId) -> Result<(), Error> {
+    let Some((account, owner)) = owner(app, account, user).await? else { return Ok(()) };
+    if account.deletes_at.is_some() {
+        return Ok(());
+    }
+    mail::deliver(app, &accounts::AccountRestored { account: account.name, username: owner.username }, &owner.email).await
+}
+
+/// The account with somebody who owns it still, and can be told of it: an address that was never proved may be a stranger's.
+async fn owner(app: &App, account: AccountId, user: UserId) -> Result<Option<(Account, Secret)>, Error> {
+    let mut conn = app.db.conn().await?;
+    if !Membership::owners(&mut conn, account).await?.contains(&user) {
+        return Ok(None);
+    }
+    let person = reader(&mut conn, user).await?.filter(|person| person.email_verified_at.is_some());
+    Ok(Account::find_many(&mut conn, &[account]).await?.into_iter().next().zip(person))
 }
 
 /// Whether an address may be sent one more mail of a kind that strangers can have sent. Asked before a token is made: one that is not

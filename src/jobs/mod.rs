@@ -59,6 +59,10 @@ pub enum Job {
     MailPendingEmail { pending: PendingEmailId },
     /// Tells a person, at their old address, that they have another one.
     MailEmailChanged { change: EmailChangeId },
+    /// Tells an owner that their account is about to be deleted.
+    MailAccountDeletion { account: AccountId, user: UserId },
+    /// Tells an owner that their account stays after all.
+    MailAccountRestored { account: AccountId, user: UserId },
     /// Tells one of the staff that an alert has opened.
     MailAlert { alert: AlertId, user: UserId },
     /// Ends an account whose week has passed.

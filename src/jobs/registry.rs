@@ -57,6 +57,8 @@ pub fn policy(job: &Job) -> Policy {
         | Job::MailPendingEmail { .. }
         | Job::MailPasswordChanged { .. }
         | Job::MailEmailChanged { .. }
+        | Job::MailAccountDeletion { .. }
+        | Job::MailAccountRestored { .. }
         | Job::MailAlert { .. } => MESSAGE,
         Job::MailPasswordReset { .. } | Job::MailSignInCode { .. } => QUICK,
         Job::Billing(job) => match job {
@@ -94,6 +96,8 @@ pub fn name(job: &Job) -> &'static str {
         Job::MailPasswordChanged { .. } => "mail_password_changed",
         Job::MailPendingEmail { .. } => "mail_pending_email",
         Job::MailEmailChanged { .. } => "mail_email_changed",
+        Job::MailAccountDeletion { .. } => "mail_account_deletion",
+        Job::MailAccountRestored { .. } => "mail_account_restored",
         Job::MailAlert { .. } => "mail_alert",
         Job::EraseAccount { .. } => "erase_account",
         Job::EraseAccounts => "erase_accounts",
@@ -114,6 +118,8 @@ pub async fn run(app: &App, job: &Job) -> Result<(), Error> {
         Job::MailPasswordChanged { user } => identity::jobs::mail_password_changed(app, *user).await,
         Job::MailPendingEmail { pending } => identity::jobs::mail_pending_email(app, *pending).await,
         Job::MailEmailChanged { change } => identity::jobs::mail_email_changed(app, *change).await,
+        Job::MailAccountDeletion { account, user } => identity::jobs::mail_account_deletion(app, *account, *user).await,
+        Job::MailAccountRestored { account, user } => identity::jobs::mail_account_restored(app, *account, *user).await,
         Job::MailAlert { alert, user } => staff::jobs::mail_alert(app, *alert, *user).await,
         Job::EraseAccount { account } => identity::erase_account::erase_account(app, *account).await,
         Job::EraseAccounts => identity::jobs::erase_due_accounts(app).await,

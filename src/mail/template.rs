@@ -13,6 +13,10 @@ use crate::error::Error;
 const SOURCES: &[(&str, &str)] = &[
     ("layout.html", include_str!("templates/layout.html")),
     ("parts.html", include_str!("templates/parts.html")),
+    ("account_deletion.html", include_str!("templates/account_deletion.html")),
+    ("account_deletion.txt", include_str!("templates/account_deletion.txt")),
+    ("account_restored.html", include_str!("templates/account_restored.html")),
+    ("account_restored.txt", include_str!("templates/account_restored.txt")),
     ("alert.html", include_str!("templates/alert.html")),
     ("alert.txt", include_str!("templates/alert.txt")),
     ("billing.html", include_str!("templates/billing.html")),
