@@ -1,5 +1,6 @@
 //! Signing in at a provider: who gets in as whom, and what happens when anything on the way is not as it should be.
 
+mod racing;
 mod stub;
 
 use axum::http::StatusCode;
