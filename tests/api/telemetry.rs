@@ -14,6 +14,7 @@ use fixpath::http::arrival::observe;
 use fixpath::telemetry;
 use serde_json::{Value, json};
 
+use super::live::Socket;
 use super::support::TestApp;
 
 /// A folder for log files that is gone when the test ends.
@@ -71,6 +72,28 @@ async fn a_request_is_one_line_without_address_token_or_body() {
     for secret in ["203.0.113.9", "a-secret-token", "a-secret-value", "nothingOfThisName"] {
         assert!(!text.contains(secret), "{secret} is in the log");
     }
+}
+
+#[tokio::test]
+async fn operations_over_a_socket_have_ids_of_their_own() {
+    let folder = Folder::new("socket");
+    let (app, _, owner) = TestApp::with_owner().await;
+    app.db_execute("ALTER TABLE categories RENAME TO hidden").await;
+    let (dispatch, telemetry) = telemetry::build(&to_files(&folder), "info").unwrap_or_else(|error| panic!("{error:?}"));
+    let in_use = tracing::dispatcher::set_default(&dispatch);
+    let mut socket = Socket::greeted(&app.serve().await, owner.token.as_deref().unwrap()).await;
+    for (id, query) in [("a", "query First { __typename }"), ("b", "query Broken { categories { slug } }")] {
+        socket.subscribe(id, query, json!({})).await;
+        while socket.next().await["type"] != "complete" {}
+    }
+    drop((in_use, dispatch, telemetry));
+    let lines = folder.lines();
+    let ids: Vec<_> = lines.iter().filter(|line| line["message"] == "operation").map(|line| line["span"]["request_id"].clone()).collect();
+    let [first, second] = &ids[..] else { panic!("{lines:?}") };
+    let (socket, number) = first.as_str().unwrap().rsplit_once('-').unwrap();
+    assert_eq!((number, second), ("1", &json!(format!("{socket}-2"))));
+    let cause = lines.iter().find(|line| line["message"] == "a resolver failed").unwrap();
+    assert_eq!(&cause["request_id"], second);
 }
 
 #[tokio::test(flavor = "multi_thread")]
