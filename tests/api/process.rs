@@ -5,6 +5,8 @@ use std::path::Path;
 use std::process::{Child, ChildStdout, Command, Stdio};
 use std::time::{Duration, Instant};
 
+use fixpath::db::Db;
+use fixpath::db::migrate::{Direction, is_current, migrate};
 use fixpath::db::tls::Target;
 use fixpath::staff::seed;
 use serde_json::{Value, json};
@@ -13,7 +15,8 @@ use tokio_postgres::Client;
 use super::embedded::{Folder, signal, wait_until};
 use super::limits_shared::Redis;
 use super::live::Socket;
-use super::support::database::install_cryptography;
+use super::support::app::JWT_KEY;
+use super::support::database::{Database, install_cryptography};
 
 /// A server with a private database, on a port that the system chooses.
 struct Server {
@@ -188,6 +191,39 @@ async fn a_second_start_answers_within_seconds_with_the_data_of_the_first() {
     println!("the second start took {took:?}");
     assert!(trees.to_string().contains("Of the first"), "{trees}");
     assert!(took < Duration::from_secs(5), "{took:?}");
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn in_production_a_database_that_waits_for_migrations_ends_the_start_with_what_to_do() {
+    let folder = Folder::new("not-migrated");
+    let database = Database::empty().await;
+    let start = |command: &str| {
+        let output = program(&folder.0)
+            .envs([
+                ("FIXPATH_ENV", "production"),
+                ("DATABASE_URL", &database.url),
+                ("PUBLIC_URL", "https://api.example.com"),
+                ("JWT_PRIVATE_KEY", JWT_KEY),
+                ("EXPORT_SIGNING_KEY", "thirty-two characters and no more"),
+                ("SMTP_URL", "smtps://mail.example.com"),
+                ("MAIL_FROM", "no-reply@example.com"),
+                ("BIND", "127.0.0.1:0"),
+            ])
+            .arg(command)
+            .output()
+            .unwrap();
+        (String::from_utf8(output.stderr).unwrap(), output.status.code())
+    };
+    let said = "fixpath: the database waits for migrations: run `fixpath migrate`\n".to_owned();
+    for command in ["serve", "worker"] {
+        assert_eq!(start(command), (said.clone(), Some(1)), "{command}");
+    }
+    // So it was: what it says helps, and one that is missing is as bad as all.
+    assert_eq!(start("migrate").1, Some(0));
+    let db = Db::new(Target::parse(&database.url).unwrap(), None, 1).unwrap_or_else(|error| panic!("{error:?}"));
+    assert!(is_current(&db).await.unwrap_or_else(|error| panic!("{error:?}")));
+    migrate(&db, Direction::Down(1)).await.unwrap_or_else(|error| panic!("{error:?}"));
+    assert_eq!(start("serve"), (said, Some(1)));
 }
 
 #[test]
