@@ -5,7 +5,7 @@ use secrecy::SecretString;
 
 use super::mutation::granted;
 use super::payload::{AcknowledgedPayload, AuthPayload, UserPayload};
-use super::types::UserObject;
+use super::user::UserObject;
 use crate::error::Error;
 use crate::graphql::payload::answer;
 use crate::graphql::{actor, app, requester};
