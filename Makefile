@@ -15,7 +15,7 @@ test: lint licences unit judges ## everything that CI runs
 
 lint:
 	cargo fmt --check
-	cargo clippy --lib --bins --tests --benches -- -D warnings
+	cargo clippy --bins --tests --benches -- -D warnings
 
 licences:
 	cargo deny check licenses bans sources

@@ -17,7 +17,6 @@ use crate::identity::actor::Role;
 use crate::identity::graphql::{AccountObject, InvitationObject, UserObject};
 use crate::marketplace::graphql::PurchaseObject;
 use crate::session::graphql::SessionObject;
-use crate::session::session::Session;
 use crate::tree::graphql::{TreeObject, TreeVersion};
 
 /// Anything with a global, prefixed, opaque id: `tree_…`, `session_…`, `user_…`, `account_…`, `invitation_…`.
@@ -84,10 +83,7 @@ async fn find(ctx: &Context<'_>, text: &str) -> Result<Option<Node>, Error> {
         }
         "tree" => TreeObject::find(ctx, TreeId::from(uuid)).await?.map(Node::Tree),
         "version" | "draft" => TreeVersion::find(ctx, text).await?.map(Node::TreeVersion),
-        "session" => {
-            let session = Session::find(&mut *app(ctx)?.db.conn().await?, actor.account, SessionId::from(uuid)).await?;
-            session.filter(|session| session.visible_to(actor)).map(|session| Node::Session(SessionObject(session)))
-        }
+        "session" => SessionObject::find(ctx, SessionId::from(uuid)).await?.map(Node::Session),
         "delivery" if actor.staff => {
             let delivery = Delivery::by_id(&mut *app(ctx)?.db.conn().await?, DeliveryId::from(uuid)).await?;
             delivery.map(|delivery| Node::WebhookDelivery(WebhookDelivery(delivery)))

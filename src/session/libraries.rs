@@ -9,7 +9,7 @@ use super::library::{Library, PinnedVersion};
 use crate::db::Conn;
 use crate::error::Error;
 use crate::id::{AccountId, VersionId};
-use crate::tree::version::Versions;
+use crate::tree::version::{Closure, Versions};
 
 /// Documents are shared with `Versions`; beside them a library is small.
 const CACHED: u64 = 2_000;
@@ -32,16 +32,20 @@ impl Libraries {
     }
 
     pub async fn get(&self, conn: &mut Conn, versions: &Versions, account: AccountId, version: VersionId) -> Result<Arc<Library>, Error> {
-        if let Some(library) = self.cached(account, version) {
-            return Ok(library);
+        match self.cached(account, version) {
+            Some(library) => Ok(library),
+            None => Ok(self.keep(account, version, &versions.closure(conn, &[(account, version)]).await?)),
         }
-        let closure = versions.closure(conn, &[(account, version)]).await?;
-        let pinned = closure.into_values().map(|version| {
+    }
+
+    /// The library of a session that walks this version, made of versions among which are all that it calls.
+    pub fn keep(&self, account: AccountId, version: VersionId, among: &Closure) -> Arc<Library> {
+        let pinned = among.of(version).into_iter().map(|version| {
             let pins = version.pins.iter().map(|(key, pin)| (key.clone(), Uuid::from(pin.version))).collect();
             (Uuid::from(version.id), Arc::new(PinnedVersion { document: version.document.clone(), pins }))
         });
         let library = Arc::new(Library::new(pinned));
         self.cache.insert((account, version), library.clone());
-        Ok(library)
+        library
     }
 }

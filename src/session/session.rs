@@ -69,6 +69,10 @@ impl Session {
 
     /// In no particular order.
     pub async fn find_many(conn: &mut Conn, account: AccountId, ids: &[SessionId]) -> Result<Vec<Self>, Error> {
+        // PostgreSQL plans a statement with a list anew each time.
+        if let [id] = ids {
+            return Ok(Self::find(conn, account, *id).await?.into_iter().collect());
+        }
         let query = sessions::table.filter(sessions::account_id.eq(account)).filter(sessions::id.eq_any(ids));
         query.select(Row::as_select()).load::<Row>(conn).await?.into_iter().map(Self::try_from).collect()
     }

@@ -8,7 +8,7 @@ use diesel::prelude::*;
 use super::document::Document;
 use super::tree::{Status, Tree, TreeRef};
 use super::validate::{Callee, Callees};
-use super::version::{Pin, Version, Versions};
+use super::version::{Closure, Pin, Version, Versions};
 use crate::db::Conn;
 use crate::db::schema::trees;
 use crate::error::Error;
@@ -21,47 +21,73 @@ pub async fn lock(conn: &mut Conn, account: AccountId) -> QueryResult<()> {
     diesel_async::RunQueryDsl::execute(lock.bind::<diesel::sql_types::Uuid, _>(account), conn).await.map(|_| ())
 }
 
+/// What a document calls, as it is written there.
+#[derive(Debug, Default)]
+pub struct References {
+    pub ids: Vec<TreeId>,
+    pub slugs: Vec<String>,
+}
+
+impl References {
+    pub fn of(document: &Document) -> Self {
+        let mut references = Self::default();
+        let written: HashSet<&str> = document.nodes.values().filter_map(|node| node.tree.as_deref()).collect();
+        for reference in written {
+            match TreeRef::parse(reference) {
+                TreeRef::Id(id) => references.ids.push(id),
+                TreeRef::Slug(slug) => references.slugs.push(slug),
+            }
+        }
+        references
+    }
+}
+
 /// The trees that a document calls, as they stand now.
+#[derive(Default)]
 pub struct Calls {
     /// By the reference as written in the document.
     called: HashMap<String, Tree>,
-    versions: HashMap<VersionId, Arc<Version>>,
+    versions: Closure,
 }
 
 impl Calls {
     pub async fn resolve(conn: &mut Conn, versions: &Versions, account: AccountId, document: &Document) -> Result<Self, Error> {
-        let references: HashSet<&str> = document.nodes.values().filter_map(|node| node.tree.as_deref()).collect();
-        if references.is_empty() {
-            return Ok(Self { called: HashMap::new(), versions: HashMap::new() });
-        }
-        let (mut ids, mut slugs) = (Vec::new(), Vec::new());
-        for reference in &references {
-            match TreeRef::parse(reference) {
-                TreeRef::Id(id) => ids.push(id),
-                TreeRef::Slug(slug) => slugs.push(slug),
-            }
+        let References { ids, slugs } = References::of(document);
+        if ids.is_empty() && slugs.is_empty() {
+            return Ok(Self::default());
         }
         let named = trees::id.eq_any(ids).or(trees::slug.eq_any(slugs));
         let query = trees::table.filter(trees::account_id.eq(account)).filter(named).select(Tree::as_select());
-        let found: Vec<Tree> = diesel_async::RunQueryDsl::load(query, conn).await?;
-        let called: HashMap<String, Tree> = references
-            .into_iter()
-            .filter_map(|reference| {
-                let tree = match TreeRef::parse(reference) {
-                    TreeRef::Id(id) => found.iter().find(|tree| tree.id == id),
-                    TreeRef::Slug(slug) => found.iter().find(|tree| tree.slug == slug),
-                };
-                tree.map(|tree| (reference.to_owned(), tree.clone()))
-            })
-            .collect();
-        let roots: Vec<_> = called.values().filter_map(callable).map(|version| (account, version)).collect();
-        Ok(Self { versions: versions.closure(conn, &roots).await?, called })
+        let calls = Self::among(&diesel_async::RunQueryDsl::load(query, conn).await?, document);
+        let closure = versions.closure(conn, &calls.roots()).await?;
+        Ok(calls.with(closure))
+    }
+
+    /// Those of the trees that the document calls, without what they call.
+    pub fn among(trees: &[Tree], document: &Document) -> Self {
+        let references = document.nodes.values().filter_map(|node| node.tree.as_deref());
+        let find = |reference: &str| match TreeRef::parse(reference) {
+            TreeRef::Id(id) => trees.iter().find(|tree| tree.id == id),
+            TreeRef::Slug(slug) => trees.iter().find(|tree| tree.slug == slug),
+        };
+        let called = references.filter_map(|reference| Some((reference.to_owned(), find(reference)?.clone()))).collect();
+        Self { called, versions: Closure::default() }
+    }
+
+    /// The versions that are called at present.
+    pub fn roots(&self) -> Vec<(AccountId, VersionId)> {
+        self.called.values().filter_map(|tree| Some((tree.account_id, callable(tree)?))).collect()
+    }
+
+    /// With what the trees call. These versions may be more than those.
+    pub fn with(self, versions: Closure) -> Self {
+        Self { versions, ..self }
     }
 
     /// What validation has to know of them. `this` is the tree that calls; none for one that does not exist yet.
     pub fn callees(&self, this: Option<TreeId>) -> Callees {
         let describe = |tree: &Tree| {
-            let Some(version) = callable(tree).and_then(|id| self.versions.get(&id)) else { return Callee::NotPublished };
+            let Some(version) = callable(tree).and_then(|id| self.versions.get(id)) else { return Callee::NotPublished };
             Callee::Published {
                 variables: version.document.variables.clone(),
                 depth: self.depth(version, &mut HashMap::new()),
@@ -90,7 +116,7 @@ impl Calls {
         if let Some(depth) = known.get(&version.id) {
             return *depth;
         }
-        let callees = version.pins.values().filter_map(|pin| self.versions.get(&pin.version));
+        let callees = version.pins.values().filter_map(|pin| self.versions.get(pin.version));
         let depth = 1 + callees.map(|callee| self.depth(callee, known)).max().unwrap_or(0);
         known.insert(version.id, depth);
         depth
@@ -104,7 +130,7 @@ impl Calls {
             if version.tree_id == tree {
                 return true;
             }
-            let callees = version.pins.values().filter_map(|pin| self.versions.get(&pin.version));
+            let callees = version.pins.values().filter_map(|pin| self.versions.get(pin.version));
             waiting.extend(callees.map(Arc::as_ref).filter(|callee| seen.insert(callee.id)));
         }
         false

@@ -1,11 +1,13 @@
 //! The `categories` table: shared by all accounts, filled by a migration.
 
+use diesel::dsl::count_star;
 use diesel::prelude::*;
-use diesel::sql_types::{BigInt, Bool, Text, Uuid};
+use diesel::sql_types::{BigInt, Bool, Uuid};
 use diesel_async::RunQueryDsl;
 
+use super::tree::Status;
 use crate::db::Conn;
-use crate::db::schema::categories;
+use crate::db::schema::{categories, trees};
 use crate::error::{Code, Error, Refusal};
 use crate::identity::actor::{Actor, Role};
 use crate::text::shortened;
@@ -45,23 +47,11 @@ impl Category {
         .await
     }
 
-    /// How many of one category's trees the actor may see.
-    pub async fn count_trees(conn: &mut Conn, actor: &Actor, slug: &str) -> QueryResult<i64> {
-        #[derive(QueryableByName)]
-        struct Count {
-            #[diesel(sql_type = BigInt)]
-            trees: i64,
-        }
-        let author = actor.role >= Role::Engineer;
-        let count: Count = diesel::sql_query(
-            "SELECT count(*) AS trees FROM trees WHERE account_id = $1 AND category = $2 AND ($3 OR status = 'published')",
-        )
-        .bind::<Uuid, _>(actor.account)
-        .bind::<Text, _>(slug)
-        .bind::<Bool, _>(author)
-        .get_result(conn)
-        .await?;
-        Ok(count.trees)
+    /// How many trees of these categories the actor may see, where there are any.
+    pub async fn count_trees(conn: &mut Conn, actor: &Actor, slugs: &[String]) -> QueryResult<Vec<(String, i64)>> {
+        let of_account = trees::table.filter(trees::account_id.eq(actor.account)).filter(trees::category.eq_any(slugs));
+        let visible = of_account.filter(trees::status.eq(Status::Published.as_str()).or((actor.role >= Role::Engineer).into_sql::<Bool>()));
+        visible.group_by(trees::category).select((trees::category.assume_not_null(), count_star())).load(conn).await
     }
 
     /// Refuses a slug that is no category, and names those that are.

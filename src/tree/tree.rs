@@ -141,6 +141,9 @@ impl Tree {
     }
 
     pub async fn find_by_slugs(conn: &mut Conn, account: AccountId, slugs: &[String]) -> QueryResult<Vec<Self>> {
+        if let [slug] = slugs {
+            return Ok(Self::find_by(conn, account, &TreeRef::Slug(slug.clone())).await?.into_iter().collect());
+        }
         let query = trees::table.filter(trees::account_id.eq(account)).filter(trees::slug.eq_any(slugs));
         query.select(Self::as_select()).load(conn).await
     }

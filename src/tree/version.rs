@@ -6,12 +6,14 @@ use std::sync::Arc;
 
 use chrono::{DateTime, Utc};
 use diesel::prelude::*;
+use diesel::sql_types;
 use diesel_async::RunQueryDsl;
 use moka::sync::Cache;
 
 use super::document::{Document, Key};
 use super::stored::Stored;
 use crate::db::Conn;
+use crate::db::cached::Cached;
 use crate::db::schema::{tree_versions, version_pins};
 use crate::id::{AccountId, TreeId, UserId, VersionId};
 
@@ -36,6 +38,14 @@ pub struct Pin {
     pub account: AccountId,
     pub tree: TreeId,
     pub version: VersionId,
+}
+
+/// A part of a tree's versions, the newest first, from before a number on.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub struct Part {
+    pub tree: TreeId,
+    pub before: i32,
+    pub limit: i64,
 }
 
 #[derive(Queryable, Selectable, Insertable)]
@@ -102,17 +112,33 @@ impl Version {
         Ok(last.unwrap_or(0) + 1)
     }
 
-    /// Version ids of one tree, newest first, from before a number on.
-    pub async fn of_tree(conn: &mut Conn, account: AccountId, tree: TreeId, before: i32, limit: i64) -> QueryResult<Vec<VersionId>> {
-        tree_versions::table
-            .filter(tree_versions::account_id.eq(account))
-            .filter(tree_versions::tree_id.eq(tree))
-            .filter(tree_versions::number.lt(before))
-            .order(tree_versions::number.desc())
-            .limit(limit)
-            .select(tree_versions::id)
-            .load(conn)
-            .await
+    /// Ids of the versions of trees, the newest first.
+    pub async fn of_trees(conn: &mut Conn, account: AccountId, parts: &[Part]) -> QueryResult<HashMap<Part, Vec<VersionId>>> {
+        #[derive(QueryableByName)]
+        struct Found {
+            #[diesel(sql_type = sql_types::BigInt)]
+            part: i64,
+            #[diesel(sql_type = sql_types::Uuid)]
+            id: VersionId,
+        }
+        let query = diesel::sql_query(
+            "SELECT wanted.part, versions.id FROM unnest($2, $3, $4) WITH ORDINALITY AS wanted (tree_id, before, most, part) \
+             CROSS JOIN LATERAL (SELECT v.id, v.number FROM tree_versions v WHERE v.account_id = $1 AND v.tree_id = wanted.tree_id \
+             AND v.number < wanted.before ORDER BY v.number DESC LIMIT wanted.most) AS versions ORDER BY wanted.part, versions.number DESC",
+        );
+        let query = query
+            .bind::<sql_types::Uuid, _>(account)
+            .bind::<sql_types::Array<sql_types::Uuid>, _>(parts.iter().map(|part| part.tree).collect::<Vec<_>>())
+            .bind::<sql_types::Array<sql_types::Integer>, _>(parts.iter().map(|part| part.before).collect::<Vec<_>>())
+            .bind::<sql_types::Array<sql_types::BigInt>, _>(parts.iter().map(|part| part.limit).collect::<Vec<_>>());
+        let mut found: HashMap<Part, Vec<VersionId>> = parts.iter().map(|part| (*part, Vec::new())).collect();
+        for Found { part, id } in Cached(query).load::<Found>(conn).await? {
+            let part = usize::try_from(part - 1).ok().and_then(|index| parts.get(index));
+            if let Some(ids) = part.and_then(|part| found.get_mut(part)) {
+                ids.push(id);
+            }
+        }
+        Ok(found)
     }
 
     async fn load(conn: &mut Conn, account: AccountId, ids: &[VersionId]) -> QueryResult<Vec<Self>> {
@@ -201,7 +227,7 @@ impl Versions {
     }
 
     /// These versions and all that they call, directly or through others. Ends because calls never form a cycle.
-    pub async fn closure(&self, conn: &mut Conn, roots: &[(AccountId, VersionId)]) -> QueryResult<HashMap<VersionId, Arc<Version>>> {
+    pub async fn closure(&self, conn: &mut Conn, roots: &[(AccountId, VersionId)]) -> QueryResult<Closure> {
         let mut all: HashMap<VersionId, Arc<Version>> = HashMap::new();
         let mut asked: HashSet<VersionId> = HashSet::new();
         let mut wanted: Vec<(AccountId, VersionId)> = roots.to_vec();
@@ -219,6 +245,26 @@ impl Versions {
             }
             wanted.retain(|(_, id)| !asked.contains(id));
         }
-        Ok(all)
+        Ok(Closure(all))
+    }
+}
+
+/// Versions, and all that they call.
+#[derive(Clone, Debug, Default)]
+pub struct Closure(HashMap<VersionId, Arc<Version>>);
+
+impl Closure {
+    pub fn get(&self, id: VersionId) -> Option<&Arc<Version>> {
+        self.0.get(&id)
+    }
+
+    /// One version, and what it calls, directly or through others.
+    pub fn of(&self, root: VersionId) -> Vec<&Arc<Version>> {
+        let (mut found, mut seen, mut waiting) = (Vec::new(), HashSet::from([root]), vec![root]);
+        while let Some(version) = waiting.pop().and_then(|id| self.get(id)) {
+            waiting.extend(version.pins.values().map(|pin| pin.version).filter(|callee| seen.insert(*callee)));
+            found.push(version);
+        }
+        found
     }
 }

@@ -53,6 +53,7 @@ mod sessions;
 mod shutdown;
 mod sign_in_codes;
 mod smtp;
+mod statements;
 mod support;
 mod telemetry;
 mod timeouts;

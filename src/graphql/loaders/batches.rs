@@ -6,8 +6,9 @@
 
 use std::future::Future;
 use std::pin::pin;
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex, PoisonError};
-use std::task::{Context, Poll};
+use std::task::{Context, Poll, Wake, Waker};
 
 use futures_util::future::BoxFuture;
 use futures_util::stream::{self, FuturesUnordered};
@@ -46,8 +47,13 @@ impl Batches {
         mut request: impl FnMut(&mut Context<'_>) -> Poll<T>,
     ) -> Poll<T> {
         loop {
-            if let Poll::Ready(done) = request(context) {
+            let yielded = Arc::new(Yielded { woken: AtomicBool::new(false), task: context.waker().clone() });
+            if let Poll::Ready(done) = request(&mut Context::from_waker(&yielded.clone().into())) {
                 return Poll::Ready(done);
+            }
+            // A long list pauses now and then and goes on at once: not all of it has asked yet.
+            if yielded.woken.load(Ordering::Acquire) {
+                return Poll::Pending;
             }
             running.extend(self.take());
             // A batch that ended lets fields go on, which may ask for more.
@@ -56,5 +62,18 @@ impl Batches {
                 Poll::Ready(None) | Poll::Pending => return Poll::Pending,
             }
         }
+    }
+}
+
+/// Tells whether a task was woken while it ran.
+struct Yielded {
+    woken: AtomicBool,
+    task: Waker,
+}
+
+impl Wake for Yielded {
+    fn wake(self: Arc<Self>) {
+        self.woken.store(true, Ordering::Release);
+        self.task.wake_by_ref();
     }
 }

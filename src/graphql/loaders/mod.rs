@@ -9,17 +9,19 @@ use async_graphql::{Context, Data};
 
 use crate::app::App;
 use crate::error::Error;
-use crate::id::AccountId;
 use crate::identity::actor::Actor;
 
 pub mod account;
 mod batches;
 pub mod bought;
 pub mod category;
+pub mod closure;
 pub mod draft;
 pub mod identity;
 pub mod listing;
 pub mod resolved_rate;
+pub mod session;
+pub mod step;
 pub mod tree;
 pub mod user;
 pub mod version;
@@ -30,9 +32,13 @@ pub use batches::Batches;
 pub struct Loaders {
     pub bought: DataLoader<bought::Bought, NoCache>,
     pub categories: DataLoader<category::Categories, NoCache>,
+    pub closures: DataLoader<closure::Closures, NoCache>,
     pub drafts: DataLoader<draft::Drafts, NoCache>,
     pub listings: DataLoader<listing::Listings, NoCache>,
     pub resolved_rates: DataLoader<resolved_rate::ResolvedRates, NoCache>,
+    pub sessions: DataLoader<session::Sessions, NoCache>,
+    pub steps: DataLoader<step::Steps, NoCache>,
+    pub tree_counts: DataLoader<category::TreeCounts, NoCache>,
     pub trees: DataLoader<tree::Trees, NoCache>,
     pub versions: DataLoader<version::PublishedVersions, NoCache>,
     pub walked: DataLoader<walked::Walked, NoCache>,
@@ -41,13 +47,18 @@ pub struct Loaders {
 impl Loaders {
     /// For requests that speak for an account. Drafts, trees and versions are its own, what it has bought leads to others', and the
     /// marketplace is everybody's.
-    fn new(app: &App, account: AccountId, batches: &Batches) -> Self {
+    fn new(app: &App, actor: &Actor, batches: &Batches) -> Self {
+        let account = actor.account;
         Self {
             bought: batched(batches, bought::Bought(app.clone(), account)),
             categories: batched(batches, category::Categories(app.clone())),
+            closures: batched(batches, closure::Closures(app.clone())),
             drafts: batched(batches, draft::Drafts(app.clone(), account)),
             listings: batched(batches, listing::Listings(app.clone())),
             resolved_rates: batched(batches, resolved_rate::ResolvedRates(app.clone())),
+            sessions: batched(batches, session::Sessions(app.clone(), account)),
+            steps: batched(batches, step::Steps(app.clone(), account)),
+            tree_counts: batched(batches, category::TreeCounts(app.clone(), *actor)),
             trees: batched(batches, tree::Trees(app.clone(), account)),
             versions: batched(batches, version::PublishedVersions(app.clone(), account)),
             walked: batched(batches, walked::Walked(app.clone())),
@@ -72,8 +83,8 @@ pub fn attach(data: &mut Data, app: &App, actor: Option<&Actor>) -> Batches {
         users: batched(&batches, user::Users(app.clone(), account)),
     };
     data.insert(people);
-    if let Some(account) = account {
-        data.insert(Loaders::new(app, account, &batches));
+    if let Some(actor) = actor {
+        data.insert(Loaders::new(app, actor, &batches));
     }
     batches
 }

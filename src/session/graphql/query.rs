@@ -12,7 +12,6 @@ use crate::graphql::page::{Cursor, PageArgs};
 use crate::graphql::{actor, app};
 use crate::id::{Id, SessionId};
 use crate::session::list::{self, Filter};
-use crate::session::session::Session;
 
 #[derive(Default)]
 pub struct SessionQuery;
@@ -21,9 +20,7 @@ pub struct SessionQuery;
 impl SessionQuery {
     /// One session; null if there is none, or none that you may see.
     async fn session(&self, ctx: &Context<'_>, id: ID) -> Result<Option<SessionObject>, Error> {
-        let (app, actor) = (app(ctx)?, actor(ctx)?);
-        let session = Session::find(&mut *app.db.conn().await?, actor.account, SessionId::decode(&id)?).await?;
-        Ok(session.filter(|session| session.visible_to(actor)).map(SessionObject))
+        SessionObject::find(ctx, SessionId::decode(&id)?).await
     }
 
     /// Sessions that you may see, newest first.

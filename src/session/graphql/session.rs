@@ -10,12 +10,13 @@ use crate::error::Error;
 use crate::graphql::in_order::InOrder;
 use crate::graphql::page::{Cursor, Page, PageArgs};
 use crate::graphql::scalars::{DateTime, Json};
-use crate::graphql::{app, loaders};
-use crate::id::{Id, VersionId};
+use crate::graphql::{actor, app, loaders};
+use crate::id::{Id, SessionId, VersionId};
 use crate::identity::graphql::UserObject;
 use crate::session::library::Library;
 use crate::session::session::Session;
-use crate::session::{state, step};
+use crate::session::state;
+use crate::session::step::Part;
 use crate::tree::graphql::{OutcomeKind, TreeNode, TreeObject, TreeVersion};
 use crate::tree::version::Version;
 
@@ -32,11 +33,18 @@ impl SessionObject {
     }
 
     async fn library(&self, ctx: &Context<'_>) -> Result<Arc<Library>, Error> {
-        let app = app(ctx)?;
-        match app.libraries.cached(self.0.tree_account_id, self.0.version_id) {
-            Some(library) => Ok(library),
-            None => app.libraries.get(&mut *app.db.conn().await?, &app.versions, self.0.tree_account_id, self.0.version_id).await,
+        let (libraries, root) = (&app(ctx)?.libraries, (self.0.tree_account_id, self.0.version_id));
+        if let Some(library) = libraries.cached(root.0, root.1) {
+            return Ok(library);
         }
+        let closure = loaders::one(&loaders::of(ctx)?.closures, root).await?.unwrap_or_default();
+        Ok(libraries.keep(root.0, root.1, &closure))
+    }
+
+    /// One that the viewer may see.
+    pub async fn find(ctx: &Context<'_>, id: SessionId) -> Result<Option<Self>, Error> {
+        let (actor, session) = (actor(ctx)?, loaders::one(&loaders::of(ctx)?.sessions, id).await?);
+        Ok(session.filter(|session| session.visible_to(actor)).map(Self))
     }
 }
 
@@ -92,9 +100,8 @@ impl SessionObject {
     ) -> Result<Connection<Cursor, SessionStep, EmptyFields, EmptyFields>, Error> {
         let page: Page<i32> = PageArgs::forward(first, after).page("steps")?;
         let library = self.library(ctx).await?;
-        let after = page.after.unwrap_or(0);
-        let mut conn = app(ctx)?.db.conn().await?;
-        let steps = step::page(&mut conn, self.0.account_id, self.0.id, after, page.limit()).await?;
+        let part = Part { session: self.0.id, after: page.after.unwrap_or(0), limit: page.limit() };
+        let steps = loaders::one(&loaders::of(ctx)?.steps, part).await?.unwrap_or_default();
         let node = |record| SessionStep::new(record, library.clone());
         Ok(page.cut(steps).connection("steps", EmptyFields, |record| record.seq, node))
     }

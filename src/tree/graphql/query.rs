@@ -15,7 +15,7 @@ use crate::tree::category::Category;
 use crate::tree::list::{self, Filter, Order};
 use crate::tree::search;
 use crate::tree::template;
-use crate::tree::tree::{self, Tree};
+use crate::tree::tree;
 
 #[derive(Default)]
 pub struct TreeQuery;
@@ -24,11 +24,10 @@ pub struct TreeQuery;
 impl TreeQuery {
     /// One tree of your account, or by its id one that it has bought; null if there is none, or none that you may see.
     async fn tree(&self, ctx: &Context<'_>, by: TreeRef) -> Result<Option<TreeObject>, Error> {
-        let (app, actor) = (app(ctx)?, actor(ctx)?);
         match by.try_into()? {
             tree::TreeRef::Id(id) => TreeObject::find(ctx, id).await,
-            slug => {
-                let tree = Tree::find_by(&mut *app.db.conn().await?, actor.account, &slug).await?;
+            tree::TreeRef::Slug(slug) => {
+                let (actor, tree) = (actor(ctx)?, loaders::one(&loaders::of(ctx)?.trees, slug).await?);
                 Ok(tree.filter(|tree| tree.visible_to(actor)).map(TreeObject))
             }
         }

@@ -1,6 +1,5 @@
 //! A tree on the wire.
 
-use std::collections::HashMap;
 use std::sync::Arc;
 
 use async_graphql::connection::{Connection, EmptyFields};
@@ -11,13 +10,13 @@ use crate::error::Error;
 use crate::graphql::page::{Cursor, Page, PageArgs};
 use crate::graphql::scalars::DateTime;
 use crate::graphql::{actor, app, loaders};
-use crate::id::{Id, TreeId, VersionId};
+use crate::id::{Id, TreeId};
 use crate::identity::actor::Role;
 use crate::identity::graphql::UserObject;
 use crate::marketplace::graphql::ListingObject;
 use crate::tree::category::Category;
 use crate::tree::tree::{Status, Tree};
-use crate::tree::version::Version;
+use crate::tree::version::{Part, Version};
 
 /// One's own tree, or another account's: one that was bought, or that a session walks.
 #[derive(Clone)]
@@ -125,7 +124,6 @@ impl TreeObject {
         #[graphql(default = 20)] first: Option<i32>,
         after: Option<String>,
     ) -> Result<Connection<Cursor, TreeVersion, EmptyFields, EmptyFields>, Error> {
-        let app = app(ctx)?;
         let page: Page<i32> = PageArgs::forward(first, after).page("versions")?;
         let node = |version| TreeVersion::published(version, Some(self.0.clone()));
         if !self.is_own(ctx)? {
@@ -133,11 +131,8 @@ impl TreeObject {
             let shown = current.into_iter().filter(|version| page.after.is_none_or(|before| version.number < before)).collect();
             return Ok(page.cut(shown).connection("versions", EmptyFields, |version: &Arc<Version>| version.number, node));
         }
-        let mut conn = app.db.conn().await?;
-        let before = page.after.unwrap_or(i32::MAX);
-        let ids: Vec<VersionId> = Version::of_tree(&mut conn, self.0.account_id, self.0.id, before, page.limit()).await?;
-        let mut found: HashMap<VersionId, Arc<Version>> = app.versions.get_many(&mut conn, self.0.account_id, &ids).await?;
-        let versions = ids.iter().filter_map(|id| found.remove(id)).collect();
+        let part = Part { tree: self.0.id, before: page.after.unwrap_or(i32::MAX), limit: page.limit() };
+        let versions = loaders::one(&loaders::of(ctx)?.versions, part).await?.unwrap_or_default();
         Ok(page.cut(versions).connection("versions", EmptyFields, |version: &Arc<Version>| version.number, node))
     }
 
@@ -195,7 +190,7 @@ impl CategoryObject {
     async fn tree_count(&self, ctx: &Context<'_>) -> Result<i32, Error> {
         let trees = match self.trees {
             Some(trees) => trees,
-            None => Category::count_trees(&mut *app(ctx)?.db.conn().await?, actor(ctx)?, &self.category.slug).await?,
+            None => loaders::one(&loaders::of(ctx)?.tree_counts, self.category.slug.clone()).await?.unwrap_or(0),
         };
         Ok(i32::try_from(trees).unwrap_or(i32::MAX))
     }

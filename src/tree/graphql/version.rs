@@ -17,7 +17,7 @@ use crate::id::{DraftId, Id, TreeId, VersionId};
 use crate::identity::actor::Role;
 use crate::identity::graphql::UserObject;
 use crate::marketplace::bought;
-use crate::tree::calls::Calls;
+use crate::tree::calls::{Calls, References};
 use crate::tree::diff::diff;
 use crate::tree::document::Document;
 use crate::tree::formats;
@@ -81,6 +81,18 @@ impl TreeVersion {
     fn is_foreign(&self, ctx: &Context<'_>) -> Result<bool, Error> {
         let account = actor(ctx)?.account;
         Ok(self.version().is_some_and(|version| version.account_id != account))
+    }
+
+    /// What content of the viewer's own account calls.
+    async fn calls(&self, ctx: &Context<'_>) -> Result<Calls, Error> {
+        let (loaders, document) = (loaders::of(ctx)?, &self.content.document);
+        let References { ids, slugs } = References::of(document);
+        let by_id = loaders::many(&loaders.trees, ids.into_iter());
+        let by_slug = loaders::many(&loaders.trees, slugs.into_iter());
+        let (by_id, by_slug) = tokio::try_join!(by_id, by_slug)?;
+        let calls = Calls::among(&by_id.into_values().chain(by_slug.into_values()).collect::<Vec<_>>(), document);
+        let closures = loaders::many(&loaders.closures, calls.roots().into_iter()).await?;
+        Ok(calls.with(closures.into_values().next().unwrap_or_default()))
     }
 
     /// The content behind an id, if the actor may see it: drafts are for authors, versions for all who see the tree.
@@ -155,8 +167,7 @@ impl TreeVersion {
         if self.is_foreign(ctx)? {
             return Ok(Vec::new());
         }
-        let (app, owner) = (app(ctx)?, self.owner(ctx).await?);
-        let calls = Calls::resolve(&mut *app.db.conn().await?, &app.versions, owner.account_id, &self.content.document).await?;
+        let (owner, calls) = (self.owner(ctx).await?, self.calls(ctx).await?);
         let issues = validate(&self.content.document, Stage::Draft, &calls.callees(Some(owner.id)));
         Ok(issues.into_iter().map(TreeIssue).collect())
     }

@@ -1,0 +1,69 @@
+//! At most one statement a level and table: what an answer costs does not depend on how many things it is about.
+
+use serde_json::{Value, json};
+
+use crate::support::trees::{CREATE, answer, calling, looping, publish, start};
+use crate::support::{Actor, TestApp};
+
+/// A caller, and another tree that it calls, each of its own; with two versions, and a session that has called and stands in the callee.
+async fn make(owner: &Actor, number: usize) -> Vec<Value> {
+    let mut ids = Vec::new();
+    for (title, document) in [(format!("Callee {number}"), looping()), (format!("Caller {number}"), calling(&format!("callee-{number}")))] {
+        let category = if number % 2 == 0 { "network" } else { "printing" };
+        let input = json!({ "title": title, "category": category, "source": { "document": document } });
+        let made = owner.ok(CREATE, json!({ "input": input })).await;
+        let tree = made.str("createTree.tree.id");
+        for revision in 1..3 {
+            let version = publish(owner, &tree, revision).await;
+            ids.push(version.data("publishTree.version.id"));
+        }
+        ids.push(tree.into());
+    }
+    let session = start(owner, ids[5].as_str().unwrap()).await;
+    answer(owner, &session, 2, "light", json!({ "option": "no" })).await;
+    ids.push(session.into());
+    ids
+}
+
+const QUERIES: [&str; 5] = [
+    "{ sessions { nodes { id tree { title } version { number publishedBy { username } } assignee { username } current { key }
+        steps { nodes { seq nodeTitle label by { username } } } } } }",
+    "{ sessions { nodes { steps(first: 1) { nodes { seq nodeTitle } } rest: steps(first: 2, after: null) { nodes { seq } } } } }",
+    "{ trees { nodes { title category { name treeCount } createdBy { username } listing { seller }
+        versions { nodes { number publishedBy { username } } } newest: versions(first: 1) { nodes { number } } } } }",
+    "{ trees { nodes { draft { issues { code } digest } published { number issues { code } } } } }",
+    "query($ids: [ID!]!) { nodes(ids: $ids) { id ... on Session { steps { nodes { nodeTitle } } } ... on Tree { title versions { nodes { number } } }
+        ... on TreeVersion { number tree { title } issues { code } } } }",
+];
+
+#[tokio::test(flavor = "multi_thread")]
+async fn an_answer_costs_the_same_statements_however_much_is_in_it() {
+    let (app, _, owner) = TestApp::with_owner().await;
+    app.db_plan("enterprise").await;
+    let mut ids = Vec::new();
+    let mut costs = vec![Vec::new(); QUERIES.len()];
+    for number in 0..5 {
+        ids.extend(make(&owner, number).await);
+        if [1, 4].contains(&number) {
+            for (query, costs) in QUERIES.iter().zip(&mut costs) {
+                // Nothing in memory but who asks: a second process.
+                let (second, router) = app.second_process();
+                let reader = owner.through(router);
+                reader.ok("{ viewer { user { username } } }", json!({})).await;
+                for _ in 0..2 {
+                    let before = second.db.statements();
+                    reader.ok(query, json!({ "ids": ids })).await;
+                    costs.push(second.db.statements() - before);
+                }
+                second.stop.cancel();
+                second.db.close();
+            }
+        }
+    }
+    for (query, costs) in QUERIES.iter().zip(&costs) {
+        let [cold, warm, cold_later, warm_later] = costs[..] else { panic!("{costs:?}") };
+        assert_eq!(warm, warm_later, "{query}");
+        // Versions that are called and versions that are walked are read side by side: whoever is first spares the other a statement.
+        assert!(cold_later <= cold + 1 && warm <= cold, "{costs:?} {query}");
+    }
+}
