@@ -108,13 +108,7 @@ async fn a_collector_s_password_is_in_no_line_and_no_error() {
     let in_use = tracing::dispatcher::set_default(&dispatch);
     app.anon().gql("query Traced { __typename }", json!({})).await;
     drop(in_use);
-    tokio::task::spawn_blocking(move || {
-        let flushed = tracing::dispatcher::with_default(&dispatch, || drop(telemetry));
-        drop(dispatch);
-        flushed
-    })
-    .await
-    .unwrap();
+    tokio::task::spawn_blocking(move || drop((dispatch, telemetry))).await.unwrap();
     let lines = folder.lines();
     assert!(lines.iter().any(|line| line["message"] == "operation"), "{lines:?}");
     let text = lines.iter().map(Value::to_string).collect::<String>();
