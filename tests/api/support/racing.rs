@@ -27,8 +27,8 @@ pub async fn in_turn<A, B>(app: &TestApp, username: &str, first: impl Future<Out
 }
 
 async fn wait_for(app: &TestApp, count: usize) {
-    for _ in 0..1000 {
-        if app.database_text(WAITING).await.len() == count {
+    for _ in 0..4000 {
+        if app.database_text(WAITING).await.len() >= count {
             return;
         }
         tokio::time::sleep(Duration::from_millis(5)).await;
