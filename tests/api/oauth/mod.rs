@@ -12,7 +12,7 @@ use url::Url;
 
 use self::stub::{CLIENT, SECRET, Stub, query};
 use super::support::app::ORIGIN;
-use super::support::people::ids;
+use super::support::people::{asked_for, ids, verify_email};
 use super::support::{Actor, Answer, TestApp};
 
 const ME: &str = "{ viewer { role staff account { name } user { id username email emailVerified firstName signInMethods } } }";
@@ -160,6 +160,26 @@ async fn an_address_that_nobody_proved_here_is_not_enough() {
     assert_eq!(here.ok(ME, json!({})).await.data("viewer.user.signInMethods"), json!(["PASSWORD"]));
     world.verify("ada").await;
     assert_eq!(error_of(&world.sign_in().await), None, "after signing in and verifying it");
+}
+
+#[tokio::test]
+async fn an_address_that_somebody_waits_for_joins_nobody_before_it_is_proved() {
+    for proved_first in [true, false] {
+        let world = World::google().await;
+        let here = world.app.sign_up("grace").await;
+        let token = asked_for(&world.app, &here, "ada@example.com").await;
+        if proved_first {
+            assert!(verify_email(&world.app.anon(), &token).await.refusals("verifyEmail").is_empty());
+        }
+        let (_, viewer) = world.person(&world.sign_in().await).await;
+        if proved_first {
+            assert_eq!((&viewer["user"]["username"], world.users().await), (&json!("grace"), 1));
+        } else {
+            assert_eq!((&viewer["user"]["username"], world.users().await), (&json!("ada"), 2));
+            assert_eq!(verify_email(&world.app.anon(), &token).await.refusals("verifyEmail"), ["TAKEN"]);
+        }
+        world.app.run_jobs().await;
+    }
 }
 
 #[tokio::test]
