@@ -130,9 +130,14 @@ async fn keep(ready: std::sync::mpsc::Sender<Keeper>) {
     }
 }
 
-/// Below the system's folder for temporary files, which PostgreSQL's user can enter. What killed processes left is removed.
+/// In memory, where there is room: making a database of some hundred files then takes 16 ms instead of 200.
+const IN_MEMORY: &str = "/dev/shm";
+const ROOM: u64 = 4 << 30;
+
+/// Below a folder that PostgreSQL's user can enter. What killed processes left is removed.
 fn folder() -> PathBuf {
-    let home = std::env::temp_dir();
+    let room = rustix::fs::statvfs(IN_MEMORY).map_or(0, |memory| memory.f_bavail * memory.f_frsize);
+    let home = if room >= ROOM { PathBuf::from(IN_MEMORY) } else { std::env::temp_dir() };
     for entry in std::fs::read_dir(&home).unwrap().flatten() {
         let name = entry.file_name().to_string_lossy().into_owned();
         let process = name.strip_prefix("fixpath-tests-").and_then(|process| process.parse::<u32>().ok());
