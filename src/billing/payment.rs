@@ -129,9 +129,9 @@ pub struct Payment {
 pub type Position = (DateTime<Utc>, PaymentId);
 
 impl Payment {
-    pub async fn find(conn: &mut Conn, account: AccountId, id: PaymentId) -> QueryResult<Option<Self>> {
-        let query = payments::table.find(id).filter(payments::account_id.eq(account));
-        query.select(Self::as_select()).first(conn).await.optional()
+    pub async fn find_many(conn: &mut Conn, account: AccountId, ids: &[PaymentId]) -> QueryResult<Vec<Self>> {
+        let query = payments::table.filter(payments::id.eq_any(ids)).filter(payments::account_id.eq(account));
+        query.select(Self::as_select()).load(conn).await
     }
 
     /// Whosever it is.

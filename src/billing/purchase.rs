@@ -121,8 +121,8 @@ impl Purchase {
         diesel::select(exists(sold).or(exists(offered))).get_result(conn).await
     }
 
-    pub async fn find(conn: &mut Conn, id: PurchaseId) -> QueryResult<Option<Self>> {
-        purchases::table.find(id).select(Self::as_select()).first(conn).await.optional()
+    pub async fn find_many(conn: &mut Conn, ids: &[PurchaseId]) -> QueryResult<Vec<Self>> {
+        purchases::table.filter(purchases::id.eq_any(ids)).select(Self::as_select()).load(conn).await
     }
 
     /// What an account has bought, the newest first.
