@@ -134,4 +134,5 @@ ids! {
     DeliveryId "delivery"
     AlertId "alert"
     EmailChangeId "emailchange"
+    PendingEmailId "pendingemail"
 }

@@ -7,7 +7,7 @@ use fixpath::app::App;
 use fixpath::billing::jobs::BillingJob;
 use fixpath::clock::Clock;
 use fixpath::config::Config;
-use fixpath::db::migrate::{Direction, migrate};
+use fixpath::db::migrate::{Direction, WAITS, is_current, migrate};
 use fixpath::db::tls::Target;
 use fixpath::db::{Db, embedded};
 use fixpath::error::Error;
@@ -243,12 +243,19 @@ async fn jobs(db: &Db, what: Jobs) -> Result<(), Error> {
     Ok(())
 }
 
+/// In production, migrating is an act of its own: several versions may run beside each other for a while.
+async fn make_current(config: &Config, db: &Db) -> Result<(), Error> {
+    if config.development() {
+        migrate(db, Direction::Up).await?;
+    } else if !is_current(db).await? {
+        return Err(Error::internal(WAITS));
+    }
+    Ok(())
+}
+
 async fn serve_api(mut config: Config, db: Db, worker: bool) -> Result<(), Error> {
     let development = config.development();
-    // In production, migrating is an act of its own: several versions may run beside each other for a while.
-    if development {
-        migrate(&db, Direction::Up).await?;
-    }
+    make_current(&config, &db).await?;
     let bind = config.http.bind;
     let listener = TcpListener::bind(bind).await.map_err(|error| Error::internal(format!("BIND {bind}: {error}")))?;
     let address = listener.local_addr()?;
@@ -290,9 +297,7 @@ async fn offer_plans_soon(app: &App) -> Result<(), Error> {
 
 /// The same worker as in `serve_api`, without the API.
 async fn work(mut config: Config, db: Db) -> Result<(), Error> {
-    if config.development() {
-        migrate(&db, Direction::Up).await?;
-    }
+    make_current(&config, &db).await?;
     development::play(&mut config, &Clock::System, false).await?;
     let app = App::new(config, Clock::System, db)?;
     let (mut terminate, mut interrupt) = (signal(SignalKind::terminate())?, signal(SignalKind::interrupt())?);

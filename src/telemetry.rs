@@ -4,6 +4,7 @@ use opentelemetry::trace::TracerProvider;
 use opentelemetry_otlp::{Protocol, SpanExporter, WithExportConfig};
 use opentelemetry_sdk::Resource;
 use opentelemetry_sdk::trace::SdkTracerProvider;
+use secrecy::{ExposeSecret, SecretString};
 use tracing::{Dispatch, Subscriber};
 use tracing_appender::non_blocking::WorkerGuard;
 use tracing_subscriber::filter::EnvFilter;
@@ -47,7 +48,7 @@ pub fn build(log: &Log, filter: &str) -> Result<(Dispatch, Telemetry), Error> {
     let filter = EnvFilter::builder().with_default_directive(tracing::Level::INFO.into()).parse(filter);
     let filter = filter.map_err(|error| Error::internal(format!("RUST_LOG cannot be read: {error}")))?;
     let (lines, file) = lines(log)?;
-    let traces = log.otlp_endpoint.as_deref().map(exporter).transpose()?;
+    let traces = log.otlp_endpoint.as_ref().map(exporter).transpose()?;
     let spans = traces.as_ref().map(|traces| tracing_opentelemetry::layer().with_tracer(traces.tracer("fixpath")));
     let dispatch = Dispatch::new(tracing_subscriber::registry().with(lines).with(spans).with(filter));
     Ok((dispatch, Telemetry { _file: file, traces }))
@@ -78,9 +79,11 @@ fn lines<S: Subscriber + for<'a> LookupSpan<'a>>(log: &Log) -> Result<(Lines<S>,
 }
 
 /// `endpoint` as OpenTelemetry defines it: the collector's base address, to which the path of traces is added.
-fn exporter(endpoint: &str) -> Result<SdkTracerProvider, Error> {
-    let endpoint = format!("{}/v1/traces", endpoint.trim_end_matches('/'));
-    let exporter = SpanExporter::builder().with_http().with_protocol(Protocol::HttpBinary).with_endpoint(endpoint).build()?;
+fn exporter(endpoint: &SecretString) -> Result<SdkTracerProvider, Error> {
+    let endpoint = format!("{}/v1/traces", endpoint.expose_secret().trim_end_matches('/'));
+    let exporter = SpanExporter::builder().with_http().with_protocol(Protocol::HttpBinary).with_endpoint(endpoint).build();
+    // The cause repeats the address, which may hold a password.
+    let exporter = exporter.map_err(|_| Error::internal("OTEL_EXPORTER_OTLP_ENDPOINT cannot be used"))?;
     let resource = Resource::builder().with_service_name("fixpath").build();
     Ok(SdkTracerProvider::builder().with_batch_exporter(exporter).with_resource(resource).build())
 }

@@ -7,9 +7,10 @@ use serde::{Deserialize, Serialize};
 use super::news::news;
 use crate::app::App;
 use crate::db::Conn;
-use crate::db::schema::{accounts, billing_mails, memberships, users};
+use crate::db::schema::{accounts, billing_mails, users};
 use crate::error::Error;
-use crate::id::{AccountId, PaymentId, SubscriptionId, UserId};
+use crate::id::{PaymentId, SubscriptionId, UserId};
+use crate::identity::membership::Membership;
 use crate::identity::user::{Secret, lower};
 use crate::jobs::{self, Job};
 use crate::mail;
@@ -76,7 +77,7 @@ pub async fn address(app: &App, mail: &BillingMail) -> Result<(), Error> {
     app.db
         .transaction(async |conn| {
             let Some(news) = news(conn, app, mail).await? else { return Ok(()) };
-            let readers = if news.to_staff { staff(conn, app).await? } else { owners(conn, news.account).await? };
+            let readers = if news.to_staff { staff(conn, app).await? } else { Membership::owners(conn, news.account).await? };
             for user in readers {
                 let mail = mail.clone();
                 jobs::enqueue(conn, &Job::Billing(super::jobs::BillingJob::MailTo { mail, user }), None).await?;
@@ -95,11 +96,6 @@ pub async fn deliver(app: &App, mail: &BillingMail, user: UserId) -> Result<(), 
     drop(conn);
     let (subject, staff) = (news.subject.to_owned(), news.to_staff);
     mail::deliver(app, &mail::billing::News { subject, account, sentence: news.sentence, link: news.link, staff }, &reader.email).await
-}
-
-async fn owners(conn: &mut Conn, account: AccountId) -> QueryResult<Vec<UserId>> {
-    let owners = memberships::table.filter(memberships::account_id.eq(account)).filter(memberships::role.eq("owner"));
-    owners.order(memberships::user_id).select(memberships::user_id).load(conn).await
 }
 
 async fn staff(conn: &mut Conn, app: &App) -> QueryResult<Vec<UserId>> {

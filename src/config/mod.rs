@@ -177,7 +177,8 @@ pub struct Log {
     pub format: LogFormat,
     /// Daily files when set; else standard error.
     pub dir: Option<PathBuf>,
-    pub otlp_endpoint: Option<String>,
+    /// May hold a user and a password.
+    pub otlp_endpoint: Option<SecretString>,
 }
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -232,7 +233,7 @@ impl Config {
             log: Log {
                 format: env.one_of("LOG_FORMAT", LogFormat::Pretty, &[("pretty", LogFormat::Pretty), ("json", LogFormat::Json)])?,
                 dir: env.parsed("LOG_DIR", "a folder")?,
-                otlp_endpoint: env.url("OTEL_EXPORTER_OTLP_ENDPOINT")?.map(String::from),
+                otlp_endpoint: env.secret_url("OTEL_EXPORTER_OTLP_ENDPOINT")?,
             },
             stripe: Stripe {
                 secret_key: env.secret("STRIPE_SECRET_KEY"),

@@ -66,6 +66,14 @@ impl Variables<'_> {
         }
     }
 
+    /// The same, of one whose value is never repeated in the message: it may hold a password.
+    pub fn secret_url(&self, name: &str) -> Result<Option<SecretString>> {
+        match self.url(name) {
+            Ok(url) => Ok(url.map(|url| SecretString::from(String::from(url)))),
+            Err(_) => fail(format!("{name} must be an absolute http(s) URL")),
+        }
+    }
+
     /// Its value is never repeated in the message: it holds a password.
     pub fn database_url(&self, name: &str) -> Result<Option<SecretString>> {
         let Some(value) = self.get(name) else { return Ok(None) };

@@ -74,20 +74,29 @@ fn run(harness: &mut impl MigrationHarness<Pg>, direction: Direction) -> diesel:
     }
 }
 
+/// What is wrong with a database that is not current.
+pub const WAITS: &str = "the database waits for migrations: run `fixpath migrate`";
+
+#[derive(diesel::QueryableByName)]
+struct Found {
+    #[diesel(sql_type = diesel::sql_types::Nullable<diesel::sql_types::Text>)]
+    name: Option<String>,
+}
+
 /// Whether this binary's newest migration has run: the server is not ready before.
 pub async fn is_current(db: &Db) -> Result<bool, Error> {
-    #[derive(diesel::QueryableByName)]
-    struct Newest {
-        #[diesel(sql_type = diesel::sql_types::Nullable<diesel::sql_types::Text>)]
-        version: Option<String>,
-    }
     let ours = MigrationSource::<Pg>::migrations(&MIGRATIONS)
         .map_err(|error| Error::internal(error.to_string()))?
         .iter()
         .map(|migration| migration.name().version().to_string())
         .max();
     let mut conn = db.conn().await?;
-    let newest: Newest =
-        diesel::sql_query("SELECT max(version)::text AS version FROM __diesel_schema_migrations").get_result(&mut conn).await?;
-    Ok(newest.version >= ours && queue::is_current(db).await?)
+    let begun: Found = diesel::sql_query("SELECT to_regclass('__diesel_schema_migrations')::text AS name").get_result(&mut conn).await?;
+    if begun.name.is_none() {
+        return Ok(false);
+    }
+    let newest: Found =
+        diesel::sql_query("SELECT max(version)::text AS name FROM __diesel_schema_migrations").get_result(&mut conn).await?;
+    drop(conn);
+    Ok(newest.name >= ours && queue::is_current(db).await?)
 }

@@ -270,6 +270,16 @@ diesel::table! {
 }
 
 diesel::table! {
+    pending_emails (user_id) {
+        user_id -> Uuid,
+        id -> Uuid,
+        email -> Text,
+        hash -> Nullable<Bytea>,
+        expires_at -> Timestamptz,
+    }
+}
+
+diesel::table! {
     plan_features (plan_id, feature) {
         plan_id -> Uuid,
         feature -> Text,
@@ -613,6 +623,7 @@ diesel::joinable!(memberships -> accounts (account_id));
 diesel::joinable!(memberships -> users (user_id));
 diesel::joinable!(payments -> accounts (account_id));
 diesel::joinable!(payments -> checkouts (checkout_id));
+diesel::joinable!(pending_emails -> users (user_id));
 diesel::joinable!(plan_features -> plans (plan_id));
 diesel::joinable!(plan_limits -> plans (plan_id));
 diesel::joinable!(plan_prices -> plans (plan_id));
@@ -652,6 +663,7 @@ diesel::allow_tables_to_appear_in_same_query!(
     outbox,
     payment_links,
     payments,
+    pending_emails,
     plan_features,
     plan_limits,
     plan_prices,

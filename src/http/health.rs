@@ -31,7 +31,7 @@ pub async fn ready(State(app): State<App>) -> Response {
     } else {
         match tokio::time::timeout(PATIENCE, migrate::is_current(&app.db)).await {
             Ok(Ok(true)) => return Json(json!({ "status": "ready" })).into_response(),
-            Ok(Ok(false)) => "the database waits for migrations: run `fixpath migrate`",
+            Ok(Ok(false)) => migrate::WAITS,
             Ok(Err(cause)) => {
                 tracing::warn!(?cause, "not ready");
                 "the database does not answer"

@@ -6,6 +6,7 @@
 use std::collections::HashMap;
 use std::time::{Duration, Instant};
 
+use async_graphql::parser::types::OperationType;
 use async_graphql::{Response as Executed, ServerError};
 use axum::Extension;
 use axum::extract::State;
@@ -20,6 +21,7 @@ use tokio::sync::mpsc;
 use tokio::task::{AbortHandle, JoinSet};
 use tokio::time::{interval, timeout};
 use tokio_util::task::TaskTracker;
+use tracing::Instrument;
 
 use super::arrival::{Arrival, Outcome};
 use super::graphql::first_code;
@@ -130,9 +132,17 @@ async fn converse(socket: &mut WebSocket, endpoint: &Endpoint, arrival: &Arrival
     let ping = app.config.http.times.ping;
     let mut pings = interval(ping);
     let mut heard = Instant::now();
+    let mut stopping = false;
     loop {
+        if stopping && conversation.running.is_empty() {
+            return SHUTTING_DOWN;
+        }
         let reply = tokio::select! {
-            () = app.stop.cancelled() => return SHUTTING_DOWN,
+            () = app.stop.cancelled(), if !stopping => {
+                stopping = true;
+                conversation.end_subscriptions();
+                None
+            }
             () = &mut lost => return FORBIDDEN,
             _ = pings.tick() => {
                 if heard.elapsed() > ping * 2 {
@@ -216,12 +226,19 @@ fn read(message: Option<Result<Message, axum::Error>>, limit: usize) -> Result<O
     }
 }
 
+/// An operation that has not ended.
+struct Running {
+    serial: u64,
+    kind: OperationType,
+    task: AbortHandle,
+}
+
 struct Conversation<'a> {
     endpoint: &'a Endpoint,
     arrival: &'a Arrival,
     claim: &'a Claim,
     limit: usize,
-    running: HashMap<String, (u64, AbortHandle)>,
+    running: HashMap<String, Running>,
     /// Dropping it stops all that runs.
     tasks: JoinSet<()>,
     reports: mpsc::Sender<Report>,
@@ -237,8 +254,8 @@ impl Conversation<'_> {
             ("pong", _, _) => Ok(None),
             ("connection_init", _, _) => Err(TOO_MANY_INITS),
             ("complete", Some(id), _) => {
-                if let Some((_, task)) = self.running.remove(&id) {
-                    task.abort();
+                if let Some(running) = self.running.remove(&id) {
+                    running.task.abort();
                 }
                 Ok(None)
             }
@@ -250,6 +267,9 @@ impl Conversation<'_> {
     async fn start(&mut self, id: String, payload: &RawValue) -> Result<Option<String>, Close> {
         if self.running.contains_key(&id) {
             return Err(DUPLICATE_ID);
+        }
+        if self.endpoint.app.stop.is_cancelled() {
+            return Ok(Some(error_message(&id, &[answer::error(answer::INTERNAL, SHUTTING_DOWN.1)])));
         }
         if self.running.len() >= MAX_OPERATIONS {
             let sentence = format!("at most {MAX_OPERATIONS} operations may run at once over one connection");
@@ -270,6 +290,9 @@ impl Conversation<'_> {
         }
         self.serial += 1;
         let arrival = Arrival { id: format!("{}-{}", self.arrival.id, self.serial), ..self.arrival.clone() };
+        let kind = operation.kind;
+        // The request that opened the socket was answered long ago: what runs now has a line and an id of its own.
+        let span = tracing::info_span!(parent: None, "request", request_id = arrival.id);
         let task = Task {
             endpoint: self.endpoint.clone(),
             arrival,
@@ -279,15 +302,26 @@ impl Conversation<'_> {
             serial: self.serial,
             reports: self.reports.clone(),
         };
-        let handle = self.tasks.spawn(task.run());
-        self.running.insert(id, (self.serial, handle));
+        let task = self.tasks.spawn(task.run().instrument(span));
+        self.running.insert(id, Running { serial: self.serial, kind, task });
         Ok(None)
+    }
+
+    /// They would never end by themselves.
+    fn end_subscriptions(&mut self) {
+        self.running.retain(|_, running| {
+            let stays = running.kind != OperationType::Subscription;
+            if !stays {
+                running.task.abort();
+            }
+            stays
+        });
     }
 
     /// Passes a report on, unless its operation was ended by the client.
     fn relay(&mut self, report: Report) -> Option<String> {
         let Report { id, serial, message } = report;
-        self.running.get(&id).filter(|(current, _)| *current == serial)?;
+        self.running.get(&id).filter(|running| running.serial == serial)?;
         match message {
             ReportMessage::Next(payload) => {
                 #[derive(serde::Serialize)]

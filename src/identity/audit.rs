@@ -90,9 +90,16 @@ pub async fn record_attempt(conn: &mut Conn, action: &str, user: Option<UserId>,
 }
 
 /// What somebody does without being signed in, who has proved by a mail who they are: a line for the account that they begin in.
-pub async fn record_own(conn: &mut Conn, action: &str, user: UserId, from: &Requester, at: DateTime<Utc>) -> QueryResult<()> {
+pub async fn record_own(
+    conn: &mut Conn,
+    action: &str,
+    user: UserId,
+    subject: Option<String>,
+    from: &Requester,
+    at: DateTime<Utc>,
+) -> QueryResult<()> {
     let account = Membership::of_user(conn, user).await?.into_iter().next().map(|member| member.account_id);
-    record(conn, &Entry { account, actor: Some(user), ..Entry::new(action, at) }.from(from)).await
+    record(conn, &Entry { account, actor: Some(user), subject, ..Entry::new(action, at) }.from(from)).await
 }
 
 fn ip_address(from: &Requester) -> Option<String> {
@@ -154,7 +161,7 @@ pub async fn forget_in_txn(conn: &mut Conn, person: UserId, name: &str) -> Query
                      ' ' ORDER BY place)
                  FROM unnest(string_to_array(subject, ' ')) WITH ORDINALITY AS words (word, place))
          FROM (SELECT id, coalesce(actor_id = $1, lower(split_part(subject, ' ', 1)) = $4, false) AS theirs,
-                 coalesce(actor_id = $1, false) AND action = 'changeEmail' AS typed
+                 coalesce(actor_id = $1, false) AND action IN ('changeEmail', 'verifyEmail') AS typed
              FROM audit_entries
              WHERE actor_id = $1 OR (subject IS NOT NULL AND lower(split_part(subject, ' ', 1)) = ANY ($2 || $4))) AS found
          WHERE line.id = found.id",

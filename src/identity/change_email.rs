@@ -7,16 +7,16 @@ use secrecy::SecretString;
 use super::actor::{Actor, Requester};
 use super::audit::{self, Entry};
 use super::change_password::{confirm_password, wrong_password};
-use super::email_change::EmailChange;
-use super::email_token::EmailToken;
-use super::user::{Secret, User, taken};
-use super::{requesters, rules, sign_in_code};
+use super::pending_email::PendingEmail;
+use super::rules;
+use super::user::{Secret, User};
 use crate::app::App;
 use crate::db::schema::users;
 use crate::error::{Code, Error, Refusal};
 use crate::jobs::{self, Job};
 
-/// The new address counts at once, unproved; what was mailed to the old one counts no more. Both are told.
+/// Mails a link to the new address, which counts once `verifyEmail` is called with the link's token; until then nothing changes. Who
+/// has the address is looked at by the job that makes the mail: neither the answer nor the time that it takes tells whether it is free.
 pub async fn change_email(app: &App, actor: &Actor, from: &Requester, email: &str, password: Option<&SecretString>) -> Result<User, Error> {
     let email = rules::email(email)?;
     let secret = Secret::find(&mut *app.db.conn().await?, actor.user).await?.ok_or(Error::Unauthenticated)?;
@@ -27,37 +27,16 @@ pub async fn change_email(app: &App, actor: &Actor, from: &Requester, email: &st
     app.limits.check_logins(from.address, &[&secret.email, &email]).await?;
     confirm_password(app, actor, &secret, password).await?;
     let now = app.clock.now();
-    let user = app
-        .db
+    app.db
         .transaction(async |conn| {
             let person = Secret::find_and_lock(conn, actor.user).await?.ok_or(Error::Unauthenticated)?;
             if person.password_hash != secret.password_hash {
                 return Err(wrong_password("password"));
             }
-            let user: User = diesel::update(users::table.find(actor.user))
-                .set((
-                    users::email.eq(&email),
-                    users::email_verified_at.eq(None::<chrono::DateTime<chrono::Utc>>),
-                    users::updated_at.eq(now),
-                ))
-                .returning(User::as_returning())
-                .get_result(conn)
-                .await
-                .map_err(taken)?;
-            EmailToken::end_all(conn, actor.user).await?;
-            sign_in_code::end(conn, actor.user).await?;
-            // An address that was never proved may be a stranger's: it is told nothing.
-            if person.email_verified_at.is_some() {
-                let change = EmailChange::create(conn, actor.user, &person.email, now).await?;
-                jobs::enqueue(conn, &Job::MailEmailChanged { change }, None).await?;
-            }
-            jobs::enqueue(conn, &Job::MailVerification { user: actor.user }, None).await?;
-            let entry = Entry::by(actor, "changeEmail", now).about(format!("{} to {email}", person.email));
-            audit::record(conn, &entry.from(from)).await?;
-            requesters::announce_in_txn(conn, actor.user).await?;
-            Ok(user)
+            let pending = PendingEmail::create(conn, actor.user, &email, now).await?;
+            jobs::enqueue(conn, &Job::MailPendingEmail { pending }, None).await?;
+            audit::record(conn, &Entry::by(actor, "changeEmail", now).about(email.as_str()).from(from)).await?;
+            Ok(users::table.find(actor.user).select(User::as_select()).first(conn).await?)
         })
-        .await?;
-    app.requesters.forget(actor.user);
-    Ok(user)
+        .await
 }

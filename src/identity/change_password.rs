@@ -7,10 +7,10 @@ use secrecy::SecretString;
 
 use super::actor::{Actor, Requester};
 use super::audit::{self, Entry};
-use super::email_token::EmailToken;
+use super::email_token::end_mailed;
 use super::sign_in::SignIn;
 use super::user::Secret;
-use super::{requesters, rules, sign_in_code};
+use super::{requesters, rules};
 use crate::app::App;
 use crate::db::schema::users;
 use crate::error::{Code, Error, Refusal};
@@ -41,8 +41,7 @@ pub async fn change_password(app: &App, actor: &Actor, from: &Requester, current
                 .execute(conn)
                 .await?;
             SignIn::end_all(conn, actor.user, Some(actor.sign_in), now).await?;
-            EmailToken::end_all(conn, actor.user).await?;
-            sign_in_code::end(conn, actor.user).await?;
+            end_mailed(conn, actor.user).await?;
             jobs::enqueue(conn, &Job::MailPasswordChanged { user: actor.user }, None).await?;
             audit::record(conn, &Entry::by(actor, "changePassword", now).from(from)).await?;
             requesters::announce_in_txn(conn, actor.user).await

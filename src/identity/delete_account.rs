@@ -7,15 +7,17 @@ use diesel_async::RunQueryDsl;
 use super::account::Account;
 use super::actor::{Actor, Requester, Role};
 use super::audit::{self, Entry};
+use super::membership::Membership;
 use crate::app::App;
 use crate::billing::subscription::Subscription;
 use crate::db::schema::accounts;
 use crate::error::{Code, Error, Refusal};
+use crate::jobs::{self, Job};
 
 /// How long an owner can change their mind.
 pub const GRACE: TimeDelta = TimeDelta::days(7);
 
-/// Until the day comes, the account works as before, but nobody can join it.
+/// Until the day comes, the account works as before, but nobody can join it. All its owners are told.
 pub async fn delete_account(app: &App, actor: &Actor, from: &Requester, confirm_name: &str) -> Result<(), Error> {
     actor.require(Role::Owner)?;
     let now = app.clock.now();
@@ -36,6 +38,9 @@ pub async fn delete_account(app: &App, actor: &Actor, from: &Requester, confirm_
                 return Err(Refusal::new(Code::WrongState, message).into());
             }
             diesel::update(accounts::table.find(account.id)).set(accounts::deletes_at.eq(deletes_at)).execute(conn).await?;
+            for user in Membership::owners(conn, account.id).await? {
+                jobs::enqueue(conn, &Job::MailAccountDeletion { account: account.id, user }, None).await?;
+            }
             Ok(audit::record(conn, &Entry::by(&actor, "deleteAccount", now).from(from)).await?)
         })
         .await

@@ -6,8 +6,9 @@ use diesel::prelude::*;
 use diesel_async::RunQueryDsl;
 use secrecy::SecretString;
 
-use super::opaque_token;
+use super::pending_email::PendingEmail;
 use super::user::Secret;
+use super::{opaque_token, sign_in_code};
 use crate::db::Conn;
 use crate::db::schema::email_tokens;
 use crate::error::{Code, Refusal};
@@ -89,10 +90,11 @@ impl EmailToken {
         let taken = diesel::delete(email_tokens::table.filter(email_tokens::hash.eq(opaque_token::hash(token)))).execute(conn).await?;
         Ok(person.filter(|person| taken == 1 && person.email == self.email && person.deactivated_at.is_none()))
     }
+}
 
-    /// Ends all of a person's.
-    pub async fn end_all(conn: &mut Conn, user: UserId) -> QueryResult<()> {
-        diesel::delete(email_tokens::table.filter(email_tokens::user_id.eq(user))).execute(conn).await?;
-        Ok(())
-    }
+/// Ends whatever was mailed to a person and would open something: links, a code, and the address that they wait for.
+pub async fn end_mailed(conn: &mut Conn, user: UserId) -> QueryResult<()> {
+    diesel::delete(email_tokens::table.filter(email_tokens::user_id.eq(user))).execute(conn).await?;
+    sign_in_code::end(conn, user).await?;
+    PendingEmail::end(conn, user).await
 }

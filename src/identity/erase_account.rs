@@ -23,9 +23,9 @@ use diesel::sql_types;
 use diesel_async::RunQueryDsl;
 
 use super::account::Account;
-use super::email_token::EmailToken;
+use super::email_token::end_mailed;
 use super::invitation::Invitation;
-use super::{audit, identity, requesters, sign_in_code};
+use super::{audit, identity, requesters};
 use crate::app::App;
 use crate::billing::subscription::Subscription;
 use crate::db::Conn;
@@ -184,8 +184,7 @@ async fn erase_homeless(conn: &mut Conn, people: &[UserId], now: DateTime<Utc>) 
             .execute(conn)
             .await?;
         diesel::delete(sign_ins::table.filter(sign_ins::user_id.eq(person))).execute(conn).await?;
-        EmailToken::end_all(conn, person).await?;
-        sign_in_code::end(conn, person).await?;
+        end_mailed(conn, person).await?;
         identity::unlink_all(conn, person).await?;
         diesel::delete(email_changes::table.filter(email_changes::user_id.eq(person))).execute(conn).await?;
         diesel::update(checkouts::table.filter(checkouts::user_id.eq(person))).set(checkouts::user_id.eq(NOBODY)).execute(conn).await?;

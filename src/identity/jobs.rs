@@ -13,13 +13,15 @@ use super::email_change::EmailChange;
 use super::email_token::{EmailToken, Purpose};
 use super::erase_account::erase_what_was_told_since;
 use super::invitation::{self, Invitation};
+use super::membership::Membership;
+use super::pending_email::PendingEmail;
 use super::refresh_token::LIFETIME;
 use super::user::{Secret, User};
 use super::{mail_count, sign_in_code};
 use crate::app::App;
 use crate::db::Conn;
 use crate::error::Error;
-use crate::id::{EmailChangeId, Id, InvitationId, UserId};
+use crate::id::{AccountId, EmailChangeId, Id, InvitationId, PendingEmailId, UserId};
 use crate::jobs::{self, Job};
 use crate::mail::{self, Mail, accounts, identity};
 
@@ -42,6 +44,7 @@ pub async fn forget_sign_ins(app: &App) -> Result<(), Error> {
         ("refresh_tokens", "hash", "expires_at", now),
         ("sign_ins", "id", "last_used_at", now - LIFETIME * 2),
         ("email_tokens", "hash", "expires_at", now),
+        ("pending_emails", "user_id", "expires_at", now),
         ("sign_in_codes", "user_id", "expires_at", now),
         ("mail_counts", "whose", "since", now - COUNT_KEPT),
         ("email_changes", "id", "changed_at", now - CHANGE_KEPT),
@@ -156,6 +159,36 @@ pub async fn mail_password_changed(app: &App, user: UserId) -> Result<(), Error>
     mail::deliver(app, &identity::PasswordChanged { username: person.username, forgot_link }, &person.email).await
 }
 
+/// Asks for proof of an address that somebody wants to have. If it is another's, there is nothing to prove, and its owner is told that
+/// they are here already: in both cases one mail goes to the address, and whoever asked learns nothing.
+pub async fn mail_pending_email(app: &App, pending: PendingEmailId) -> Result<(), Error> {
+    let now = app.clock.now();
+    let mut conn = app.db.conn().await?;
+    let Some(wanted) = PendingEmail::find(&mut conn, pending, now).await? else { return Ok(()) };
+    if let Some(owner) = Secret::by_login(&mut conn, &wanted.email).await? {
+        drop(conn);
+        return mail_email_in_use(app, owner).await;
+    }
+    let Some(person) = reader(&mut conn, wanted.user_id).await? else { return Ok(()) };
+    if !allowed::<identity::ConfirmEmail>(app, &mut conn, &wanted.email).await? {
+        return Ok(());
+    }
+    let Some(token) = wanted.issue_token(&mut conn, now).await? else { return Ok(()) };
+    drop(conn);
+    let link = mail::link(app, "verify-email", Some(&token))?;
+    let valid_hours = Purpose::VerifyEmail.lifetime().num_hours();
+    deliver_counted(app, &identity::ConfirmEmail { username: person.username, link, valid_hours }, &wanted.email).await
+}
+
+/// Tells somebody that their address cannot become another's: most likely they have forgotten that they have a user here.
+async fn mail_email_in_use(app: &App, owner: Secret) -> Result<(), Error> {
+    if owner.deactivated_at.is_some() || !allowed::<identity::EmailInUse>(app, &mut *app.db.conn().await?, &owner.email).await? {
+        return Ok(());
+    }
+    let forgot_link = mail::link(app, "forgot-password", None)?;
+    deliver_counted(app, &identity::EmailInUse { username: owner.username, forgot_link }, &owner.email).await
+}
+
 /// Tells at the old address that there is another one now.
 pub async fn mail_email_changed(app: &App, change: EmailChangeId) -> Result<(), Error> {
     let mut conn = app.db.conn().await?;
@@ -163,6 +196,38 @@ pub async fn mail_email_changed(app: &App, change: EmailChangeId) -> Result<(), 
     let Some(person) = reader(&mut conn, change.user_id).await? else { return Ok(()) };
     drop(conn);
     mail::deliver(app, &identity::EmailChanged { username: person.username }, &change.old_email).await
+}
+
+/// Tells an owner when their account will be deleted, and how to keep it, unless it was restored since.
+pub async fn mail_account_deletion(app: &App, account: AccountId, user: UserId) -> Result<(), Error> {
+    let Some((account, owner)) = owner(app, account, user).await? else { return Ok(()) };
+    let Some(day) = account.deletes_at else { return Ok(()) };
+    let mail = accounts::AccountDeletion {
+        account: account.name,
+        username: owner.username,
+        day: day.format("%-d %B %Y, %H:%M UTC").to_string(),
+        restore_link: mail::link(app, "restore-account", None)?,
+    };
+    mail::deliver(app, &mail, &owner.email).await
+}
+
+/// Tells an owner that their account stays, unless its deletion was asked for anew.
+pub async fn mail_account_restored(app: &App, account: AccountId, user: UserId) -> Result<(), Error> {
+    let Some((account, owner)) = owner(app, account, user).await? else { return Ok(()) };
+    if account.deletes_at.is_some() {
+        return Ok(());
+    }
+    mail::deliver(app, &accounts::AccountRestored { account: account.name, username: owner.username }, &owner.email).await
+}
+
+/// The account with somebody who owns it still, and can be told of it: an address that was never proved may be a stranger's.
+async fn owner(app: &App, account: AccountId, user: UserId) -> Result<Option<(Account, Secret)>, Error> {
+    let mut conn = app.db.conn().await?;
+    if !Membership::owners(&mut conn, account).await?.contains(&user) {
+        return Ok(None);
+    }
+    let person = reader(&mut conn, user).await?.filter(|person| person.email_verified_at.is_some());
+    Ok(Account::find_many(&mut conn, &[account]).await?.into_iter().next().zip(person))
 }
 
 /// Whether an address may be sent one more mail of a kind that strangers can have sent. Asked before a token is made: one that is not

@@ -53,6 +53,12 @@ impl Membership {
         memberships::table.filter(memberships::account_id.eq(account)).count().get_result(conn).await
     }
 
+    /// Who owns an account.
+    pub async fn owners(conn: &mut Conn, account: AccountId) -> QueryResult<Vec<UserId>> {
+        let owners = memberships::table.filter(memberships::account_id.eq(account)).filter(memberships::role.eq(Role::Owner.as_str()));
+        owners.order(memberships::user_id).select(memberships::user_id).load(conn).await
+    }
+
     pub async fn create(conn: &mut Conn, account: AccountId, user: UserId, role: Role, at: DateTime<Utc>) -> QueryResult<Self> {
         diesel::insert_into(memberships::table)
             .values((

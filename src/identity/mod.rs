@@ -4,7 +4,8 @@
 //! *sign-in* is one device of one person: it speaks for one account at a time, and lives on through refresh tokens, each of which is
 //! used once. An *access token* is what a request shows: it names the sign-in, lasts 15 minutes, and counts only as long as the
 //! sign-in, the person and the membership do. An *invitation* is a membership to be, held by whoever reads a mailbox. An
-//! *identity* is who somebody is elsewhere, at a *provider*. An address is *verified* once somebody has shown that they read its mail.
+//! *identity* is who somebody is elsewhere, at a *provider*. An address is *verified* once somebody has shown that they read its mail;
+//! another one that a person asks for is *pending* until then, and not theirs.
 //!
 //! Everybody belongs to at least one account: whoever is removed from their last one gets one of their own. Who changes who belongs
 //! to an account locks its row first, then people, then sign-ins.
@@ -32,6 +33,7 @@ pub mod mail_count;
 pub mod membership;
 pub mod opaque_token;
 pub mod password;
+pub mod pending_email;
 pub mod provider; // Google, GitHub
 pub mod reactivate_user;
 pub mod refresh_token;

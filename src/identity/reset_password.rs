@@ -5,10 +5,10 @@ use diesel_async::RunQueryDsl;
 use secrecy::SecretString;
 
 use super::actor::Requester;
-use super::email_token::{EmailToken, Purpose};
+use super::email_token::{EmailToken, Purpose, end_mailed};
 use super::sign_in::SignIn;
 use super::user::Secret;
-use super::{audit, identity, requesters, rules, sign_in_code};
+use super::{audit, identity, requesters, rules};
 use crate::app::App;
 use crate::db::schema::users;
 use crate::error::Error;
@@ -38,10 +38,9 @@ pub async fn reset_password(app: &App, from: &Requester, token: &SecretString, n
                 users::updated_at.eq(now),
             );
             diesel::update(users::table.find(person.id)).set(changed).execute(conn).await?;
-            EmailToken::end_all(conn, person.id).await?;
-            sign_in_code::end(conn, person.id).await?;
+            end_mailed(conn, person.id).await?;
             SignIn::end_all(conn, person.id, None, now).await?;
-            audit::record_own(conn, "resetPassword", person.id, from, now).await?;
+            audit::record_own(conn, "resetPassword", person.id, None, from, now).await?;
             jobs::enqueue(conn, &Job::MailPasswordChanged { user: person.id }, None).await?;
             requesters::announce_in_txn(conn, person.id).await
         })

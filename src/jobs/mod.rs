@@ -20,7 +20,7 @@ use crate::billing::jobs::BillingJob;
 use crate::db::Conn;
 use crate::db::cached::Cached;
 use crate::error::Error;
-use crate::id::{AccountId, AlertId, EmailChangeId, InvitationId, UserId};
+use crate::id::{AccountId, AlertId, EmailChangeId, InvitationId, PendingEmailId, UserId};
 
 mod driver; // graphile_worker on our connections
 pub mod outbox; // jobs of hot paths, on their way into the queue
@@ -55,8 +55,14 @@ pub enum Job {
     MailSignInCode { user: Option<UserId> },
     /// Tells a person that their password was changed.
     MailPasswordChanged { user: UserId },
+    /// Asks for proof of an address that somebody wants to have.
+    MailPendingEmail { pending: PendingEmailId },
     /// Tells a person, at their old address, that they have another one.
     MailEmailChanged { change: EmailChangeId },
+    /// Tells an owner that their account is about to be deleted.
+    MailAccountDeletion { account: AccountId, user: UserId },
+    /// Tells an owner that their account stays after all.
+    MailAccountRestored { account: AccountId, user: UserId },
     /// Tells one of the staff that an alert has opened.
     MailAlert { alert: AlertId, user: UserId },
     /// Ends an account whose week has passed.

@@ -54,8 +54,11 @@ pub fn policy(job: &Job) -> Policy {
         Job::TellStaff { .. }
         | Job::MailInvitation { .. }
         | Job::MailVerification { .. }
+        | Job::MailPendingEmail { .. }
         | Job::MailPasswordChanged { .. }
         | Job::MailEmailChanged { .. }
+        | Job::MailAccountDeletion { .. }
+        | Job::MailAccountRestored { .. }
         | Job::MailAlert { .. } => MESSAGE,
         Job::MailPasswordReset { .. } | Job::MailSignInCode { .. } => QUICK,
         Job::Billing(job) => match job {
@@ -91,7 +94,10 @@ pub fn name(job: &Job) -> &'static str {
         Job::MailPasswordReset { .. } => "mail_password_reset",
         Job::MailSignInCode { .. } => "mail_sign_in_code",
         Job::MailPasswordChanged { .. } => "mail_password_changed",
+        Job::MailPendingEmail { .. } => "mail_pending_email",
         Job::MailEmailChanged { .. } => "mail_email_changed",
+        Job::MailAccountDeletion { .. } => "mail_account_deletion",
+        Job::MailAccountRestored { .. } => "mail_account_restored",
         Job::MailAlert { .. } => "mail_alert",
         Job::EraseAccount { .. } => "erase_account",
         Job::EraseAccounts => "erase_accounts",
@@ -110,7 +116,10 @@ pub async fn run(app: &App, job: &Job) -> Result<(), Error> {
         Job::MailPasswordReset { user } => identity::jobs::mail_password_reset(app, *user).await,
         Job::MailSignInCode { user } => identity::jobs::mail_sign_in_code(app, *user).await,
         Job::MailPasswordChanged { user } => identity::jobs::mail_password_changed(app, *user).await,
+        Job::MailPendingEmail { pending } => identity::jobs::mail_pending_email(app, *pending).await,
         Job::MailEmailChanged { change } => identity::jobs::mail_email_changed(app, *change).await,
+        Job::MailAccountDeletion { account, user } => identity::jobs::mail_account_deletion(app, *account, *user).await,
+        Job::MailAccountRestored { account, user } => identity::jobs::mail_account_restored(app, *account, *user).await,
         Job::MailAlert { alert, user } => staff::jobs::mail_alert(app, *alert, *user).await,
         Job::EraseAccount { account } => identity::erase_account::erase_account(app, *account).await,
         Job::EraseAccounts => identity::jobs::erase_due_accounts(app).await,

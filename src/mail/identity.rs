@@ -12,6 +12,22 @@ pub struct VerifyEmail {
     pub valid_hours: i64,
 }
 
+/// Asks a person to prove that an address is theirs that they want to have.
+#[derive(Debug, Serialize)]
+pub struct ConfirmEmail {
+    pub username: String,
+    pub link: String,
+    pub valid_hours: i64,
+}
+
+/// Tells whoever has an address that it cannot become another user's.
+#[derive(Debug, Serialize)]
+pub struct EmailInUse {
+    pub username: String,
+    /// Where a reset is asked for.
+    pub forgot_link: String,
+}
+
 /// Lets a person choose a new password.
 #[derive(Debug, Serialize)]
 pub struct ResetPassword {
@@ -44,6 +60,12 @@ pub struct EmailChanged {
 
 impl Mail for VerifyEmail {
     const NAME: &'static str = "verify_email";
+}
+impl Mail for ConfirmEmail {
+    const NAME: &'static str = "confirm_email";
+}
+impl Mail for EmailInUse {
+    const NAME: &'static str = "email_in_use";
 }
 impl Mail for ResetPassword {
     const NAME: &'static str = "reset_password";

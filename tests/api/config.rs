@@ -76,13 +76,21 @@ fn production_needs_its_keys_and_https() {
 #[test]
 fn no_secret_is_shown_by_debug_or_by_a_refusal() {
     let mut variables = PRODUCTION.to_vec();
-    variables.extend([("METRICS_TOKEN", "sixteen letters!"), ("JWT_PREVIOUS_KEYS", "an older key")]);
+    variables.extend([
+        ("METRICS_TOKEN", "sixteen letters!"),
+        ("JWT_PREVIOUS_KEYS", "an older key"),
+        ("OTEL_EXPORTER_OTLP_ENDPOINT", "https://fixpath:traceword@traces.example.com"),
+    ]);
     let shown = format!("{:?}", read(&variables).unwrap());
-    for secret in ["hunter2", "mailword", "a key in PEM", "an older key", "thirty-two", "sixteen letters"] {
+    for secret in ["hunter2", "mailword", "a key in PEM", "an older key", "thirty-two", "sixteen letters", "traceword"] {
         assert!(!shown.contains(secret), "{secret}: {shown}");
     }
     let refused = read(&[("DATABASE_URL", "postgres://fixpath:hunter2@[db/x")]).unwrap_err();
     assert!(refused.starts_with("DATABASE_URL must be a PostgreSQL URL: ") && !refused.contains("hunter2"), "{refused}");
+    for url in ["ftp://fixpath:traceword@traces.example.com", "https://fixpath:traceword@"] {
+        let refused = read(&[("OTEL_EXPORTER_OTLP_ENDPOINT", url)]).unwrap_err();
+        assert_eq!(refused, "OTEL_EXPORTER_OTLP_ENDPOINT must be an absolute http(s) URL");
+    }
 }
 
 #[test]

@@ -21,7 +21,8 @@ async fn a_server_whose_database_is_not_migrated_lives_but_is_not_ready() {
     assert_eq!(app.get("/healthz").await.status, StatusCode::OK);
     let ready = app.get("/readyz").await;
     assert_eq!(ready.status, StatusCode::SERVICE_UNAVAILABLE);
-    assert_eq!(ready.json()["status"], "not ready");
+    let reason = "the database waits for migrations: run `fixpath migrate`";
+    assert_eq!(ready.json(), json!({ "status": "not ready", "reason": reason }));
 }
 
 #[tokio::test]

@@ -20,7 +20,11 @@ pub struct Socket(WebSocketStream<MaybeTlsStream<TcpStream>>);
 
 impl Socket {
     async fn open(server: &Server, headers: &[(&'static str, &str)]) -> Result<Self, Error> {
-        let mut request = server.url("/graphql/ws").replace("http", "ws").into_client_request().unwrap();
+        Self::open_at(&server.url("/graphql/ws"), headers).await
+    }
+
+    async fn open_at(url: &str, headers: &[(&'static str, &str)]) -> Result<Self, Error> {
+        let mut request = url.replace("http", "ws").into_client_request().unwrap();
         for (name, value) in headers {
             request.headers_mut().insert(*name, value.parse().unwrap());
         }
@@ -33,7 +37,17 @@ impl Socket {
 
     /// Connected, and greeted with this token if it is not empty.
     pub async fn greeted(server: &Server, token: &str) -> Self {
-        let mut socket = Self::connect(server).await;
+        Self::connect(server).await.greet(token).await
+    }
+
+    /// The same at an address, and not from a page.
+    pub async fn greeted_at(url: &str, token: &str) -> Self {
+        let socket = Self::open_at(url, &[("sec-websocket-protocol", "graphql-transport-ws")]).await;
+        socket.unwrap().greet(token).await
+    }
+
+    async fn greet(self, token: &str) -> Self {
+        let mut socket = self;
         let payload = if token.is_empty() { json!({}) } else { json!({ "Authorization": format!("Bearer {token}") }) };
         socket.send(json!({ "type": "connection_init", "payload": payload })).await;
         assert_eq!(socket.next().await, json!({ "type": "connection_ack" }));

@@ -18,6 +18,14 @@ fn samples(typed: &str) -> Vec<Message> {
     let link = |page: &str| format!("https://app.example.com/{page}?token=a-token");
     let messages = [
         accounts::Invitation { account: typed.to_owned(), username, role, link: link("accept-invitation"), valid_days: 7 }.message(to),
+        accounts::AccountDeletion {
+            account: typed.to_owned(),
+            username: typed.to_owned(),
+            day: "8 January 2026, 12:00 UTC".into(),
+            restore_link: "https://app.example.com/restore-account".into(),
+        }
+        .message(to),
+        accounts::AccountRestored { account: typed.to_owned(), username: typed.to_owned() }.message(to),
         billing::News {
             subject: "A payment failed".into(),
             account: typed.to_owned(),
@@ -27,6 +35,8 @@ fn samples(typed: &str) -> Vec<Message> {
         }
         .message(to),
         identity::VerifyEmail { username: typed.to_owned(), link: link("verify-email"), valid_hours: 24 }.message(to),
+        identity::ConfirmEmail { username: typed.to_owned(), link: link("verify-email"), valid_hours: 24 }.message(to),
+        identity::EmailInUse { username: typed.to_owned(), forgot_link: "https://app.example.com/forgot-password".into() }.message(to),
         identity::ResetPassword { username: typed.to_owned(), link: link("reset-password"), valid_minutes: 30 }.message(to),
         identity::PasswordChanged { username: typed.to_owned(), forgot_link: "https://app.example.com/forgot-password".into() }.message(to),
         identity::SignInCode { username: typed.to_owned(), code: "012345".into(), valid_minutes: 10 }.message(to),

@@ -20,9 +20,14 @@ async fn of_each_mail_an_address_gets_twenty_a_day_and_then_one_an_hour() {
     let answer = invite(&app, &owner, "grace@example.com", "ENGINEER").await;
     let invitation: InvitationId = Id::decode(&answer.str("inviteMember.invitation.id")).unwrap();
     let person = user(&app.sign_up("ada").await).await;
+    let ask =
+        "mutation { changeEmail(input: { email: \"new@example.com\", password: \"correct horse battery\" }) { userErrors { code } } }";
+    assert_eq!(owner.ok(ask, serde_json::json!({})).await.refusals("changeEmail"), NONE);
+    let pending = app.database_text("SELECT id::text FROM pending_emails").await.concat().parse::<uuid::Uuid>().unwrap().into();
     let jobs = [
         (Job::MailVerification { user: person }, "verify_email", "ada@example.com"),
         (Job::MailPasswordReset { user: Some(person) }, "reset_password", "ada@example.com"),
+        (Job::MailPendingEmail { pending }, "confirm_email", "new@example.com"),
         (Job::MailInvitation { invitation }, "invitation", "grace@example.com"),
     ];
     for (job, mail, to) in &jobs {

@@ -11,6 +11,7 @@ mod config;
 mod credentials;
 mod database;
 mod doctor;
+mod email_change;
 mod email_verification;
 mod embedded;
 mod endpoint;

@@ -3,7 +3,10 @@
 use std::io::{BufRead, BufReader, Lines};
 use std::path::Path;
 use std::process::{Child, ChildStdout, Command, Stdio};
+use std::time::{Duration, Instant};
 
+use fixpath::db::Db;
+use fixpath::db::migrate::{Direction, is_current, migrate};
 use fixpath::db::tls::Target;
 use fixpath::staff::seed;
 use serde_json::{Value, json};
@@ -11,7 +14,9 @@ use tokio_postgres::Client;
 
 use super::embedded::{Folder, signal, wait_until};
 use super::limits_shared::Redis;
-use super::support::database::install_cryptography;
+use super::live::Socket;
+use super::support::app::JWT_KEY;
+use super::support::database::{Database, install_cryptography};
 
 /// A server with a private database, on a port that the system chooses.
 struct Server {
@@ -28,17 +33,29 @@ impl Server {
     }
 
     fn start_with(name: &str, variables: &[(&str, &str)]) -> Self {
-        install_cryptography();
         let folder = Folder::new(name);
-        let mut command = program(&folder.0);
-        let mut child = command.envs(variables.iter().copied()).env("BIND", "127.0.0.1:0").stdout(Stdio::piped()).spawn().unwrap();
-        let mut said = BufReader::new(child.stdout.take().unwrap()).lines();
-        let port = said.find_map(|line| line.unwrap().strip_prefix("GraphQL   http://localhost:")?.strip_suffix("/graphql")?.parse().ok());
-        Self { child, folder, port: port.expect("it says where it is"), _said: said }
+        let (child, port, said) = launch(&folder, variables);
+        Self { child, folder, port, _said: said }
+    }
+
+    /// Starts it, when it has ended, on the data that it had.
+    fn start_again(&mut self) {
+        (self.child, self.port, self._said) = launch(&self.folder, &[]);
+    }
+
+    fn url(&self, path: &str) -> String {
+        format!("http://127.0.0.1:{}{path}", self.port)
+    }
+
+    /// An access token of the demo account's owner.
+    async fn token(&self) -> String {
+        let (email, password) = (seed::EMAIL, seed::PASSWORD);
+        let sign_in = format!("mutation {{ signIn(input: {{ login: \"{email}\", password: \"{password}\" }}) {{ accessToken }} }}");
+        self.post("", &sign_in).await["data"]["signIn"]["accessToken"].as_str().unwrap().to_owned()
     }
 
     async fn post(&self, token: &str, query: &str) -> Value {
-        let request = reqwest::Client::new().post(format!("http://127.0.0.1:{}/graphql", self.port)).bearer_auth(token);
+        let request = reqwest::Client::new().post(self.url("/graphql")).bearer_auth(token);
         let answer = request.json(&json!({ "query": query })).send().await.unwrap();
         assert_eq!(answer.status(), 200);
         answer.json().await.unwrap()
@@ -69,6 +86,24 @@ impl Drop for Server {
     }
 }
 
+/// Returns when it answers.
+fn launch(folder: &Folder, variables: &[(&str, &str)]) -> (Child, u16, Lines<BufReader<ChildStdout>>) {
+    install_cryptography();
+    let mut command = program(&folder.0);
+    let mut child = command.envs(variables.iter().copied()).env("BIND", "127.0.0.1:0").stdout(Stdio::piped()).spawn().unwrap();
+    let mut said = BufReader::new(child.stdout.take().unwrap()).lines();
+    let port = said.find_map(|line| line.unwrap().strip_prefix("GraphQL   http://localhost:")?.strip_suffix("/graphql")?.parse().ok());
+    (child, port.expect("it says where it is"), said)
+}
+
+/// Returns when so many of the database's clients wait for a lock.
+async fn wait_for_locks(database: &Client, count: i64) {
+    let waiting = "SELECT count(*) FROM pg_stat_activity WHERE wait_event_type = 'Lock'";
+    while database.query_one(waiting, &[]).await.unwrap().get::<_, i64>(0) < count {
+        tokio::time::sleep(Duration::from_millis(5)).await;
+    }
+}
+
 /// The program with nothing of our own environment that would tell it what to do.
 fn program(folder: &Path) -> Command {
     let mut command = Command::new(env!("CARGO_BIN_EXE_fixpath"));
@@ -85,9 +120,7 @@ async fn sigterm_lets_what_runs_finish_refuses_what_is_new_and_leaves_nothing_be
     let mut server = Server::start("sigterm");
     let postmaster = server.folder.postmaster().expect("the private database runs");
     assert!(!server.processes().is_empty());
-    let sign_in =
-        format!("mutation {{ signIn(input: {{ login: \"{}\", password: \"{}\" }}) {{ accessToken }} }}", seed::EMAIL, seed::PASSWORD);
-    let token = server.post("", &sign_in).await["data"]["signIn"]["accessToken"].as_str().unwrap().to_owned();
+    let token = server.token().await;
 
     let database = server.database().await;
     database.batch_execute("BEGIN; LOCK TABLE trees IN ACCESS EXCLUSIVE MODE").await.unwrap();
@@ -96,10 +129,7 @@ async fn sigterm_lets_what_runs_finish_refuses_what_is_new_and_leaves_nothing_be
         assert!(answer["data"]["trees"]["nodes"][0]["title"].is_string(), "what ran was finished: {answer}");
     };
     let stopping = async {
-        let waiting = "SELECT count(*) FROM pg_stat_activity WHERE wait_event_type = 'Lock'";
-        while database.query_one(waiting, &[]).await.unwrap().get::<_, i64>(0) == 0 {
-            tokio::time::sleep(std::time::Duration::from_millis(5)).await;
-        }
+        wait_for_locks(&database, 1).await;
         signal(server.child.id(), "TERM");
         wait_until("new connections are refused", || std::net::TcpStream::connect(("127.0.0.1", server.port)).is_err());
         database.batch_execute("COMMIT").await.unwrap();
@@ -109,6 +139,91 @@ async fn sigterm_lets_what_runs_finish_refuses_what_is_new_and_leaves_nothing_be
     assert_eq!(server.child.wait().unwrap().code(), Some(0));
     assert_eq!(server.processes(), Vec::<String>::new());
     assert!(!Path::new(&format!("/proc/{postmaster}")).exists() && server.folder.postmaster().is_none(), "the database was shut down");
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn sigterm_lets_mutations_over_websocket_and_events_end_and_be_answered() {
+    let mut server = Server::start("sigterm-live");
+    let token = server.token().await;
+    let create =
+        |title: &str| format!("mutation {{ createTree(input: {{ title: \"{title}\" }}) {{ tree {{ title }} userErrors {{ code }} }} }}");
+    let mut socket = Socket::greeted_at(&server.url("/graphql/ws"), &token).await;
+    socket.subscribe("live", "subscription { billingUpdated { __typename } }", json!({})).await;
+    assert_eq!(socket.next().await["id"], "live");
+    let request = reqwest::Client::new().post(server.url("/graphql")).bearer_auth(&token).header("accept", "text/event-stream");
+    let request = request.json(&json!({ "query": create("By events") }));
+
+    let database = server.database().await;
+    database.batch_execute("BEGIN; LOCK TABLE trees IN EXCLUSIVE MODE").await.unwrap();
+    socket.subscribe("one", &create("By socket"), json!({})).await;
+    let by_events = tokio::spawn(async move { request.send().await.unwrap().text().await.unwrap() });
+    wait_for_locks(&database, 2).await;
+    signal(server.child.id(), "TERM");
+    wait_until("new connections are refused", || std::net::TcpStream::connect(("127.0.0.1", server.port)).is_err());
+    socket.subscribe("late", &create("Too late"), json!({})).await;
+    let late = socket.next().await;
+    assert_eq!((&late["id"], &late["type"]), (&json!("late"), &json!("error")), "nothing new begins: {late}");
+    database.batch_execute("COMMIT").await.unwrap();
+
+    let answer = socket.next().await;
+    assert_eq!(answer["payload"]["data"]["createTree"], json!({ "tree": { "title": "By socket" }, "userErrors": [] }), "{answer}");
+    assert_eq!(socket.next().await, json!({ "id": "one", "type": "complete" }));
+    assert_eq!(socket.closed().await, 1001);
+    let by_events = by_events.await.unwrap();
+    assert!(by_events.contains("\"title\":\"By events\"") && by_events.contains("event: complete"), "{by_events}");
+    assert_eq!(server.child.wait().unwrap().code(), Some(0));
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_second_start_answers_within_seconds_with_the_data_of_the_first() {
+    let mut server = Server::start("second-start");
+    let token = server.token().await;
+    let create = "mutation { createTree(input: { title: \"Of the first\" }) { userErrors { code } } }";
+    assert_eq!(server.post(&token, create).await["data"]["createTree"]["userErrors"], json!([]));
+    signal(server.child.id(), "TERM");
+    assert_eq!(server.child.wait().unwrap().code(), Some(0));
+
+    let begun = Instant::now();
+    server.start_again();
+    // The same keys, too: who was signed in stays so.
+    let trees = server.post(&token, "{ trees(first: 100) { nodes { title } } }").await;
+    let took = begun.elapsed();
+    println!("the second start took {took:?}");
+    assert!(trees.to_string().contains("Of the first"), "{trees}");
+    assert!(took < Duration::from_secs(5), "{took:?}");
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn in_production_a_database_that_waits_for_migrations_ends_the_start_with_what_to_do() {
+    let folder = Folder::new("not-migrated");
+    let database = Database::empty().await;
+    let start = |command: &str| {
+        let output = program(&folder.0)
+            .envs([
+                ("FIXPATH_ENV", "production"),
+                ("DATABASE_URL", &database.url),
+                ("PUBLIC_URL", "https://api.example.com"),
+                ("JWT_PRIVATE_KEY", JWT_KEY),
+                ("EXPORT_SIGNING_KEY", "thirty-two characters and no more"),
+                ("SMTP_URL", "smtps://mail.example.com"),
+                ("MAIL_FROM", "no-reply@example.com"),
+                ("BIND", "127.0.0.1:0"),
+            ])
+            .arg(command)
+            .output()
+            .unwrap();
+        (String::from_utf8(output.stderr).unwrap(), output.status.code())
+    };
+    let said = "fixpath: the database waits for migrations: run `fixpath migrate`\n".to_owned();
+    for command in ["serve", "worker"] {
+        assert_eq!(start(command), (said.clone(), Some(1)), "{command}");
+    }
+    // So it was: what it says helps, and one that is missing is as bad as all.
+    assert_eq!(start("migrate").1, Some(0));
+    let db = Db::new(Target::parse(&database.url).unwrap(), None, 1).unwrap_or_else(|error| panic!("{error:?}"));
+    assert!(is_current(&db).await.unwrap_or_else(|error| panic!("{error:?}")));
+    migrate(&db, Direction::Down(1)).await.unwrap_or_else(|error| panic!("{error:?}"));
+    assert_eq!(start("serve"), (said, Some(1)));
 }
 
 #[test]

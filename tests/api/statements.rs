@@ -11,7 +11,7 @@ use crate::support::{Actor, TestApp};
 async fn make(app: &TestApp, owner: &Actor, number: usize) -> Vec<Value> {
     let mut ids = Vec::new();
     for (title, document) in [(format!("Callee {number}"), looping()), (format!("Caller {number}"), calling(&format!("callee-{number}")))] {
-        let category = if number % 2 == 0 { "network" } else { "printing" };
+        let category = if number.is_multiple_of(2) { "network" } else { "printing" };
         let input = json!({ "title": title, "category": category, "source": { "document": document } });
         let made = owner.ok(CREATE, json!({ "input": input })).await;
         let tree = made.str("createTree.tree.id");

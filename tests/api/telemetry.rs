@@ -14,6 +14,7 @@ use fixpath::http::arrival::observe;
 use fixpath::telemetry;
 use serde_json::{Value, json};
 
+use super::live::Socket;
 use super::support::TestApp;
 
 /// A folder for log files that is gone when the test ends.
@@ -74,6 +75,51 @@ async fn a_request_is_one_line_without_address_token_or_body() {
 }
 
 #[tokio::test]
+async fn operations_over_a_socket_have_ids_of_their_own() {
+    let folder = Folder::new("socket");
+    let (app, _, owner) = TestApp::with_owner().await;
+    app.db_execute("ALTER TABLE categories RENAME TO hidden").await;
+    let (dispatch, telemetry) = telemetry::build(&to_files(&folder), "info").unwrap_or_else(|error| panic!("{error:?}"));
+    let in_use = tracing::dispatcher::set_default(&dispatch);
+    let mut socket = Socket::greeted(&app.serve().await, owner.token.as_deref().unwrap()).await;
+    for (id, query) in [("a", "query First { __typename }"), ("b", "query Broken { categories { slug } }")] {
+        socket.subscribe(id, query, json!({})).await;
+        while socket.next().await["type"] != "complete" {}
+    }
+    drop((in_use, dispatch, telemetry));
+    let lines = folder.lines();
+    let ids: Vec<_> = lines.iter().filter(|line| line["message"] == "operation").map(|line| line["span"]["request_id"].clone()).collect();
+    let [first, second] = &ids[..] else { panic!("{lines:?}") };
+    let (socket, number) = first.as_str().unwrap().rsplit_once('-').unwrap();
+    assert_eq!((number, second), ("1", &json!(format!("{socket}-2"))));
+    let cause = lines.iter().find(|line| line["message"] == "a resolver failed").unwrap();
+    assert_eq!(&cause["request_id"], second);
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_collector_s_password_is_in_no_line_and_no_error() {
+    let folder = Folder::new("collector");
+    let app = TestApp::new().await;
+    let nobody = TcpListener::bind("127.0.0.1:0").unwrap().local_addr().unwrap();
+    let endpoint = format!("http://fixpath:traceword@{nobody}");
+    let log = Log { otlp_endpoint: Some(endpoint.into()), ..to_files(&folder) };
+    assert!(!format!("{log:?}").contains("traceword"));
+    let (dispatch, telemetry) = telemetry::build(&log, "debug").unwrap_or_else(|error| panic!("{error:?}"));
+    let in_use = tracing::dispatcher::set_default(&dispatch);
+    app.anon().gql("query Traced { __typename }", json!({})).await;
+    drop(in_use);
+    tokio::task::spawn_blocking(move || drop((dispatch, telemetry))).await.unwrap();
+    let lines = folder.lines();
+    assert!(lines.iter().any(|line| line["message"] == "operation"), "{lines:?}");
+    let text = lines.iter().map(Value::to_string).collect::<String>();
+    assert!(!text.contains("traceword"), "{text}");
+
+    let log = Log { otlp_endpoint: Some("http://fixpath:traceword@exa mple".into()), ..to_files(&folder) };
+    let error = telemetry::build(&log, "info").err().unwrap();
+    assert_eq!(format!("{error:?}"), "Internal(OTEL_EXPORTER_OTLP_ENDPOINT cannot be used)");
+}
+
+#[tokio::test]
 async fn a_cause_is_logged_once_and_never_sent() {
     let folder = Folder::new("cause");
     let (app, _, owner) = TestApp::with_owner().await;
@@ -125,7 +171,7 @@ fn collector() -> (String, std::thread::JoinHandle<String>) {
 async fn spans_go_to_the_collector() {
     let (endpoint, request) = collector();
     let app = TestApp::new().await;
-    let log = Log { format: LogFormat::Pretty, dir: None, otlp_endpoint: Some(endpoint) };
+    let log = Log { format: LogFormat::Pretty, dir: None, otlp_endpoint: Some(endpoint.into()) };
     let (dispatch, telemetry) = telemetry::build(&log, "info").unwrap_or_else(|error| panic!("{error:?}"));
     let in_use = tracing::dispatcher::set_default(&dispatch);
     app.anon().gql("query Traced { __typename }", json!({})).await;
@@ -146,7 +192,7 @@ async fn a_collector_over_https_is_spoken_to_in_tls() {
         bytes
     });
     let app = TestApp::new().await;
-    let log = Log { format: LogFormat::Pretty, dir: None, otlp_endpoint: Some(endpoint) };
+    let log = Log { format: LogFormat::Pretty, dir: None, otlp_endpoint: Some(endpoint.into()) };
     let (dispatch, telemetry) = telemetry::build(&log, "info").unwrap_or_else(|error| panic!("{error:?}"));
     let in_use = tracing::dispatcher::set_default(&dispatch);
     app.anon().gql("query Traced { __typename }", json!({})).await;

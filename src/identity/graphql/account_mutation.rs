@@ -2,11 +2,12 @@
 
 use async_graphql::{Context, ID, InputObject, MaybeUndefined, Object};
 
+use super::account::{AccountObject, MembershipObject};
 use super::account_payload::{AccountPayload, InvitationPayload, MembershipPayload};
 use super::invitation::InvitationObject;
 use super::mutation::granted;
 use super::payload::{AcknowledgedPayload, AuthPayload, UserPayload};
-use super::types::{AccountObject, MembershipObject, UserObject};
+use super::user::UserObject;
 use crate::error::{Code, Error, Refusal};
 use crate::graphql::payload::answer;
 use crate::graphql::{actor, app, requester};

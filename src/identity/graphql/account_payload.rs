@@ -2,8 +2,8 @@
 
 use async_graphql::SimpleObject;
 
+use super::account::{AccountObject, MembershipObject};
 use super::invitation::InvitationObject;
-use super::types::{AccountObject, MembershipObject};
 use crate::graphql::payload::{Payload, UserError};
 
 /// An account, changed.

@@ -3,7 +3,8 @@
 use async_graphql::connection::{Connection, EmptyFields};
 use async_graphql::{Context, ID, Object};
 
-use super::types::{AccountObject, UserObject};
+use super::account::AccountObject;
+use super::user::UserObject;
 use crate::db::is_storable;
 use crate::error::Error;
 use crate::graphql::page::{Cursor, PageArgs};

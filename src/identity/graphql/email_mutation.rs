@@ -5,7 +5,7 @@ use secrecy::SecretString;
 
 use super::mutation::granted;
 use super::payload::{AcknowledgedPayload, AuthPayload, UserPayload};
-use super::types::UserObject;
+use super::user::UserObject;
 use crate::error::Error;
 use crate::graphql::payload::answer;
 use crate::graphql::{actor, app, requester};
@@ -23,7 +23,7 @@ struct VerifyEmailInput {
 /// Where mail will reach the viewer.
 #[derive(InputObject)]
 struct ChangeEmailInput {
-    /// Unique; case does not matter.
+    /// Where the link goes.
     email: String,
     /// Required for users who have one.
     password: Option<String>,
@@ -75,13 +75,15 @@ impl EmailMutation {
         answer(result.await.map(|()| AcknowledgedPayload::new()))
     }
 
-    /// Proves that an address is its user's. Whoever shows the token need not be signed in.
+    /// Proves that an address is its user's; one that `changeEmail` has asked for becomes theirs with it. Whoever shows the token need not be
+    /// signed in.
     async fn verify_email(&self, ctx: &Context<'_>, input: VerifyEmailInput) -> Result<UserPayload, Error> {
         let result = async { verify_email::verify_email(app(ctx)?, requester(ctx)?, &input.token.into()).await }.await;
         answer(result.map(|user| UserPayload::new(UserObject::oneself(user))))
     }
 
-    /// Gives the viewer another address. It must be verified anew; the old one is told, if it was verified.
+    /// Sends a link to another address, which becomes the viewer's once `verifyEmail` is called with the link's token. Nothing changes before;
+    /// then the old address is told, if it was verified. The answer does not tell whether the address is somebody's.
     async fn change_email(&self, ctx: &Context<'_>, input: ChangeEmailInput) -> Result<UserPayload, Error> {
         let password = input.password.map(SecretString::from);
         let result = async {

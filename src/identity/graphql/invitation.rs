@@ -2,7 +2,7 @@
 
 use async_graphql::{Context, ID, Object};
 
-use super::types::UserObject;
+use super::user::UserObject;
 use crate::error::Error;
 use crate::graphql::scalars::DateTime;
 use crate::graphql::{app, loaders};

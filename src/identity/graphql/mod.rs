@@ -1,5 +1,6 @@
 //! People and accounts on the wire.
 
+mod account;
 mod account_mutation;
 mod account_payload;
 mod audit;
@@ -8,12 +9,22 @@ mod invitation;
 mod mutation;
 mod payload;
 mod query;
-mod types;
+mod user;
+mod viewer;
 
+pub use account::{AccountObject, MembershipObject};
 pub use account_mutation::AccountMutation;
 pub use audit::AuditStaff;
 pub use email_mutation::EmailMutation;
 pub use invitation::InvitationObject;
 pub use mutation::IdentityMutation;
 pub use query::IdentityQuery;
-pub use types::{AccountObject, MembershipObject, SignInMethod, SignInObject, UserObject, Viewer};
+pub use user::{SignInMethod, UserObject};
+pub use viewer::{SignInObject, Viewer};
+
+use crate::error::Error;
+
+/// What a foreign key points at is there, unless it was deleted this moment.
+fn vanished() -> Error {
+    Error::internal("a row that a foreign key names is gone")
+}

@@ -4,7 +4,7 @@ use async_graphql::{Context, ID, InputObject, MaybeUndefined, Object};
 use secrecy::SecretString;
 
 use super::payload::{AcknowledgedPayload, AuthPayload, UserPayload};
-use super::types::UserObject;
+use super::user::UserObject;
 use crate::error::{Code, Error, Refusal};
 use crate::graphql::payload::answer;
 use crate::graphql::scalars::Url;

@@ -3,7 +3,8 @@
 use async_graphql::{Context, SimpleObject};
 use secrecy::ExposeSecret;
 
-use super::types::{UserObject, Viewer};
+use super::user::UserObject;
+use super::viewer::Viewer;
 use crate::error::Error;
 use crate::graphql::payload::{Payload, UserError};
 use crate::graphql::{app, requester};

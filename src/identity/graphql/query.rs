@@ -2,7 +2,7 @@
 
 use async_graphql::{Context, Object};
 
-use super::types::Viewer;
+use super::viewer::Viewer;
 use crate::error::Error;
 use crate::graphql::requester;
 

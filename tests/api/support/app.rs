@@ -31,7 +31,7 @@ use super::actor::{Actor, Answer};
 use super::database::Database;
 
 /// Made for tests; it opens nothing else.
-const JWT_KEY: &str = "-----BEGIN PRIVATE KEY-----
+pub const JWT_KEY: &str = "-----BEGIN PRIVATE KEY-----
 MC4CAQAwBQYDK2VwBCIEIA5dI4ZMuDfXcdEwhsP7GZr444A321Iok+d0oW2IJ2Yp
 -----END PRIVATE KEY-----";
 /// The origin of the configured single-page app.

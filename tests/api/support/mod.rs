@@ -9,6 +9,7 @@ pub mod mail;
 pub mod members;
 pub mod people;
 pub mod proxy;
+pub mod racing;
 pub mod sessions;
 pub mod shop;
 pub mod stripe;

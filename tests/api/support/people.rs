@@ -67,3 +67,31 @@ pub async fn colleague(app: &TestApp, owner: &Actor, name: &str, role: &str) -> 
     let answer = person.ok(switch, json!({ "account": account.encode() })).await;
     person.signed_in(&answer.str("switchAccount.accessToken"))
 }
+
+/// Asks for another address.
+pub async fn change_email(actor: &Actor, email: &str, password: Option<&str>) -> Answer {
+    let query = "mutation($input: ChangeEmailInput!) { changeEmail(input: $input) {
+        user { email emailVerified } userErrors { code message path } } }";
+    actor.ok(query, json!({ "input": { "email": email, "password": password } })).await
+}
+
+pub async fn verify_email(actor: &Actor, token: &str) -> Answer {
+    let query = "mutation($token: String!) { verifyEmail(input: { token: $token }) {
+        user { username email emailVerified signInMethods } userErrors { code message path } } }";
+    actor.ok(query, json!({ "token": token })).await
+}
+
+/// The token that the mail to another address carries.
+pub async fn asked_for(app: &TestApp, actor: &Actor, email: &str) -> String {
+    let asked = change_email(actor, email, Some(super::app::PASSWORD)).await;
+    assert_eq!(asked.refusals("changeEmail"), Vec::<String>::new(), "{}", asked.text());
+    app.run_jobs().await;
+    app.mailed_token("confirm_email", email)
+}
+
+/// Gives somebody another address: asked for, and proved.
+pub async fn move_to(app: &TestApp, actor: &Actor, email: &str) {
+    let token = asked_for(app, actor, email).await;
+    assert_eq!(verify_email(&app.anon(), &token).await.refusals("verifyEmail"), Vec::<String>::new());
+    app.run_jobs().await;
+}

@@ -1,10 +1,12 @@
-//! Viewer, people, accounts, memberships, devices.
+//! Accounts, and who belongs to them.
 
 use async_graphql::connection::{Connection, EmptyFields};
-use async_graphql::{Context, Enum, ID, Object};
+use async_graphql::{Context, ID, Object};
 
 use super::audit::{self, AuditLog};
 use super::invitation::InvitationObject;
+use super::user::UserObject;
+use super::vanished;
 use crate::billing::graphql::account::Entitlements;
 use crate::billing::graphql::credits::Credits;
 use crate::billing::graphql::payment::{self, Payments};
@@ -14,178 +16,12 @@ use crate::billing::{entitlement, usage};
 use crate::db::is_storable;
 use crate::error::Error;
 use crate::graphql::page::{Cursor, PageArgs};
-use crate::graphql::scalars::{DateTime, Url};
-use crate::graphql::{app, loaders, requester};
-use crate::id::{AccountId, Id, UserId};
+use crate::graphql::scalars::DateTime;
+use crate::graphql::{app, loaders};
+use crate::id::{AccountId, Id};
 use crate::identity::actor::{Actor, Role};
-use crate::identity::provider::Provider;
-use crate::identity::{account, invitation, membership, sign_in, user};
+use crate::identity::{account, invitation, membership};
 use crate::marketplace::{self, graphql::Purchases};
-
-pub struct Viewer(pub Actor);
-
-/// Who asks, and for which account. One person may belong to several accounts; an access token speaks for one of them.
-#[Object]
-impl Viewer {
-    /// The person.
-    async fn user(&self, ctx: &Context<'_>) -> Result<UserObject, Error> {
-        UserObject::load_colleague(ctx, self.0.user).await
-    }
-
-    /// The account that the access token speaks for.
-    async fn account(&self, ctx: &Context<'_>) -> Result<AccountObject, Error> {
-        AccountObject::load(ctx, self.0.account, &self.0).await?.ok_or_else(vanished)
-    }
-
-    /// What the person may do in the account.
-    async fn role(&self) -> Role {
-        self.0.role
-    }
-
-    /// Whether the person works for the platform itself.
-    async fn staff(&self) -> bool {
-        self.0.staff
-    }
-
-    /// All accounts that the person belongs to, the one they joined first before the others.
-    async fn memberships(&self, ctx: &Context<'_>) -> Result<Vec<MembershipObject>, Error> {
-        let found = membership::Membership::of_user(&mut *app(ctx)?.db.conn().await?, self.0.user).await?;
-        Ok(found.into_iter().map(|row| MembershipObject { row, viewer: self.0 }).collect())
-    }
-
-    /// Devices that hold a refresh token, the most recently used first.
-    async fn sign_ins(&self, ctx: &Context<'_>) -> Result<Vec<SignInObject>, Error> {
-        let app = app(ctx)?;
-        let found = sign_in::SignIn::of_user(&mut *app.db.conn().await?, self.0.user, app.clock.now()).await?;
-        Ok(found.into_iter().map(|row| SignInObject { current: row.id == self.0.sign_in, row }).collect())
-    }
-}
-
-pub struct UserObject {
-    row: user::User,
-    colleague: bool,
-}
-
-impl UserObject {
-    /// As whoever sent the request may see them. None: there is no such user.
-    pub async fn load(ctx: &Context<'_>, id: UserId) -> Result<Option<Self>, Error> {
-        let itself = requester(ctx)?.actor.is_some_and(|actor| actor.user == id);
-        let seen = loaders::one(&loaders::people(ctx)?.users, id).await?;
-        Ok(seen.map(|(row, colleague)| Self { colleague: itself || colleague, row }))
-    }
-
-    /// Where a foreign key says that there is one.
-    pub async fn require(ctx: &Context<'_>, id: UserId) -> Result<Self, Error> {
-        Self::load(ctx, id).await?.ok_or_else(vanished)
-    }
-
-    /// As a member of the viewer's account may be seen.
-    async fn load_colleague(ctx: &Context<'_>, id: UserId) -> Result<Self, Error> {
-        let (row, _) = loaders::one(&loaders::people(ctx)?.users, id).await?.ok_or_else(vanished)?;
-        Ok(Self { row, colleague: true })
-    }
-
-    /// For those who look at themselves.
-    pub fn oneself(row: user::User) -> Self {
-        Self { row, colleague: true }
-    }
-
-    /// Whether the viewer sees more than a name.
-    pub fn is_colleague(&self) -> bool {
-        self.colleague
-    }
-
-    fn shown<'a, T>(&'a self, value: impl FnOnce(&'a user::User) -> T) -> Option<T> {
-        self.colleague.then(|| value(&self.row))
-    }
-}
-
-/// A person. Of people who do not belong to the viewer's account only `id` and `username` are shown; the rest is null.
-#[Object(name = "User")]
-impl UserObject {
-    /// `user_…`
-    pub async fn id(&self) -> ID {
-        self.row.id.encode().into()
-    }
-
-    /// Short number that support can ask for on the phone.
-    async fn number(&self) -> Option<i64> {
-        self.shown(|row| row.number)
-    }
-
-    /// Where mail reaches them.
-    async fn email(&self) -> Option<&str> {
-        self.shown(|row| row.email.as_str())
-    }
-
-    /// Unique; case does not matter.
-    async fn username(&self) -> &str {
-        &self.row.username
-    }
-
-    /// Given name.
-    async fn first_name(&self) -> Option<&str> {
-        self.shown(|row| row.first_name.as_deref()).flatten()
-    }
-
-    /// Family name.
-    async fn last_name(&self) -> Option<&str> {
-        self.shown(|row| row.last_name.as_deref()).flatten()
-    }
-
-    /// A picture.
-    async fn avatar_url(&self) -> Option<Url> {
-        self.shown(|row| row.avatar_url.clone()).flatten().map(Url)
-    }
-
-    /// Whether the e-mail address was proved to be theirs.
-    async fn email_verified(&self) -> Option<bool> {
-        self.shown(|row| row.email_verified_at.is_some())
-    }
-
-    /// False once deactivated.
-    async fn active(&self) -> Option<bool> {
-        self.shown(|row| row.deactivated_at.is_none())
-    }
-
-    /// The ways in which they can sign in.
-    async fn sign_in_methods(&self, ctx: &Context<'_>) -> Result<Option<Vec<SignInMethod>>, Error> {
-        if !self.colleague {
-            return Ok(None);
-        }
-        let mut methods = Vec::new();
-        if self.row.has_password {
-            methods.push(SignInMethod::Password);
-        }
-        if self.row.email_verified_at.is_some() {
-            methods.push(SignInMethod::EmailCode);
-        }
-        let elsewhere = loaders::one(&loaders::people(ctx)?.identities, self.row.id).await?.unwrap_or_default();
-        methods.extend(elsewhere.into_iter().map(|provider| match provider {
-            Provider::Google => SignInMethod::Google,
-            Provider::GitHub => SignInMethod::Github,
-        }));
-        Ok(Some(methods))
-    }
-
-    /// When they signed up.
-    async fn created_at(&self) -> Option<DateTime> {
-        self.shown(|row| row.created_at.into())
-    }
-}
-
-/// A way to sign in.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Enum)]
-pub enum SignInMethod {
-    /// E-mail or username, and a password.
-    Password,
-    /// A code by mail, to a verified address.
-    EmailCode,
-    /// An account at Google.
-    Google,
-    /// An account at GitHub.
-    Github,
-}
 
 pub struct AccountObject {
     row: account::Account,
@@ -401,48 +237,4 @@ impl MembershipObject {
     async fn since(&self) -> DateTime {
         self.row.created_at.into()
     }
-}
-
-pub struct SignInObject {
-    row: sign_in::SignIn,
-    current: bool,
-}
-
-/// A device that holds a refresh token.
-#[Object(name = "SignIn")]
-impl SignInObject {
-    /// `signin_…`
-    async fn id(&self) -> ID {
-        self.row.id.encode().into()
-    }
-
-    /// When the person signed in.
-    async fn created_at(&self) -> DateTime {
-        self.row.created_at.into()
-    }
-
-    /// When it last got tokens.
-    async fn last_used_at(&self) -> DateTime {
-        self.row.last_used_at.into()
-    }
-
-    /// What the device calls itself.
-    async fn user_agent(&self) -> Option<&str> {
-        self.row.user_agent.as_deref()
-    }
-
-    /// Where it last called from.
-    async fn ip_address(&self) -> Option<&str> {
-        self.row.ip_address.as_deref()
-    }
-
-    /// Whether it is the one that asks.
-    async fn current(&self) -> bool {
-        self.current
-    }
-}
-
-/// What a foreign key points at is there, unless it was deleted this moment.
-fn vanished() -> Error {
-    Error::internal("a row that a foreign key names is gone")
 }
