@@ -4,6 +4,7 @@ mod calls;
 mod changing;
 mod credits;
 mod ending;
+mod invoices;
 mod kills;
 mod plans;
 mod promises;
