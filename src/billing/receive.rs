@@ -79,7 +79,7 @@ async fn decide(app: &App, event: &Event, payload: &str) -> Result<Option<Outcom
     let livemode = event.livemode.unwrap_or(app.config.stripe.livemode());
     let mut key = match named_key(event) {
         Some(key) => key,
-        None => looked_up_key(app, event).await.map_err(Refused::Failed)?,
+        None => looked_up_key(app, event).await.map_err(Refused::by)?,
     };
     let customer = field::id(&event.object, "customer");
     for _ in 0..KEYS {
