@@ -139,7 +139,7 @@ async fn paid(
     if checkout.purpose == Purpose::Purchase && known.is_none_or(|known| !known.status.is_sold()) {
         Purchase::begin(conn, &app.clock, checkout, app.config.platform_fee_per_mille).await?;
         let status = purchase::Status::Active;
-        if !Purchase::set_status(conn, Some(checkout.id), status, Some(payment_id), app.clock.now()).await? {
+        if !Purchase::set_status(conn, Some(checkout.id), status, Some(payment_id), app.clock.now()).await?.stands {
             jobs::pay_back(conn, payment_id).await?;
             return Ok(Outcome::completed(account, "the tree was bought already: the payment is given back"));
         }
@@ -148,7 +148,7 @@ async fn paid(
     if touched {
         settle(conn, app, payment, id).await?;
     }
-    Ok(Outcome::completed(account, "the checkout is paid"))
+    Ok(Outcome { seller: checkout.tree_account_id, ..Outcome::completed(account, "the checkout is paid") })
 }
 
 /// Until the subscription itself is heard of, our own row says what it is. Whatever Stripe tells of it counts more.

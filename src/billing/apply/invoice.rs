@@ -46,7 +46,7 @@ pub async fn apply(conn: &mut Conn, app: &App, told: &Told<'_>) -> Result<Outcom
     if let Some(checkout) = &checkout {
         payment.buys(checkout);
     }
-    write(conn, app, known.as_ref(), payment.clone(), id).await?;
+    let seller = write(conn, app, known.as_ref(), payment.clone(), id).await?;
     if let Some(subscription) = invoice.subscription.as_deref() {
         show_facts(conn, app, subscription).await?;
     }
@@ -59,7 +59,8 @@ pub async fn apply(conn: &mut Conn, app: &App, told: &Told<'_>) -> Result<Outcom
         _ => Outcome::completed(account, format!("the payment is {} now", payment.status.as_str())),
     };
     let customer = invoice.customer.clone().filter(|_| linked);
-    Ok(outcome.with_appeared(invoice.payment_intent.into_iter().chain(invoice.charge).chain(customer)))
+    let outcome = outcome.with_appeared(invoice.payment_intent.into_iter().chain(invoice.charge).chain(customer));
+    Ok(Outcome { seller, ..outcome })
 }
 
 /// What was paid once on a page of ours, and got this invoice afterwards.
@@ -130,7 +131,14 @@ fn merged(app: &App, told: &Told<'_>, invoice: &Invoice, account: AccountId, kno
     payment
 }
 
-async fn write(conn: &mut Conn, app: &App, known: Option<&Payment>, mut payment: Payment, invoice: &str) -> Result<(), Error> {
+/// Returns who has sold what it is for.
+async fn write(
+    conn: &mut Conn,
+    app: &App,
+    known: Option<&Payment>,
+    mut payment: Payment,
+    invoice: &str,
+) -> Result<Option<AccountId>, Error> {
     match known {
         None => {
             payment.status = payment.standing(0);
@@ -143,11 +151,11 @@ async fn write(conn: &mut Conn, app: &App, known: Option<&Payment>, mut payment:
                 Payment::update(conn, payment.clone()).await?;
             }
             if touched {
-                settle(conn, app, payment, invoice).await?;
+                return settle(conn, app, payment, invoice).await;
             }
         }
     }
-    Ok(())
+    Ok(None)
 }
 
 /// Shows on the subscription what its invoices say by now.

@@ -233,3 +233,17 @@ async fn whatever_is_told_first_it_is_one_payment_and_one_purchase() {
         assert_eq!(market.statuses().await, ["REFUNDED"]);
     }
 }
+
+#[tokio::test(flavor = "multi_thread")]
+async fn the_seller_hears_of_a_sale_and_of_what_becomes_of_it() {
+    let (market, tree) = Market::with_listing().await;
+    market.shop.app.app.notices.heard().await;
+    let query = "subscription { billingUpdated { sales { nodes { status } } } }";
+    let mut events = market.seller.events(query).await;
+    let sales = |event: &Value| event["data"]["billingUpdated"]["sales"]["nodes"].clone();
+    assert_eq!(sales(&events.next().await), json!([]));
+    let session = market.buy(&tree).await;
+    while sales(&events.next().await) != json!([{ "status": "ACTIVE" }]) {}
+    market.refund(&session, None).await;
+    while sales(&events.next().await) != json!([{ "status": "REFUNDED" }]) {}
+}
