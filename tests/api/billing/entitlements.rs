@@ -274,6 +274,51 @@ async fn who_has_had_credits_is_told_that_none_are_left() {
     assert_eq!(app.db_value("SELECT started FROM session_usage").await, 51, "what is refused is not counted");
 }
 
+/// Every state that a subscription can be in, and pairs of two.
+#[tokio::test(flavor = "multi_thread")]
+async fn sql_says_the_same_of_a_feature() {
+    use fixpath::billing::entitlement::{condition, load};
+    let app = TestApp::new().await;
+    let account = super::permutations::account(&app).await;
+    let at = app.app.clock.now();
+    let times =
+        ["NULL", "'{now}'::timestamptz", "'{now}'::timestamptz + interval '1 day'"].map(|time| time.replace("{now}", &at.to_rfc3339()));
+    let mut rows = Vec::new();
+    for status in ["incomplete", "incomplete_expired", "trialing", "active", "past_due", "unpaid", "paused", "canceled"] {
+        for provider in [LOCAL, STRIPE] {
+            for (cancel, trial) in times.iter().flat_map(|cancel| times.iter().map(move |trial| (cancel, trial))) {
+                let named = if provider == STRIPE { "gen_random_uuid()::text" } else { "NULL" };
+                rows.push(format!("'{status}', '{provider}', {cancel}, {trial}, {named}"));
+            }
+        }
+    }
+    let question = condition("accounts.id", Feature::MarketplaceSelling, &format!("'{}'::timestamptz", at.to_rfc3339()));
+    let at_stripe: Vec<_> = rows.iter().filter(|row| row.contains(STRIPE)).collect();
+    let (mut asked, mut had) = (0, 0);
+    for (number, row) in rows.iter().enumerate() {
+        // Alone with a plan that has the feature, and beside another one.
+        for plans in [vec!["pro"], vec!["starter", "pro"], vec!["pro", "starter"], vec!["pro", "enterprise"]] {
+            let mut sql = "DELETE FROM subscriptions; ".to_owned();
+            for (place, plan) in plans.iter().enumerate() {
+                let (row, primary) = if place == 0 { (row, true) } else { (at_stripe[(number * 7 + 11) % at_stripe.len()], false) };
+                sql += &format!(
+                    "INSERT INTO subscriptions (id, account_id, plan_id, seats, is_primary, created_at, updated_at, status, provider, cancel_at, \
+                         trial_end, provider_subscription_id) \
+                     SELECT gen_random_uuid(), '{}', id, 1, {primary}, now(), now(), {row} FROM plans WHERE key = '{plan}'; ",
+                    Uuid::from(account)
+                );
+            }
+            app.db_execute(&sql).await;
+            let pure = load(&mut *app.app.db.conn().await.unwrap(), account, at).await.unwrap().plan.has(Feature::MarketplaceSelling);
+            let told = app.db_value(&format!("SELECT {question} AS has FROM accounts WHERE id = '{}'", Uuid::from(account))).await;
+            assert_eq!(told, json!(pure), "{plans:?}: {row}");
+            asked += 1;
+            had += usize::from(pure);
+        }
+    }
+    assert!(asked == 576 && (100..476).contains(&had), "{had} of {asked}");
+}
+
 #[tokio::test(flavor = "multi_thread")]
 async fn plans_and_packs_are_public_and_the_cheapest_comes_first() {
     let app = TestApp::new().await;
