@@ -10,5 +10,6 @@ mod plans;
 mod promises;
 mod racing;
 mod restarts;
+mod shapes;
 mod starting;
 mod syncing;
