@@ -6,6 +6,7 @@ mod credits;
 mod ending;
 mod invoices;
 mod kills;
+mod mails;
 mod plans;
 mod promises;
 mod racing;
