@@ -309,7 +309,7 @@ async fn sql_says_the_same_of_a_feature() {
                 );
             }
             app.db_execute(&sql).await;
-            let pure = load(&mut *app.app.db.conn().await.unwrap(), account, at).await.unwrap().plan.has(Feature::MarketplaceSelling);
+            let pure = load(&mut app.app.db.conn().await.unwrap(), account, at).await.unwrap().plan.has(Feature::MarketplaceSelling);
             let told = app.db_value(&format!("SELECT {question} AS has FROM accounts WHERE id = '{}'", Uuid::from(account))).await;
             assert_eq!(told, json!(pure), "{plans:?}: {row}");
             asked += 1;
