@@ -29,6 +29,7 @@ pub async fn make_customer(app: &App, account: AccountId) -> Result<String, Erro
     let number: i64 = buried.count().get_result(&mut conn).await?;
     let columns = (accounts::name, accounts::customer_attempt);
     let (name, attempt): (String, i32) = accounts::table.find(account).select(columns).first(&mut conn).await?;
+    // How many keys are used up.
     let number = number + i64::from(attempt);
     let email: Option<String> = memberships::table
         .inner_join(users::table)

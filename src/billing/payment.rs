@@ -1,5 +1,5 @@
-//! The `payments` table: money for an invoice, or for one checkout. What is told of it is stored as facts; its status follows from all
-//! of them, so that their order does not matter.
+//! The `payments` table: money for an invoice, for a checkout, or for both: what is paid once gets its invoice afterwards. What is told of
+//! it is stored as facts; its status follows from all of them, so that their order does not matter.
 
 use chrono::{DateTime, Utc};
 use diesel::prelude::*;

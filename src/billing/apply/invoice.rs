@@ -78,7 +78,7 @@ async fn known(conn: &mut Conn, invoice: &Invoice, id: &str, checkout: Option<&C
         return Ok(Some(known));
     }
     match Payment::of_invoice(conn, id).await? {
-        // Today's invoices name no intent, and those of a subscription are told before anything else that could have been paid.
+        // What came first is known by its payment.
         None if invoice.payment_intent.is_some() || invoice.subscription.is_none() => Ok(link.payment(conn).await?),
         known => Ok(known),
     }

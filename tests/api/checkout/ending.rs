@@ -95,6 +95,8 @@ async fn an_account_is_not_deleted_while_its_subscription_is_being_resumed() {
     shop.pass(chrono::TimeDelta::days(26)).await;
     shop.settle().await;
     shop.changed("cancelSubscription", json!({})).await;
+    // Two seconds, more or less.
+    shop.sandbox.plan_fault(Fault::RateLimited, "/v1/subscriptions", 2);
     shop.sandbox.plan_fault(Fault::Slow, "/v1/subscriptions", 2);
     let delete = "mutation { deleteAccount(input: { confirmName: \"owner's account\" }) { userErrors { code message } } }";
     let (resumed, deleted) = tokio::join!(shop.change("resumeSubscription", json!({})), async {
