@@ -157,6 +157,31 @@ async fn a_delayed_payment_has_its_invoice_when_it_has_arrived() {
     }
 }
 
+/// Every fifth order of the five.
+#[tokio::test(flavor = "multi_thread")]
+async fn so_it_is_in_other_orders() {
+    let shop = Shop::open().await;
+    let kinds = [&TOLD[..], &["checkout.session.async_payment_succeeded"]].concat();
+    for (number, order) in orders(kinds.len()).iter().step_by(5).enumerate() {
+        let session = page(&shop).await;
+        shop.pay(&session, "delayed");
+        shop.sandbox.act(Action::Settle { payment_intent: intent(&shop, &session), success: true }).unwrap();
+        let waiting = shop.sandbox.take_deliveries();
+        for kind in order.iter().map(|kind| kinds[*kind]) {
+            shop.deliver_one(waiting.iter().find(|signed| signed.kind == kind).unwrap()).await;
+        }
+        let alike = "SELECT p.status, c.status AS checkout, description, credits_granted, hosted_invoice_url IS NOT NULL AS shown, \
+             payment_intent_id IS NOT NULL AS named, count(*) AS times FROM payments p FULL JOIN checkouts c ON c.id = checkout_id \
+             GROUP BY 1, 2, 3, 4, 5, 6";
+        let all = json!([{ "status": "succeeded", "checkout": "completed", "description": "100 credits", "credits_granted": 100,
+            "shown": true, "named": true, "times": number + 1 }]);
+        assert_eq!(shop.app.db_rows(alike).await, all, "{:?}", order.iter().map(|kind| kinds[*kind]).collect::<Vec<_>>());
+    }
+    assert_eq!(balance(&shop).await, 2400);
+    shop.settle().await;
+    assert_eq!((balance(&shop).await, payments(&shop).await.as_array().unwrap().len()), (json!(2400), 20), "a page of them");
+}
+
 #[tokio::test(flavor = "multi_thread")]
 async fn a_delayed_payment_that_is_refused_has_none() {
     let shop = Shop::open().await;
