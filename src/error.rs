@@ -120,6 +120,8 @@ pub enum Code {
     NotPublished,
     /// The plan's limit is reached.
     PlanLimit,
+    /// Beyond the plan's limit it costs credits, and none are left.
+    InsufficientCredits,
     /// The plan does not include the feature.
     FeatureNotInPlan,
     /// Something has to be paid first.

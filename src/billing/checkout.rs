@@ -157,6 +157,11 @@ impl Checkout {
         query.select(Self::as_select()).first(conn).await.optional()
     }
 
+    pub async fn find(conn: &mut Conn, account: AccountId, id: CheckoutId) -> QueryResult<Option<Self>> {
+        let query = checkouts::table.find(id).filter(checkouts::account_id.eq(account));
+        query.select(Self::as_select()).first(conn).await.optional()
+    }
+
     pub async fn open(conn: &mut Conn, account: AccountId, purpose: Purpose) -> QueryResult<Option<Self>> {
         let query = checkouts::table.filter(checkouts::account_id.eq(account)).filter(checkouts::purpose.eq(purpose.as_str()));
         query.filter(checkouts::status.eq(OPEN)).select(Self::as_select()).first(conn).await.optional()
@@ -198,6 +203,15 @@ impl Checkout {
             .returning(Self::as_returning())
             .get_result(conn)
             .await
+    }
+
+    /// What is paid once, in our words. None: it is paid again and again.
+    pub fn sold(&self) -> Option<String> {
+        match self.purpose {
+            Purpose::Credits => self.credits.map(|credits| format!("{credits} credits")),
+            Purpose::Purchase => self.tree_title.clone(),
+            Purpose::Subscription => None,
+        }
     }
 
     /// By the provider's id, or by ours, which the session carries: it may be paid before its id is stored.

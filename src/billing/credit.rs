@@ -157,6 +157,12 @@ pub async fn claim(conn: &mut Conn, clock: &Clock, account: AccountId, credits: 
     change(conn, clock, account, after, -taken, Kind::Clawback, cause).await
 }
 
+/// Whether the account has ever had credits.
+pub async fn had(conn: &mut Conn, account: AccountId) -> QueryResult<bool> {
+    let entries = credit_entries::table.filter(credit_entries::account_id.eq(account));
+    diesel::select(diesel::dsl::exists(entries)).get_result(conn).await
+}
+
 /// How often money that went back or returned has changed this account's credits.
 pub async fn corrections(conn: &mut Conn, account: AccountId) -> QueryResult<i64> {
     let kinds = [Kind::Clawback.as_str(), Kind::Refund.as_str()];

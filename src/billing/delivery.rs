@@ -122,12 +122,12 @@ impl Delivery {
         query.select(Self::as_select()).first(conn).await.optional()
     }
 
-    pub async fn by_id(conn: &mut Conn, id: DeliveryId) -> QueryResult<Option<Self>> {
-        webhook_deliveries::table.find(id).select(Self::as_select()).first(conn).await.optional()
+    pub async fn find_many(conn: &mut Conn, ids: &[DeliveryId]) -> QueryResult<Vec<Self>> {
+        webhook_deliveries::table.filter(webhook_deliveries::id.eq_any(ids)).select(Self::as_select()).load(conn).await
     }
 
     /// By event, the oldest first.
-    pub async fn find_many(conn: &mut Conn, events: &[String]) -> QueryResult<Vec<Self>> {
+    pub async fn of_events(conn: &mut Conn, events: &[String]) -> QueryResult<Vec<Self>> {
         let query = webhook_deliveries::table.filter(webhook_deliveries::event_id.eq_any(events));
         query.order((webhook_deliveries::received_at, webhook_deliveries::id)).select(Self::as_select()).load(conn).await
     }

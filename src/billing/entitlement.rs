@@ -1,4 +1,5 @@
-//! What an account may do now, and why: from its subscriptions, their plans and the time. Pure but for `load`.
+//! What an account may do now, and why: from its subscriptions, their plans and the time. Pure but for `load`. `condition` says a part of
+//! it again in SQL; a test compares the two.
 //!
 //! Access is given by what is paid (`active`), by a trial that lasts, and while a failed renewal is tried again (`past_due`: Stripe's tries
 //! are the grace). Nothing else gives access; then the free plan counts. Of several that give access, the highest plan counts.
@@ -7,7 +8,7 @@ use chrono::{DateTime, Utc};
 use diesel::prelude::*;
 use diesel_async::RunQueryDsl;
 
-use super::plan::{FREE, Feature, LimitKey, Plan};
+use super::plan::{FREE, Feature, LimitKey, Plan, Tier};
 use super::subscription::{STRIPE, Status, Subscription};
 use crate::db::Conn;
 use crate::db::schema::subscriptions;
@@ -103,6 +104,23 @@ pub fn entitlements(standings: &[Standing], plans: &[Plan], now: DateTime<Utc>) 
     };
     let subscription = lost.map(|(row, _)| row.id);
     Some(Entitlements { plan: free.clone(), subscription, paid_seats: None, reason, until: None })
+}
+
+/// The same for SQL, which asks about many accounts at once: the condition that the plan which counts has a feature. `account` and
+/// `now` are SQL, too.
+pub fn condition(account: &str, feature: Feature, now: &str) -> String {
+    let tiers = Tier::ALL.map(|tier| format!("'{}'", tier.as_str())).join(", ");
+    format!(
+        "EXISTS (SELECT FROM plan_features WHERE feature = '{}' AND plan_id = coalesce( \
+             (SELECT held.plan_id FROM subscriptions held JOIN plans ON plans.id = held.plan_id \
+              WHERE held.account_id = {account} AND (held.cancel_at IS NULL OR held.cancel_at > {now}) \
+                  AND (held.status IN ('active', 'past_due') OR held.status = 'trialing' \
+                      AND (held.provider = '{STRIPE}' OR held.cancel_at IS NOT NULL OR held.trial_end > {now})) \
+              ORDER BY array_position(ARRAY[{tiers}], plans.tier) DESC, held.provider = '{STRIPE}' DESC, held.is_primary DESC, \
+                  held.created_at DESC, held.id DESC LIMIT 1), \
+             (SELECT id FROM plans WHERE key = '{FREE}')))",
+        feature.as_str()
+    )
 }
 
 /// Why there is access, and until when. None: there is none.

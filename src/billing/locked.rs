@@ -35,6 +35,13 @@ impl From<Refused> for Error {
     }
 }
 
+impl Refused {
+    /// What kept somebody from doing it.
+    pub fn by(error: Error) -> Self {
+        if is_busy(&error) { Self::Busy } else { Self::Failed(error) }
+    }
+}
+
 /// The right to change what belongs to one key: a customer's id, or for what has no customer its own. Others wait until it is dropped.
 pub struct Locked {
     _turn: Turn,
@@ -60,11 +67,8 @@ impl Locked {
 
     /// After the transaction has failed. Ok: it lost a race, and is to be run once more.
     pub fn again(&mut self, error: Error) -> Result<(), Refused> {
-        if is_busy(&error) {
-            return Err(Refused::Busy);
-        }
         self.races += 1;
-        if lost_a_race(&error) && self.races < RACES { Ok(()) } else { Err(Refused::Failed(error)) }
+        if lost_a_race(&error) && self.races < RACES { Ok(()) } else { Err(Refused::by(error)) }
     }
 }
 

@@ -8,7 +8,8 @@ use chrono::TimeDelta;
 use diesel::prelude::*;
 use diesel_async::RunQueryDsl;
 use stripe_checkout::checkout_session::{
-    CreateCheckoutSession, CreateCheckoutSessionDiscounts, CreateCheckoutSessionLineItems, CreateCheckoutSessionLineItemsPriceData,
+    CreateCheckoutSession, CreateCheckoutSessionDiscounts, CreateCheckoutSessionInvoiceCreation,
+    CreateCheckoutSessionInvoiceCreationInvoiceData, CreateCheckoutSessionLineItems, CreateCheckoutSessionLineItemsPriceData,
     CreateCheckoutSessionPaymentIntentData, CreateCheckoutSessionSubscriptionData, ExpireCheckoutSession, ProductData,
 };
 use stripe_shared::CheckoutSessionMode;
@@ -250,8 +251,13 @@ fn request(row: &Checkout, customer: &str, price: Option<String>) -> CreateCheck
         item.price_data = Some(sold);
         item.quantity = u64::try_from(row.quantity).ok();
         let mut data = CreateCheckoutSessionPaymentIntentData::new();
-        data.metadata = Some(metadata);
-        request = request.mode(CheckoutSessionMode::Payment).line_items(vec![item]).payment_intent_data(data);
+        data.metadata = Some(metadata.clone());
+        // Only subscriptions have invoices by themselves.
+        let mut about = CreateCheckoutSessionInvoiceCreationInvoiceData::new();
+        about.metadata = Some(metadata);
+        let mut invoice = CreateCheckoutSessionInvoiceCreation::new(true);
+        invoice.invoice_data = Some(about);
+        request = request.mode(CheckoutSessionMode::Payment).line_items(vec![item]).payment_intent_data(data).invoice_creation(invoice);
     }
     match &row.promotion_code {
         Some(code) => {

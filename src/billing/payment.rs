@@ -1,11 +1,12 @@
-//! The `payments` table: money for an invoice, or for one checkout. What is told of it is stored as facts; its status follows from all
-//! of them, so that their order does not matter.
+//! The `payments` table: money for an invoice, for a checkout, or for both: what is paid once gets its invoice afterwards. What is told of
+//! it is stored as facts; its status follows from all of them, so that their order does not matter.
 
 use chrono::{DateTime, Utc};
 use diesel::prelude::*;
 use diesel::sql_types::{Bool, Nullable, Text, Timestamptz};
 use diesel_async::RunQueryDsl;
 
+use super::checkout::Checkout;
 use super::derive::Facts;
 use crate::clock::Clock;
 use crate::db::Conn;
@@ -129,9 +130,9 @@ pub struct Payment {
 pub type Position = (DateTime<Utc>, PaymentId);
 
 impl Payment {
-    pub async fn find(conn: &mut Conn, account: AccountId, id: PaymentId) -> QueryResult<Option<Self>> {
-        let query = payments::table.find(id).filter(payments::account_id.eq(account));
-        query.select(Self::as_select()).first(conn).await.optional()
+    pub async fn find_many(conn: &mut Conn, account: AccountId, ids: &[PaymentId]) -> QueryResult<Vec<Self>> {
+        let query = payments::table.filter(payments::id.eq_any(ids)).filter(payments::account_id.eq(account));
+        query.select(Self::as_select()).load(conn).await
     }
 
     /// Whosever it is.
@@ -180,6 +181,13 @@ impl Payment {
         }
     }
 
+    /// Whatever the provider calls it: our own row says what was bought.
+    pub fn buys(&mut self, checkout: &Checkout) {
+        self.purpose = checkout.purpose.as_str().to_owned();
+        self.checkout_id = Some(checkout.id);
+        self.description = checkout.sold().or(self.description.take());
+    }
+
     pub fn paid(&self) -> bool {
         self.paid_at.is_some()
     }
@@ -211,11 +219,6 @@ impl Payment {
 
     pub async fn of_checkout(conn: &mut Conn, checkout: CheckoutId) -> QueryResult<Option<Self>> {
         let query = payments::table.filter(payments::checkout_id.eq(checkout));
-        query.select(Self::as_select()).first(conn).await.optional()
-    }
-
-    pub async fn of_intent(conn: &mut Conn, intent: &str) -> QueryResult<Option<Self>> {
-        let query = payments::table.filter(payments::payment_intent_id.eq(intent));
         query.select(Self::as_select()).first(conn).await.optional()
     }
 

@@ -45,19 +45,20 @@ impl Link {
 
     /// The payment that it belongs to, if that is known by now.
     pub async fn payment(&self, conn: &mut Conn) -> QueryResult<Option<Payment>> {
-        let (intent, charge) = (self.payment_intent.as_deref(), self.charge.as_deref());
+        let (intent, charge, invoice) = (self.payment_intent.as_deref(), self.charge.as_deref(), self.invoice.as_deref());
         let known = payment_links::payment_intent_id
             .nullable()
             .eq(intent)
             .or(payment_links::payment_intent_id.nullable().eq(charge))
-            .or(payment_links::charge_id.eq(charge));
+            .or(payment_links::charge_id.eq(charge))
+            .or(payment_links::provider_invoice_id.eq(invoice));
         let links: Vec<(String, Option<String>)> = payment_links::table
             .filter(known.assume_not_null())
             .select((payment_links::payment_intent_id, payment_links::provider_invoice_id))
             .load(conn)
             .await?;
         let intents: Vec<&str> = links.iter().map(|(intent, _)| intent.as_str()).chain(intent).collect();
-        let invoices: Vec<&str> = links.iter().filter_map(|(_, invoice)| invoice.as_deref()).chain(self.invoice.as_deref()).collect();
+        let invoices: Vec<&str> = links.iter().filter_map(|(_, invoice)| invoice.as_deref()).chain(invoice).collect();
         payments::table
             .filter(payments::payment_intent_id.eq_any(intents).or(payments::provider_invoice_id.eq_any(invoices)).assume_not_null())
             .select(Payment::as_select())

@@ -121,8 +121,8 @@ impl Purchase {
         diesel::select(exists(sold).or(exists(offered))).get_result(conn).await
     }
 
-    pub async fn find(conn: &mut Conn, id: PurchaseId) -> QueryResult<Option<Self>> {
-        purchases::table.find(id).select(Self::as_select()).first(conn).await.optional()
+    pub async fn find_many(conn: &mut Conn, ids: &[PurchaseId]) -> QueryResult<Vec<Self>> {
+        purchases::table.filter(purchases::id.eq_any(ids)).select(Self::as_select()).load(conn).await
     }
 
     /// What an account has bought, the newest first.
@@ -181,21 +181,21 @@ impl Purchase {
             .map(|_| ())
     }
 
-    /// The purchase of a checkout or of a payment (an erased account's checkouts are gone). True: it stands as it should. False: another
-    /// purchase of this tree is live, so this one gives nothing: it was paid twice and counts as paid back, unless nothing was paid yet.
+    /// The purchase of a checkout or of a payment (an erased account's checkouts are gone). While another purchase of this tree is live,
+    /// this one gives nothing: it was paid twice and counts as paid back, unless nothing was paid yet.
     pub async fn set_status(
         conn: &mut Conn,
         checkout: Option<CheckoutId>,
         status: Status,
         payment: Option<PaymentId>,
         now: DateTime<Utc>,
-    ) -> QueryResult<bool> {
-        let stands: Option<Stands> = diesel::sql_query(
+    ) -> QueryResult<Changed> {
+        let changed: Option<Changed> = diesel::sql_query(
             "UPDATE purchases SET payment_id = coalesce($3, payment_id), updated_at = $4, \
                     status = CASE WHEN $5 AND EXISTS (SELECT FROM purchases other WHERE other.account_id = purchases.account_id \
                         AND other.tree_id = purchases.tree_id AND other.id <> purchases.id \
                         AND other.status IN ('pending', 'active', 'disputed')) THEN $6 ELSE $2 END \
-             WHERE checkout_id = $1 OR payment_id = $3 RETURNING status = $2 AS stands",
+             WHERE checkout_id = $1 OR payment_id = $3 RETURNING status = $2 AS stands, seller_account_id AS seller",
         )
         .bind::<Nullable<Uuid>, _>(checkout)
         .bind::<Text, _>(status.as_str())
@@ -206,12 +206,16 @@ impl Purchase {
         .get_result(conn)
         .await
         .optional()?;
-        Ok(stands.is_none_or(|Stands { stands }| stands))
+        Ok(changed.unwrap_or(Changed { stands: true, seller: None }))
     }
 }
 
-#[derive(QueryableByName)]
-struct Stands {
+/// What came of setting a status.
+#[derive(Clone, Copy, Debug, QueryableByName)]
+pub struct Changed {
+    /// False: another purchase is in the way.
     #[diesel(sql_type = Bool)]
-    stands: bool,
+    pub stands: bool,
+    #[diesel(sql_type = Nullable<Uuid>)]
+    pub seller: Option<AccountId>,
 }

@@ -12,7 +12,6 @@ use super::payment_link::Link;
 use super::subscription::Subscription;
 use crate::app::App;
 use crate::db::Conn;
-use crate::db::notices::Notice;
 use crate::error::Error;
 use crate::jobs::{Job, enqueue};
 use crate::stripe::object::{Charge, CheckoutSession, Dispute, Event, Invoice, InvoicePayment, Refund, field};
@@ -79,7 +78,7 @@ async fn decide(app: &App, event: &Event, payload: &str) -> Result<Option<Outcom
     let livemode = event.livemode.unwrap_or(app.config.stripe.livemode());
     let mut key = match named_key(event) {
         Some(key) => key,
-        None => looked_up_key(app, event).await.map_err(Refused::Failed)?,
+        None => looked_up_key(app, event).await.map_err(Refused::by)?,
     };
     let customer = field::id(&event.object, "customer");
     for _ in 0..KEYS {
@@ -201,8 +200,8 @@ async fn current_key(conn: &mut Conn, event: &Event) -> Result<String, Error> {
 
 /// What may only happen once the change is there for all to see.
 async fn after_commit(app: &App, event: &Event, outcome: &Outcome) {
-    if let Some(account) = outcome.account.filter(|_| outcome.status == Status::Completed) {
-        app.notices.publish(Notice::Billing(account));
+    if outcome.status == Status::Completed {
+        outcome.tell(app);
     }
     // What we wait for may have come while we were about to wait: each looks for the other after its own commit.
     let parked = match &outcome.parked_under {

@@ -14,7 +14,6 @@ use super::delivery::Status;
 use super::locked;
 use super::subscription::Subscription;
 use crate::app::App;
-use crate::db::notices::Notice;
 use crate::error::Error;
 use crate::stripe::client::{Answer, StripeError};
 use crate::stripe::object;
@@ -96,9 +95,7 @@ async fn apply_told(app: &App, kind: &str, answer: &Answer, previous: Option<&Va
             Err(error) => turn.again(error)?,
         }
     };
-    if let Some(account) = outcome.account {
-        app.notices.publish(Notice::Billing(account));
-    }
+    outcome.tell(app);
     if !outcome.appeared.is_empty() {
         super::jobs::unpark(app, &outcome.appeared).await;
     }

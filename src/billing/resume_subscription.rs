@@ -5,11 +5,9 @@ use stripe_client_core::{RequestBuilder, StripeMethod, StripeRequest};
 
 use super::alter;
 use super::refetch::apply_change;
-use super::subscription_change::SubscriptionChange;
+use super::subscription_change::{RESUME, SubscriptionChange};
 use crate::app::App;
-use crate::db::Conn;
 use crate::error::{Code, Error, Refusal};
-use crate::identity::account::Account;
 use crate::identity::actor::{Actor, Requester, Role};
 
 /// Flexible billing knows only `cancel_at`, and an empty text clears it: the generated request has no words for that.
@@ -30,12 +28,7 @@ impl StripeRequest for KeepSubscription<'_> {
 
 pub async fn resume_subscription(app: &App, actor: &Actor, from: &Requester, key: Option<&str>) -> Result<(), Error> {
     actor.require(Role::Owner)?;
-    let staying = async |conn: &mut Conn| {
-        let account = Account::lock(conn, actor.account).await?.ok_or(Error::Unauthenticated)?;
-        Ok(account.require_staying()?)
-    };
-    app.db.transaction(staying).await?;
-    let change = SubscriptionChange::begin(app, actor, from, "resumeSubscription", "", key).await?;
+    let change = SubscriptionChange::begin(app, actor, from, RESUME, "", key).await?;
     if change.finished_at.is_some() {
         return Ok(());
     }

@@ -19,7 +19,7 @@ pub async fn retry_webhooks(app: &App, actor: &Actor, from: &Requester, events: 
             return Err(Refusal::at(Code::TooMany, "eventIds", message).into());
         }
         Some(events) => {
-            let found = Delivery::find_many(&mut *app.db.conn().await?, events).await?;
+            let found = Delivery::of_events(&mut *app.db.conn().await?, events).await?;
             if let Some(missing) = events.iter().find(|event| found.iter().all(|delivery| delivery.event_id != **event)) {
                 return Err(Refusal::at(Code::NotFound, "eventIds", format!("no event `{missing}` has arrived")).into());
             }
@@ -35,7 +35,7 @@ pub async fn retry_webhooks(app: &App, actor: &Actor, from: &Requester, events: 
         jobs::again(app, &delivery).await?;
         retried.push(delivery.event_id);
     }
-    Ok(Delivery::find_many(&mut *app.db.conn().await?, &retried).await?)
+    Ok(Delivery::of_events(&mut *app.db.conn().await?, &retried).await?)
 }
 
 /// Before the first try: each of them has a transaction of its own. The line belongs to no account, as the deliveries are of many.

@@ -216,6 +216,11 @@ impl Subscription {
         query.select(Self::as_select()).first(conn).await.optional()
     }
 
+    pub async fn find_many(conn: &mut Conn, account: AccountId, ids: &[SubscriptionId]) -> QueryResult<Vec<Self>> {
+        let query = subscriptions::table.filter(subscriptions::id.eq_any(ids)).filter(subscriptions::account_id.eq(account));
+        query.select(Self::as_select()).load(conn).await
+    }
+
     pub async fn find_by_provider_id(conn: &mut Conn, id: &str) -> QueryResult<Option<Self>> {
         let query = subscriptions::table.filter(subscriptions::provider_subscription_id.eq(id));
         query.select(Self::as_select()).first(conn).await.optional()

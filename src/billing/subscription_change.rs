@@ -2,19 +2,25 @@
 //! the keys of all calls that the change needs are made from it: whoever repeats the client's key repeats the same calls, which count
 //! once.
 
-use chrono::{DateTime, Utc};
+use chrono::{DateTime, TimeDelta, Utc};
 use diesel::prelude::*;
 use diesel_async::RunQueryDsl;
 
 use crate::app::App;
-use crate::db::schema::{accounts, subscription_changes};
+use crate::db::Conn;
+use crate::db::schema::subscription_changes;
 use crate::error::{Code, Error, Refusal};
-use crate::id::{ChangeId, Id};
+use crate::id::{AccountId, ChangeId, Id};
+use crate::identity::account::Account;
 use crate::identity::actor::{Actor, Requester};
 use crate::identity::audit;
 use crate::text;
 
 pub const MAX_KEY: usize = 200;
+/// What goes on paying: never for an account that is about to be deleted.
+pub const RESUME: &str = "resumeSubscription";
+/// Longer than any request lasts.
+const UNDER_WAY: TimeDelta = TimeDelta::minutes(1);
 
 #[derive(Clone, Debug, Queryable, Selectable)]
 #[diesel(table_name = subscription_changes)]
@@ -34,7 +40,10 @@ impl SubscriptionChange {
         app.db
             .transaction(async |conn| {
                 // Two requests with one key: the second one waits here, and then finds the row.
-                accounts::table.find(actor.account).select(accounts::id).for_no_key_update().execute(conn).await?;
+                let account = Account::lock(conn, actor.account).await?.ok_or(Error::Unauthenticated)?;
+                if operation == RESUME {
+                    account.require_staying()?;
+                }
                 if let Some(key) = &key {
                     let known = subscription_changes::table
                         .filter(subscription_changes::account_id.eq(actor.account))
@@ -60,6 +69,14 @@ impl SubscriptionChange {
                 Ok(row)
             })
             .await
+    }
+
+    /// Whether somebody asks Stripe at this moment to go on with the subscription. To be called while the account is locked.
+    pub async fn resumes(conn: &mut Conn, account: AccountId, now: DateTime<Utc>) -> QueryResult<bool> {
+        let begun = subscription_changes::table.filter(subscription_changes::account_id.eq(account));
+        let begun = begun.filter(subscription_changes::operation.eq(RESUME)).filter(subscription_changes::finished_at.is_null());
+        let begun = begun.filter(subscription_changes::created_at.gt(now - UNDER_WAY));
+        diesel::select(diesel::dsl::exists(begun)).get_result(conn).await
     }
 
     fn same(self, operation: &str, terms: &str) -> Result<Self, Error> {

@@ -19,7 +19,7 @@ pub async fn lock_and_check(conn: &mut Conn, account: AccountId, key: LimitKey, 
     let entitled = lock(conn, account, now).await?;
     let Some(max) = entitled.max(key) else { return Ok(()) };
     let used = used(conn, account, key, now).await?;
-    if used < max { Ok(()) } else { Err(reached(conn, &entitled, Limit { key, max: Some(max), used }).await?) }
+    if used < max { Ok(()) } else { Err(reached(conn, &entitled, Limit { key, max: Some(max), used }).await?.into()) }
 }
 
 /// For an invitation that is being accepted: its seat is its own, so only people count. The account stays locked, as above.
@@ -30,7 +30,7 @@ pub async fn lock_and_check_joining(conn: &mut Conn, account: AccountId, now: Da
         return Ok(());
     }
     let used = used(conn, account, LimitKey::Seats, now).await?;
-    Err(reached(conn, &entitled, Limit { key: LimitKey::Seats, max: Some(max), used }).await?)
+    Err(reached(conn, &entitled, Limit { key: LimitKey::Seats, max: Some(max), used }).await?.into())
 }
 
 /// The lock first, in a statement of its own: what is read after it is as new as it can be.
@@ -78,7 +78,13 @@ pub async fn start_session(conn: &mut Conn, account: AccountId, session: Session
         return Ok(true);
     }
     // The refusal rolls the count back.
-    Err(reached(conn, &entitled, Limit { key: LimitKey::SessionsPerMonth, max: Some(max), used: started - 1 }).await?)
+    let refusal = reached(conn, &entitled, Limit { key: LimitKey::SessionsPerMonth, max: Some(max), used: started - 1 }).await?;
+    // Who has never had credits need not be told of them.
+    if !credit::had(conn, account).await? {
+        return Err(refusal.into());
+    }
+    let message = format!("{} No credits are left for more.", refusal.message);
+    Err(Refusal { code: Code::InsufficientCredits, message, ..refusal }.into())
 }
 
 pub async fn used(conn: &mut Conn, account: AccountId, key: LimitKey, now: DateTime<Utc>) -> Result<i32, Error> {
@@ -94,7 +100,7 @@ pub async fn used(conn: &mut Conn, account: AccountId, key: LimitKey, now: DateT
 }
 
 /// The refusal, with the cheapest plan that lifts the limit.
-async fn reached(conn: &mut Conn, entitled: &Entitlements, limit: Limit) -> Result<Error, Error> {
+async fn reached(conn: &mut Conn, entitled: &Entitlements, limit: Limit) -> Result<Refusal, Error> {
     let what = match limit.key {
         LimitKey::Seats => "people",
         LimitKey::Trees => "trees",
@@ -111,7 +117,7 @@ async fn reached(conn: &mut Conn, entitled: &Entitlements, limit: Limit) -> Resu
     let on_sale = Plan::on_sale(conn).await?;
     let upgrade = if paid { Some(plan) } else { plan::cheapest_for(&on_sale, limit.key, limit.used) };
     let detail = Detail::Limit { limit, upgrade: upgrade.cloned().map(Box::new) };
-    Ok(Refusal { detail, ..Refusal::new(Code::PlanLimit, message) }.into())
+    Ok(Refusal { detail, ..Refusal::new(Code::PlanLimit, message) })
 }
 
 /// The first day of the month, in UTC.

@@ -7,6 +7,7 @@ diesel::table! {
         created_at -> Timestamptz,
         deletes_at -> Nullable<Timestamptz>,
         deleted_at -> Nullable<Timestamptz>,
+        customer_attempt -> Int4,
     }
 }
 

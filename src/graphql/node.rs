@@ -2,15 +2,11 @@
 
 use async_graphql::{Context, ID, Interface, Object};
 
-use super::{actor, app};
-use crate::billing::delivery::Delivery;
+use super::{actor, loaders};
 use crate::billing::graphql::delivery::WebhookDelivery;
 use crate::billing::graphql::payment::PaymentObject;
 use crate::billing::graphql::plan::PlanObject;
 use crate::billing::graphql::subscription::PlanSubscription;
-use crate::billing::payment::Payment;
-use crate::billing::purchase::Purchase;
-use crate::billing::subscription::Subscription;
 use crate::error::Error;
 use crate::id::{self, DeliveryId, PaymentId, PlanId, PurchaseId, SessionId, SubscriptionId, TreeId, UserId};
 use crate::identity::actor::Role;
@@ -66,28 +62,23 @@ async fn find(ctx: &Context<'_>, text: &str) -> Result<Option<Node>, Error> {
         "invitation" => InvitationObject::find(ctx, actor, uuid.into()).await?.map(Node::Invitation),
         "user" => UserObject::load(ctx, UserId::from(uuid)).await?.filter(UserObject::is_colleague).map(Node::User),
         "payment" if actor.role == Role::Owner => {
-            let payment = Payment::find(&mut *app(ctx)?.db.conn().await?, actor.account, PaymentId::from(uuid)).await?;
-            payment.map(|payment| Node::Payment(PaymentObject(payment)))
+            loaders::one(&loaders::of(ctx)?.payments, PaymentId::from(uuid)).await?.map(|payment| Node::Payment(PaymentObject(payment)))
         }
         "plan" => PlanObject::find(ctx, PlanId::from(uuid)).await?.map(Node::Plan),
-        "subscription" => {
-            let found = Subscription::find(&mut *app(ctx)?.db.conn().await?, actor.account, SubscriptionId::from(uuid)).await?;
-            match found {
-                Some(row) => Some(Node::PlanSubscription(PlanSubscription::new(ctx, row).await?)),
-                None => None,
-            }
-        }
+        "subscription" => match loaders::one(&loaders::of(ctx)?.subscriptions, SubscriptionId::from(uuid)).await? {
+            Some(row) => Some(Node::PlanSubscription(PlanSubscription::new(ctx, row).await?)),
+            None => None,
+        },
         "purchase" => {
-            let purchase = Purchase::find(&mut *app(ctx)?.db.conn().await?, PurchaseId::from(uuid)).await?;
+            let purchase = loaders::one(&loaders::of(ctx)?.purchases, PurchaseId::from(uuid)).await?;
             purchase.filter(|purchase| purchase.visible_to(actor)).map(|purchase| Node::Purchase(PurchaseObject(purchase)))
         }
         "tree" => TreeObject::find(ctx, TreeId::from(uuid)).await?.map(Node::Tree),
         "version" | "draft" => TreeVersion::find(ctx, text).await?.map(Node::TreeVersion),
         "session" => SessionObject::find(ctx, SessionId::from(uuid)).await?.map(Node::Session),
-        "delivery" if actor.staff => {
-            let delivery = Delivery::by_id(&mut *app(ctx)?.db.conn().await?, DeliveryId::from(uuid)).await?;
-            delivery.map(|delivery| Node::WebhookDelivery(WebhookDelivery(delivery)))
-        }
+        "delivery" if actor.staff => loaders::one(&loaders::of(ctx)?.deliveries, DeliveryId::from(uuid))
+            .await?
+            .map(|delivery| Node::WebhookDelivery(WebhookDelivery(delivery))),
         "delivery" | "payment" => None,
         _ => return Err(Error::BadInput(format!("nothing has ids that begin with `{prefix}_`"))),
     })

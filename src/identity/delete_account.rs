@@ -10,6 +10,7 @@ use super::audit::{self, Entry};
 use super::membership::Membership;
 use crate::app::App;
 use crate::billing::subscription::Subscription;
+use crate::billing::subscription_change::SubscriptionChange;
 use crate::db::schema::accounts;
 use crate::error::{Code, Error, Refusal};
 use crate::jobs::{self, Job};
@@ -35,6 +36,10 @@ pub async fn delete_account(app: &App, actor: &Actor, from: &Requester, confirm_
             let paid = Subscription::of_account(conn, account.id).await?;
             if paid.iter().any(|one| one.is_live() && one.cancel_at.is_none_or(|end| end > deletes_at)) {
                 let message = "The account pays for a subscription: cancel it at once first, or it would be charged on.";
+                return Err(Refusal::new(Code::WrongState, message).into());
+            }
+            if SubscriptionChange::resumes(conn, account.id, now).await? {
+                let message = "The subscription is being resumed at this moment: look again in a minute.";
                 return Err(Refusal::new(Code::WrongState, message).into());
             }
             diesel::update(accounts::table.find(account.id)).set(accounts::deletes_at.eq(deletes_at)).execute(conn).await?;

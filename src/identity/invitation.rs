@@ -62,6 +62,10 @@ impl Invitation {
         invitations::table.find(id).select(Self::as_select()).first(conn).await.optional()
     }
 
+    pub async fn find_many(conn: &mut Conn, ids: &[InvitationId]) -> QueryResult<Vec<Self>> {
+        invitations::table.filter(invitations::id.eq_any(ids)).select(Self::as_select()).load(conn).await
+    }
+
     pub async fn find_by_key(conn: &mut Conn, by: &Actor, key: &str) -> QueryResult<Option<Self>> {
         invitations::table
             .filter(invitations::account_id.eq(by.account))

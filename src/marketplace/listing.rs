@@ -3,10 +3,12 @@
 
 use chrono::{DateTime, Utc};
 use diesel::prelude::*;
-use diesel::sql_types::{Array, BigInt, Nullable, Text, Uuid};
+use diesel::sql_types::{Array, BigInt, Nullable, Text, Timestamptz, Uuid};
 use diesel_async::RunQueryDsl;
 
 use super::price::Price;
+use crate::billing::entitlement;
+use crate::billing::plan::Feature;
 use crate::clock::Clock;
 use crate::db::Conn;
 use crate::db::cached::Cached;
@@ -51,7 +53,7 @@ const ON_SALE: &str = "SELECT listings.id, listings.account_id AS seller_id, acc
 /// What a tree itself is called, never the words of its nodes: a search must not tell what these say.
 const WORDS: &str = "JOIN tree_texts about ON about.account_id = trees.account_id AND about.tree_id = trees.id \
             AND about.edition = 'published' AND about.node_key = '' \
-            AND (about.search @@ to_tsquery('simple', $4) OR about.heading %> $5)";
+            AND (about.search @@ to_tsquery('simple', $5) OR about.heading %> $6)";
 
 impl Listing {
     /// In no particular order; trees that are not on sale are left out.
@@ -69,20 +71,31 @@ impl Listing {
         Cached(query.bind::<Uuid, _>(tree)).get_result(conn).await.optional()
     }
 
-    /// What others than the viewer sell, the newest first. `query`: words of titles, summaries and tags; the last one may go on.
-    pub async fn page(conn: &mut Conn, viewer: AccountId, query: Option<&str>, page: &Page<ListingId>) -> QueryResult<Vec<Self>> {
+    /// What others than the viewer sell, the newest first: what can be bought now. `query`: words of titles, summaries and tags; the last
+    /// one may go on.
+    pub async fn page(
+        conn: &mut Conn,
+        viewer: AccountId,
+        query: Option<&str>,
+        now: DateTime<Utc>,
+        page: &Page<ListingId>,
+    ) -> QueryResult<Vec<Self>> {
         let words = query.map(search::words);
         if words.as_ref().is_some_and(Vec::is_empty) {
             return Ok(Vec::new());
         }
         let filter = if words.is_some() { WORDS } else { "" };
-        let condition = "WHERE listings.unlisted_at IS NULL AND listings.account_id <> $1 AND ($2 IS NULL OR listings.id < $2) \
-                         ORDER BY listings.id DESC LIMIT $3";
+        let selling = entitlement::condition("listings.account_id", Feature::MarketplaceSelling, "$4");
+        let condition = format!(
+            "WHERE listings.unlisted_at IS NULL AND listings.account_id <> $1 AND ($2 IS NULL OR listings.id < $2) AND {selling} \
+             ORDER BY listings.id DESC LIMIT $3"
+        );
         let statement = diesel::sql_query(format!("{ON_SALE} {filter} {condition}"))
             .into_boxed()
             .bind::<Uuid, _>(viewer)
             .bind::<Nullable<Uuid>, _>(page.after)
-            .bind::<BigInt, _>(page.limit());
+            .bind::<BigInt, _>(page.limit())
+            .bind::<Timestamptz, _>(now);
         let statement = match words {
             Some(words) => statement.bind::<Text, _>(search::prefix_query(&words)).bind::<Text, _>(words.join(" ")),
             None => statement,

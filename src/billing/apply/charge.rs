@@ -47,8 +47,8 @@ pub async fn apply(conn: &mut Conn, app: &App, told: &Told<'_>) -> Result<Outcom
                 payment.charge_refunded = highest;
                 Payment::update(conn, payment.clone()).await?;
             }
-            settle(conn, app, payment, &id).await?;
-            Outcome::completed(account, format!("{highest} of the charge is paid back"))
+            let seller = settle(conn, app, payment, &id).await?;
+            Outcome { seller, ..Outcome::completed(account, format!("{highest} of the charge is paid back")) }
         }
         ("charge.refunded", None) => {
             let under = charge.payment_intent.as_deref().unwrap_or(&id);

@@ -40,12 +40,7 @@ pub async fn apply(conn: &mut Conn, app: &App, told: &Told<'_>) -> Result<Outcom
             _ => return Ok(outcome),
         },
     };
-    let link = Link {
-        payment_intent: session.payment_intent.clone(),
-        charge: None,
-        invoice: session.invoice.clone(),
-        customer: session.customer.clone(),
-    };
+    let link = link(&session);
     link.store(conn).await?;
     let outcome = match checkout {
         None => Outcome::completed(account, "the session was not made here: its own events say the rest"),
@@ -144,7 +139,7 @@ async fn paid(
     if checkout.purpose == Purpose::Purchase && known.is_none_or(|known| !known.status.is_sold()) {
         Purchase::begin(conn, &app.clock, checkout, app.config.platform_fee_per_mille).await?;
         let status = purchase::Status::Active;
-        if !Purchase::set_status(conn, Some(checkout.id), status, Some(payment_id), app.clock.now()).await? {
+        if !Purchase::set_status(conn, Some(checkout.id), status, Some(payment_id), app.clock.now()).await?.stands {
             jobs::pay_back(conn, payment_id).await?;
             return Ok(Outcome::completed(account, "the tree was bought already: the payment is given back"));
         }
@@ -153,7 +148,7 @@ async fn paid(
     if touched {
         settle(conn, app, payment, id).await?;
     }
-    Ok(Outcome::completed(account, "the checkout is paid"))
+    Ok(Outcome { seller: checkout.tree_account_id, ..Outcome::completed(account, "the checkout is paid") })
 }
 
 /// Until the subscription itself is heard of, our own row says what it is. Whatever Stripe tells of it counts more.
@@ -178,29 +173,28 @@ async fn subscribe(conn: &mut Conn, app: &App, session: &CheckoutSession, id: &s
     Ok(Outcome::completed(account, "the checkout is paid, and its subscription begins"))
 }
 
+fn link(session: &CheckoutSession) -> Link {
+    Link {
+        payment_intent: session.payment_intent.clone(),
+        charge: None,
+        invoice: session.invoice.clone(),
+        customer: session.customer.clone(),
+    }
+}
+
 /// The payment of a checkout: what is known of it, or a new one. An invoice may have told of it first.
 async fn payment(conn: &mut Conn, app: &App, session: &CheckoutSession, checkout: &Checkout) -> Result<Payment, Error> {
     let known = match Payment::of_checkout(conn, checkout.id).await? {
-        Some(known) => Some(known),
-        None => match (&session.invoice, &session.payment_intent) {
-            (Some(invoice), _) => Payment::of_invoice(conn, invoice).await?,
-            (None, Some(intent)) => Payment::of_intent(conn, intent).await?,
-            (None, None) => None,
-        },
+        None => link(session).payment(conn).await?,
+        known => known,
     };
     let mut payment = known.unwrap_or_else(|| Payment::new(&app.clock, checkout.account_id));
-    payment.purpose = checkout.purpose.as_str().to_owned();
-    payment.checkout_id = Some(checkout.id);
+    payment.buys(checkout);
     payment.provider_customer_id = payment.provider_customer_id.or(session.customer.clone());
     payment.provider_invoice_id = payment.provider_invoice_id.or(session.invoice.clone());
     payment.payment_intent_id = payment.payment_intent_id.or(session.payment_intent.clone());
     payment.amount = session.amount.or(checkout.amount).unwrap_or(payment.amount).max(payment.refunded);
     payment.currency = session.currency.clone().or(checkout.currency.clone()).unwrap_or(payment.currency);
-    payment.description = payment.description.or_else(|| match checkout.purpose {
-        Purpose::Credits => checkout.credits.map(|credits| format!("{credits} credits")),
-        Purpose::Purchase => checkout.tree_title.clone(),
-        Purpose::Subscription => None,
-    });
     payment.updated_at = app.clock.now();
     Ok(payment)
 }

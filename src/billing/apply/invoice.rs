@@ -1,5 +1,6 @@
 //! `invoice.*`: one payment for each invoice, and what it says about its subscription.
 
+use super::super::checkout::{Checkout, Purpose};
 use super::super::derive::{self, Bought};
 use super::super::mails::{self, BillingMail};
 use super::super::payment::{InvoiceStatus, Payment};
@@ -11,7 +12,7 @@ use super::{Outcome, Told, placed};
 use crate::app::App;
 use crate::db::Conn;
 use crate::error::Error;
-use crate::id::AccountId;
+use crate::id::{AccountId, Id};
 use crate::stripe::object::{self, Invoice};
 
 pub async fn apply(conn: &mut Conn, app: &App, told: &Told<'_>) -> Result<Outcome, Error> {
@@ -32,8 +33,6 @@ pub async fn apply(conn: &mut Conn, app: &App, told: &Told<'_>) -> Result<Outcom
     if told.kind == "invoice.finalization_failed" {
         tracing::error!(invoice = id, ?account, "Stripe could not finish an invoice: nobody will be charged until somebody looks at it");
     }
-    let known = known(conn, &invoice, id).await?;
-    let payment = merged(app, told, &invoice, account, known.as_ref());
     let link = Link {
         payment_intent: invoice.payment_intent.clone(),
         charge: invoice.charge.clone(),
@@ -41,7 +40,13 @@ pub async fn apply(conn: &mut Conn, app: &App, told: &Told<'_>) -> Result<Outcom
         customer: invoice.customer.clone(),
     };
     link.store(conn).await?;
-    write(conn, app, known.as_ref(), payment.clone(), id).await?;
+    let checkout = checkout(conn, &invoice, account).await?;
+    let known = known(conn, &invoice, id, checkout.as_ref(), &link).await?;
+    let mut payment = merged(app, told, &invoice, account, known.as_ref());
+    if let Some(checkout) = &checkout {
+        payment.buys(checkout);
+    }
+    let seller = write(conn, app, known.as_ref(), payment.clone(), id).await?;
     if let Some(subscription) = invoice.subscription.as_deref() {
         show_facts(conn, app, subscription).await?;
     }
@@ -54,14 +59,28 @@ pub async fn apply(conn: &mut Conn, app: &App, told: &Told<'_>) -> Result<Outcom
         _ => Outcome::completed(account, format!("the payment is {} now", payment.status.as_str())),
     };
     let customer = invoice.customer.clone().filter(|_| linked);
-    Ok(outcome.with_appeared(invoice.payment_intent.into_iter().chain(invoice.charge).chain(customer)))
+    let outcome = outcome.with_appeared(invoice.payment_intent.into_iter().chain(invoice.charge).chain(customer));
+    Ok(Outcome { seller, ..outcome })
+}
+
+/// What was paid once on a page of ours, and got this invoice afterwards.
+async fn checkout(conn: &mut Conn, invoice: &Invoice, account: AccountId) -> Result<Option<Checkout>, Error> {
+    let Some(id) = invoice.checkout.as_deref().and_then(|id| Id::decode(id).ok()) else { return Ok(None) };
+    let checkout = Checkout::find(conn, account, id).await?;
+    Ok(checkout.filter(|checkout| checkout.purpose != Purpose::Subscription))
 }
 
 /// The payment of this invoice; or the one that a checkout has made before its invoice was heard of.
-async fn known(conn: &mut Conn, invoice: &Invoice, id: &str) -> Result<Option<Payment>, Error> {
-    match (Payment::of_invoice(conn, id).await?, &invoice.payment_intent) {
-        (None, Some(intent)) => Ok(Payment::of_intent(conn, intent).await?),
-        (known, _) => Ok(known),
+async fn known(conn: &mut Conn, invoice: &Invoice, id: &str, checkout: Option<&Checkout>, link: &Link) -> Result<Option<Payment>, Error> {
+    if let Some(checkout) = checkout
+        && let Some(known) = Payment::of_checkout(conn, checkout.id).await?
+    {
+        return Ok(Some(known));
+    }
+    match Payment::of_invoice(conn, id).await? {
+        // What came first is known by its payment.
+        None if invoice.payment_intent.is_some() || invoice.subscription.is_none() => Ok(link.payment(conn).await?),
+        known => Ok(known),
     }
 }
 
@@ -85,7 +104,9 @@ fn merged(app: &App, told: &Told<'_>, invoice: &Invoice, account: AccountId, kno
         payment.amount = amount.unwrap_or(payment.amount).max(payment.refunded);
         payment.currency = invoice.currency.clone().unwrap_or(payment.currency);
         payment.hosted_invoice_url = invoice.hosted_url.clone().or(payment.hosted_invoice_url);
-        payment.description = invoice.description.clone().or(payment.description);
+        if payment.checkout_id.is_none() {
+            payment.description = invoice.description.clone().or(payment.description);
+        }
         payment.billing_reason = invoice.billing_reason.clone().or(payment.billing_reason);
         payment.period_start = invoice.period.map(|(start, _)| start).or(payment.period_start);
         payment.period_end = invoice.period.map(|(_, end)| end).or(payment.period_end);
@@ -110,7 +131,14 @@ fn merged(app: &App, told: &Told<'_>, invoice: &Invoice, account: AccountId, kno
     payment
 }
 
-async fn write(conn: &mut Conn, app: &App, known: Option<&Payment>, mut payment: Payment, invoice: &str) -> Result<(), Error> {
+/// Returns who has sold what it is for.
+async fn write(
+    conn: &mut Conn,
+    app: &App,
+    known: Option<&Payment>,
+    mut payment: Payment,
+    invoice: &str,
+) -> Result<Option<AccountId>, Error> {
     match known {
         None => {
             payment.status = payment.standing(0);
@@ -123,11 +151,11 @@ async fn write(conn: &mut Conn, app: &App, known: Option<&Payment>, mut payment:
                 Payment::update(conn, payment.clone()).await?;
             }
             if touched {
-                settle(conn, app, payment, invoice).await?;
+                return settle(conn, app, payment, invoice).await;
             }
         }
     }
-    Ok(())
+    Ok(None)
 }
 
 /// Shows on the subscription what its invoices say by now.

@@ -8,6 +8,7 @@ use super::delivery::Status;
 use super::place::{Hints, Place, place};
 use crate::app::App;
 use crate::db::Conn;
+use crate::db::notices::Notice;
 use crate::error::Error;
 use crate::id::AccountId;
 use crate::stripe::object::Event;
@@ -82,6 +83,8 @@ pub struct Outcome {
     /// One sentence: what was decided, and why.
     pub reason: String,
     pub account: Option<AccountId>,
+    /// Who has sold what was paid for, or given back.
+    pub seller: Option<AccountId>,
     /// For what is parked: whose appearance it waits for.
     pub parked_under: Option<String>,
     /// Ids of the provider's that are known from now on: what was parked under them can go on.
@@ -90,7 +93,7 @@ pub struct Outcome {
 
 impl Outcome {
     fn new(status: Status, reason: impl Into<String>) -> Self {
-        Self { status, reason: reason.into(), account: None, parked_under: None, appeared: Vec::new() }
+        Self { status, reason: reason.into(), account: None, seller: None, parked_under: None, appeared: Vec::new() }
     }
 
     fn completed(account: AccountId, reason: impl Into<String>) -> Self {
@@ -116,6 +119,13 @@ impl Outcome {
     fn with_appeared(mut self, ids: impl IntoIterator<Item = String>) -> Self {
         self.appeared.extend(ids);
         self
+    }
+
+    /// Those who watch their account hear that something has changed. To be called after the commit.
+    pub fn tell(&self, app: &App) {
+        for account in self.account.into_iter().chain(self.seller) {
+            app.notices.publish(Notice::Billing(account));
+        }
     }
 }
 

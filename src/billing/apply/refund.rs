@@ -32,8 +32,8 @@ pub async fn apply(conn: &mut Conn, app: &App, told: &Told<'_>) -> Result<Outcom
     if standing(&refund) == Some("succeeded") {
         mails::send_once(conn, app, &format!("refund:{id}"), BillingMail::Refunded { refund: id.clone() }).await?;
     }
-    settle(conn, app, payment, &id).await?;
-    Ok(Outcome::completed(account, "the refund is counted"))
+    let seller = settle(conn, app, payment, &id).await?;
+    Ok(Outcome { seller, ..Outcome::completed(account, "the refund is counted") })
 }
 
 pub async fn apply_dispute(conn: &mut Conn, app: &App, told: &Told<'_>) -> Result<Outcome, Error> {
@@ -63,8 +63,8 @@ pub async fn apply_dispute(conn: &mut Conn, app: &App, told: &Told<'_>) -> Resul
         mails::send_once(conn, app, &format!("dispute:{id}"), BillingMail::Disputed { dispute: id.clone() }).await?;
     }
     let account = payment.account_id;
-    settle(conn, app, payment, &id).await?;
-    Ok(Outcome::completed(account, format!("the dispute is {status}")))
+    let seller = settle(conn, app, payment, &id).await?;
+    Ok(Outcome { seller, ..Outcome::completed(account, format!("the dispute is {status}")) })
 }
 
 /// The payment, or what to answer while there is none.

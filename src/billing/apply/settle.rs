@@ -28,8 +28,8 @@ struct Sums {
     contested: i64,
 }
 
-/// `cause`: the provider's id of what has changed.
-pub async fn settle(conn: &mut Conn, app: &App, mut payment: Payment, cause: &str) -> Result<(), Error> {
+/// `cause`: the provider's id of what has changed. Returns who has sold what was paid, if somebody has.
+pub async fn settle(conn: &mut Conn, app: &App, mut payment: Payment, cause: &str) -> Result<Option<AccountId>, Error> {
     let sums: Sums = diesel::sql_query(
         "SELECT coalesce(sum(amount), 0)::bigint AS refunds, \
                 coalesce(sum(amount) FILTER (WHERE status = 'failed'), 0)::bigint AS failed, \
@@ -50,6 +50,7 @@ pub async fn settle(conn: &mut Conn, app: &App, mut payment: Payment, cause: &st
     payment.refunded = refunded;
     payment.credits_claimed = claimed;
     payment.status = payment.standing(sums.disputed);
+    let mut seller = None;
     if payment.purpose == "purchase" && payment.paid() {
         let status = match payment.status {
             // What the bank has taken for good is as gone as what we have paid back.
@@ -59,7 +60,9 @@ pub async fn settle(conn: &mut Conn, app: &App, mut payment: Payment, cause: &st
             _ => purchase::Status::Active,
         };
         let (subject, now) = (payment.id.encode(), app.clock.now());
-        if Purchase::set_status(conn, payment.checkout_id, status, Some(payment.id), now).await? {
+        let changed = Purchase::set_status(conn, payment.checkout_id, status, Some(payment.id), now).await?;
+        seller = changed.seller;
+        if changed.stands {
             alerts::close(conn, alerts::Kind::PaidTwice, &subject, now).await?;
         } else {
             let message = format!("{subject} paid for a tree that was bought already, and could not be paid back: it needs another way.");
@@ -70,7 +73,7 @@ pub async fn settle(conn: &mut Conn, app: &App, mut payment: Payment, cause: &st
         payment.updated_at = app.clock.now();
         Payment::update(conn, payment).await?;
     }
-    Ok(())
+    Ok(seller)
 }
 
 /// Takes credits back, or gives them back. That this is done once is known from the payment's own `credits_claimed`. A charge may take

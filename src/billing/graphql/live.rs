@@ -22,7 +22,7 @@ pub struct BillingSubscription;
 
 #[Subscription]
 impl BillingSubscription {
-    /// The viewer's account, now and after each change of its subscription, credits or purchases.
+    /// The viewer's account, now and after each change of its subscription, credits, purchases or sales.
     async fn billing_updated(&self, ctx: &Context<'_>) -> Result<impl Stream<Item = AccountObject> + use<>, async_graphql::Error> {
         let (app, actor): (App, Actor) = (app(ctx)?.clone(), *actor(ctx)?);
         // Listens before it reads: what is written in between is then heard.

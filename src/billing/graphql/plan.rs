@@ -4,7 +4,7 @@ use async_graphql::{Context, ID, Object, SimpleObject};
 
 use crate::billing::plan::{self, Feature, Interval, LimitKey, Plan, Tier};
 use crate::error::Error;
-use crate::graphql::app;
+use crate::graphql::{app, loaders};
 use crate::id::{Id, PlanId};
 
 /// An amount of money.
@@ -56,7 +56,7 @@ pub struct PlanObject(pub Plan);
 
 impl PlanObject {
     pub async fn find(ctx: &Context<'_>, id: PlanId) -> Result<Option<Self>, Error> {
-        Ok(Plan::find_many(&mut *app(ctx)?.db.conn().await?, &[id]).await?.pop().map(Self))
+        Ok(loaders::one(&loaders::of(ctx)?.plans, id).await?.map(Self))
     }
 }
 

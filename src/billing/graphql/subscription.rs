@@ -6,7 +6,7 @@ use super::plan::PlanObject;
 use crate::billing::plan::{Interval, Plan};
 use crate::billing::subscription::{Status, Subscription};
 use crate::error::Error;
-use crate::graphql::app;
+use crate::graphql::loaders;
 use crate::graphql::scalars::DateTime;
 use crate::id::Id;
 
@@ -28,9 +28,9 @@ pub struct PlanSubscription {
 impl PlanSubscription {
     /// With its plans.
     pub async fn new(ctx: &Context<'_>, row: Subscription) -> Result<Self, Error> {
-        let ids: Vec<_> = [Some(row.plan_id), row.pending_plan_id].into_iter().flatten().collect();
-        let plans = Plan::find_many(&mut *app(ctx)?.db.conn().await?, &ids).await?;
-        let plan = |id| plans.iter().find(|plan| plan.id == id).cloned();
+        let ids = [Some(row.plan_id), row.pending_plan_id].into_iter().flatten();
+        let plans = loaders::many(&loaders::of(ctx)?.plans, ids).await?;
+        let plan = |id| plans.get(&id).cloned();
         let own = plan(row.plan_id).ok_or_else(|| Error::internal("a subscription without a plan"))?;
         Ok(Self { plan: own, pending: row.pending_plan_id.and_then(plan), row: Box::new(row) })
     }

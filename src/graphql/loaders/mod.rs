@@ -16,12 +16,18 @@ mod batches;
 pub mod bought;
 pub mod category;
 pub mod closure;
+pub mod delivery;
 pub mod draft;
 pub mod identity;
+pub mod invitation;
 pub mod listing;
+pub mod payment;
+pub mod plan;
+pub mod purchase;
 pub mod resolved_rate;
 pub mod session;
 pub mod step;
+pub mod subscription;
 pub mod tree;
 pub mod user;
 pub mod version;
@@ -33,11 +39,17 @@ pub struct Loaders {
     pub bought: DataLoader<bought::Bought, NoCache>,
     pub categories: DataLoader<category::Categories, NoCache>,
     pub closures: DataLoader<closure::Closures, NoCache>,
+    pub deliveries: DataLoader<delivery::Deliveries, NoCache>,
     pub drafts: DataLoader<draft::Drafts, NoCache>,
+    pub invitations: DataLoader<invitation::Invitations, NoCache>,
     pub listings: DataLoader<listing::Listings, NoCache>,
+    pub payments: DataLoader<payment::Payments, NoCache>,
+    pub plans: DataLoader<plan::Plans, NoCache>,
+    pub purchases: DataLoader<purchase::Purchases, NoCache>,
     pub resolved_rates: DataLoader<resolved_rate::ResolvedRates, NoCache>,
     pub sessions: DataLoader<session::Sessions, NoCache>,
     pub steps: DataLoader<step::Steps, NoCache>,
+    pub subscriptions: DataLoader<subscription::Subscriptions, NoCache>,
     pub tree_counts: DataLoader<category::TreeCounts, NoCache>,
     pub trees: DataLoader<tree::Trees, NoCache>,
     pub versions: DataLoader<version::PublishedVersions, NoCache>,
@@ -53,11 +65,17 @@ impl Loaders {
             bought: batched(batches, bought::Bought(app.clone(), account)),
             categories: batched(batches, category::Categories(app.clone())),
             closures: batched(batches, closure::Closures(app.clone())),
+            deliveries: batched(batches, delivery::Deliveries(app.clone())),
             drafts: batched(batches, draft::Drafts(app.clone(), account)),
+            invitations: batched(batches, invitation::Invitations(app.clone())),
             listings: batched(batches, listing::Listings(app.clone())),
+            payments: batched(batches, payment::Payments(app.clone(), account)),
+            plans: batched(batches, plan::Plans(app.clone())),
+            purchases: batched(batches, purchase::Purchases(app.clone())),
             resolved_rates: batched(batches, resolved_rate::ResolvedRates(app.clone())),
             sessions: batched(batches, session::Sessions(app.clone(), account)),
             steps: batched(batches, step::Steps(app.clone(), account)),
+            subscriptions: batched(batches, subscription::Subscriptions(app.clone(), account)),
             tree_counts: batched(batches, category::TreeCounts(app.clone(), *actor)),
             trees: batched(batches, tree::Trees(app.clone(), account)),
             versions: batched(batches, version::PublishedVersions(app.clone(), account)),

@@ -4,8 +4,8 @@ use async_graphql::{Context, ID, Object};
 
 use super::user::UserObject;
 use crate::error::Error;
-use crate::graphql::app;
 use crate::graphql::scalars::DateTime;
+use crate::graphql::{app, loaders};
 use crate::id::{Id, InvitationId};
 use crate::identity::actor::{Actor, Role};
 use crate::identity::invitation::Invitation;
@@ -18,9 +18,8 @@ impl InvitationObject {
         if viewer.role < Role::Admin {
             return Ok(None);
         }
-        let app = app(ctx)?;
-        let found = Invitation::find(&mut *app.db.conn().await?, id).await?;
-        Ok(found.filter(|row| row.account_id == viewer.account && row.is_open(app.clock.now())).map(Self))
+        let (now, found) = (app(ctx)?.clock.now(), loaders::one(&loaders::of(ctx)?.invitations, id).await?);
+        Ok(found.filter(|row| row.account_id == viewer.account && row.is_open(now)).map(Self))
     }
 }
 

@@ -94,7 +94,7 @@ impl MarketplaceQuery {
         let page = PageArgs::forward(first, after).page::<ListingId>(ORDER)?;
         let query = query.as_deref().map(str::trim).filter(|query| !query.is_empty());
         query.map(search::check).transpose()?;
-        let rows = Listing::page(&mut *app.db.read().await?, actor.account, query, &page).await?;
+        let rows = Listing::page(&mut *app.db.read().await?, actor.account, query, app.clock.now(), &page).await?;
         Ok(Some(page.cut(rows).connection(ORDER, EmptyFields, |row| row.id, ListingObject)))
     }
 }

@@ -18,27 +18,32 @@ use crate::session::session::Session;
 use crate::session::state;
 use crate::session::step::Part;
 use crate::tree::graphql::{OutcomeKind, TreeNode, TreeObject, TreeVersion};
-use crate::tree::version::Version;
+use crate::tree::version::{Closure, Version};
 
 #[derive(Clone)]
 pub struct SessionObject(pub Session);
 
 impl SessionObject {
+    /// The version that it walks, or one that this calls.
     async fn version_of(&self, ctx: &Context<'_>, id: VersionId) -> Result<Arc<Version>, Error> {
         if let Some(version) = app(ctx)?.versions.cached(self.0.tree_account_id, id) {
             return Ok(version);
         }
-        let version = loaders::one(&loaders::of(ctx)?.versions, (self.0.tree_account_id, id)).await?;
-        version.ok_or_else(|| Error::internal(format!("{:?} walks {id:?}, which is not there", self.0.id)))
+        let closure = self.closure(ctx).await?;
+        closure.get(id).cloned().ok_or_else(|| Error::internal(format!("{:?} walks {id:?}, which is not there", self.0.id)))
     }
 
     async fn library(&self, ctx: &Context<'_>) -> Result<Arc<Library>, Error> {
-        let (libraries, root) = (&app(ctx)?.libraries, (self.0.tree_account_id, self.0.version_id));
-        if let Some(library) = libraries.cached(root.0, root.1) {
-            return Ok(library);
+        let (libraries, account, version) = (&app(ctx)?.libraries, self.0.tree_account_id, self.0.version_id);
+        match libraries.cached(account, version) {
+            Some(library) => Ok(library),
+            None => Ok(libraries.keep(account, version, &self.closure(ctx).await?)),
         }
-        let closure = loaders::one(&loaders::of(ctx)?.closures, root).await?.unwrap_or_default();
-        Ok(libraries.keep(root.0, root.1, &closure))
+    }
+
+    async fn closure(&self, ctx: &Context<'_>) -> Result<Closure, Error> {
+        let root = (self.0.tree_account_id, self.0.version_id);
+        Ok(loaders::one(&loaders::of(ctx)?.closures, root).await?.unwrap_or_default())
     }
 
     /// One that the viewer may see.

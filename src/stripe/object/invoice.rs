@@ -24,9 +24,11 @@ pub struct Invoice {
     pub period: Option<(DateTime<Utc>, DateTime<Utc>)>,
     pub payment_intent: Option<String>,
     pub charge: Option<String>,
-    /// Of the subscription.
+    /// Of the subscription, or the invoice's own.
     pub account: Option<String>,
     pub user: Option<String>,
+    /// Our own row's id: what the invoice was made for.
+    pub checkout: Option<String>,
 }
 
 impl Invoice {
@@ -38,6 +40,9 @@ impl Invoice {
             .or_else(|| lines.iter().find_map(line_subscription));
         let status = text(object, "status").or_else(|| (flag(object, "paid") == Some(true)).then(|| "paid".to_owned()));
         let payment = items(object, "payments");
+        let either = |names: &[&str]| {
+            details.and_then(|details| metadata(details, "metadata", names)).or_else(|| metadata(object, "metadata", names))
+        };
         Self {
             id: text(object, "id"),
             customer: id(object, "customer"),
@@ -56,8 +61,9 @@ impl Invoice {
             payment_intent: id(object, "payment_intent")
                 .or_else(|| payment.iter().find_map(|payment| id(payment, "payment.payment_intent"))),
             charge: id(object, "charge").or_else(|| payment.iter().find_map(|payment| id(payment, "payment.charge"))),
-            account: details.and_then(|details| metadata(details, "metadata", &["account", "account_id"])),
-            user: details.and_then(|details| metadata(details, "metadata", &["user", "user_id"])),
+            account: either(&["account", "account_id"]),
+            user: either(&["user", "user_id"]),
+            checkout: metadata(object, "metadata", &["checkout", "checkout_id"]),
         }
     }
 }

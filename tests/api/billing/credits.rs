@@ -8,7 +8,7 @@ use crate::support::stripe::{self, Story, object, with};
 use crate::support::{TestApp, people};
 
 /// A checkout for 100 credits at 10.00 USD.
-async fn checkout(app: &TestApp, account: AccountId, session: &str) {
+pub async fn checkout(app: &TestApp, account: AccountId, session: &str) {
     let id = Uuid::from(CheckoutId::new(&app.app.clock));
     app.db_execute(&format!(
         "INSERT INTO checkouts (id, account_id, purpose, status, pack_key, credits, amount, currency, provider_session_id, expires_at, \
@@ -20,7 +20,7 @@ async fn checkout(app: &TestApp, account: AccountId, session: &str) {
 }
 
 /// The session of that checkout, at Stripe.
-fn session(story: &Story, id: &str, payment_status: &str) -> Value {
+pub fn session(story: &Story, id: &str, payment_status: &str) -> Value {
     with(
         object("checkout.session.completed"),
         &[
@@ -37,7 +37,7 @@ fn session(story: &Story, id: &str, payment_status: &str) -> Value {
     )
 }
 
-fn charge(story: &Story, id: &str, refunded: i64) -> Value {
+pub fn charge(story: &Story, id: &str, refunded: i64) -> Value {
     let changes = [
         ("/id", json!(format!("ch_{id}"))),
         ("/payment_intent", json!(format!("pi_{id}"))),
@@ -47,7 +47,7 @@ fn charge(story: &Story, id: &str, refunded: i64) -> Value {
     story.charge(0, &changes)
 }
 
-fn refund(id: &str, session: &str, amount: i64, status: &str) -> Value {
+pub fn refund(id: &str, session: &str, amount: i64, status: &str) -> Value {
     let changes = [
         ("/id", json!(id)),
         ("/charge", json!(format!("ch_{session}"))),
@@ -58,7 +58,7 @@ fn refund(id: &str, session: &str, amount: i64, status: &str) -> Value {
     with(object("refund.created"), &changes)
 }
 
-fn dispute(id: &str, session: &str, status: &str) -> Value {
+pub fn dispute(id: &str, session: &str, status: &str) -> Value {
     json!({ "id": id, "object": "dispute", "amount": 1000, "currency": "usd", "charge": format!("ch_{session}"),
             "payment_intent": format!("pi_{session}"), "status": status, "reason": "fraudulent", "created": 1_800_000_000 })
 }

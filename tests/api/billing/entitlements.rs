@@ -232,7 +232,7 @@ async fn beyond_the_allowance_each_session_costs_a_credit() {
     let told = async { while heard.recv().await.unwrap() != fixpath::db::notices::Notice::Billing(account) {} };
     tokio::time::timeout(std::time::Duration::from_secs(5), told).await.expect("whoever watches hears of the balance");
     let refused: Vec<String> = starts.iter().flat_map(|answer| answer.refusals("startSession")).collect();
-    assert_eq!(refused, ["PLAN_LIMIT"; 3], "one of the allowance, two for credits");
+    assert_eq!(refused, ["INSUFFICIENT_CREDITS"; 3], "one of the allowance, two for credits");
     let query = "{ viewer { account { credits { balance shortfall entries { nodes { delta balanceAfter kind reason } } } } } }";
     let credits = owner.ok(query, json!({})).await.data("viewer.account.credits");
     let entry = |left| json!({ "delta": -1, "balanceAfter": left, "kind": "SPEND", "reason": "a session beyond the month's allowance" });
@@ -240,6 +240,83 @@ async fn beyond_the_allowance_each_session_costs_a_credit() {
     entries.sort_by_key(|entry| entry["balanceAfter"].as_i64());
     assert_eq!((&credits["balance"], &credits["shortfall"]), (&json!(0), &json!(0)));
     assert_eq!(entries, [entry(0), entry(1)]);
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn who_has_had_credits_is_told_that_none_are_left() {
+    let (app, _, owner) = TestApp::with_owner().await;
+    app.db_plan("free").await;
+    let (tree, _) = published(&owner, "Light", looping()).await;
+    app.db_execute("INSERT INTO session_usage SELECT id, date_trunc('month', created_at AT TIME ZONE 'UTC')::date, 50 FROM accounts").await;
+    let start = async || owner.ok(START, json!({ "input": { "tree": { "id": tree } } })).await;
+    assert_eq!(start().await.refusals("startSession"), ["PLAN_LIMIT"]);
+    let account = crate::support::people::ids(&owner).await.1;
+    app.app
+        .db
+        .transaction(async |conn| {
+            let cause = fixpath::billing::credit::Cause { source: "grant", reason: "sorry" };
+            let kind = fixpath::billing::credit::Kind::Grant;
+            Ok(fixpath::billing::credit::add(conn, &app.app.clock, account, 1, kind, cause).await?)
+        })
+        .await
+        .unwrap();
+    assert_eq!(start().await.refusals("startSession"), Vec::<String>::new(), "the one that there is");
+    let refused = start().await;
+    let error = refused.data("startSession.userErrors.0");
+    assert_eq!(error["code"], "INSUFFICIENT_CREDITS");
+    assert_eq!(error["message"], "The Free plan allows 50 sessions a month, and all are used. No credits are left for more.");
+    let limit = "... on LimitReached { limit { key max used } upgradeTo { key } }";
+    let query = format!("mutation($input: StartSessionInput!) {{ startSession(input: $input) {{ userErrors {{ code {limit} }} }} }}");
+    let error = owner.ok(&query, json!({ "input": { "tree": { "id": tree } } })).await.data("startSession.userErrors.0");
+    let told = json!({ "code": "INSUFFICIENT_CREDITS", "limit": { "key": "SESSIONS_PER_MONTH", "max": 50, "used": 51 },
+        "upgradeTo": { "key": "starter" } });
+    assert_eq!(error, told);
+    assert_eq!(app.db_value("SELECT started FROM session_usage").await, 51, "what is refused is not counted");
+}
+
+/// Every state that a subscription can be in, and pairs of two.
+#[tokio::test(flavor = "multi_thread")]
+async fn sql_says_the_same_of_a_feature() {
+    use fixpath::billing::entitlement::{condition, load};
+    let app = TestApp::new().await;
+    let account = super::permutations::account(&app).await;
+    let at = app.app.clock.now();
+    let times =
+        ["NULL", "'{now}'::timestamptz", "'{now}'::timestamptz + interval '1 day'"].map(|time| time.replace("{now}", &at.to_rfc3339()));
+    let mut rows = Vec::new();
+    for status in ["incomplete", "incomplete_expired", "trialing", "active", "past_due", "unpaid", "paused", "canceled"] {
+        for provider in [LOCAL, STRIPE] {
+            for (cancel, trial) in times.iter().flat_map(|cancel| times.iter().map(move |trial| (cancel, trial))) {
+                let named = if provider == STRIPE { "gen_random_uuid()::text" } else { "NULL" };
+                rows.push(format!("'{status}', '{provider}', {cancel}, {trial}, {named}"));
+            }
+        }
+    }
+    let question = condition("accounts.id", Feature::MarketplaceSelling, &format!("'{}'::timestamptz", at.to_rfc3339()));
+    let at_stripe: Vec<_> = rows.iter().filter(|row| row.contains(STRIPE)).collect();
+    let (mut asked, mut had) = (0, 0);
+    for (number, row) in rows.iter().enumerate() {
+        // Alone with a plan that has the feature, and beside another one.
+        for plans in [vec!["pro"], vec!["starter", "pro"], vec!["pro", "starter"], vec!["pro", "enterprise"]] {
+            let mut sql = "DELETE FROM subscriptions; ".to_owned();
+            for (place, plan) in plans.iter().enumerate() {
+                let (row, primary) = if place == 0 { (row, true) } else { (at_stripe[(number * 7 + 11) % at_stripe.len()], false) };
+                sql += &format!(
+                    "INSERT INTO subscriptions (id, account_id, plan_id, seats, is_primary, created_at, updated_at, status, provider, cancel_at, \
+                         trial_end, provider_subscription_id) \
+                     SELECT gen_random_uuid(), '{}', id, 1, {primary}, now(), now(), {row} FROM plans WHERE key = '{plan}'; ",
+                    Uuid::from(account)
+                );
+            }
+            app.db_execute(&sql).await;
+            let pure = load(&mut app.app.db.conn().await.unwrap(), account, at).await.unwrap().plan.has(Feature::MarketplaceSelling);
+            let told = app.db_value(&format!("SELECT {question} AS has FROM accounts WHERE id = '{}'", Uuid::from(account))).await;
+            assert_eq!(told, json!(pure), "{plans:?}: {row}");
+            asked += 1;
+            had += usize::from(pure);
+        }
+    }
+    assert!(asked == 576 && (100..476).contains(&had), "{had} of {asked}");
 }
 
 #[tokio::test(flavor = "multi_thread")]

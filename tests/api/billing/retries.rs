@@ -88,3 +88,25 @@ async fn one_customers_crowd_waits_in_the_process_and_others_pass() {
     assert!(app.app.queues.is_empty());
     app.run_jobs().await;
 }
+
+/// What names no customer is looked up first, and that takes a connection, too.
+#[tokio::test(flavor = "multi_thread")]
+async fn who_finds_no_connection_left_comes_again() {
+    let (app, _owner, story) = stripe::app().await;
+    app.expect(&story.event("invoice.paid", 0, story.invoice("paid", 0, &[])), "completed").await;
+    app.expect(&story.event("invoice_payment.paid", 0, story.invoice_payment(0)), "completed").await;
+    let events = [
+        story.event("refund.created", 5, story.refund("re_1", 0, 500, "succeeded")),
+        story.event("customer.subscription.created", 0, story.state("active", 0, &[])),
+    ];
+    let all = futures_util::future::join_all((0..app.app.config.database.pool_size).map(|_| app.app.db.conn())).await;
+    assert!(all.iter().all(Result::is_ok));
+    let answers = futures_util::future::join_all(events.iter().map(|event| app.deliver(event))).await;
+    assert!(answers.iter().all(|answer| answer.status == 503), "{answers:?}");
+    drop(all);
+    assert_eq!(app.db_value("SELECT count(*) FROM webhook_deliveries").await, json!(2), "being busy is no attempt");
+    for event in &events {
+        app.expect(event, "completed").await;
+    }
+    app.run_jobs().await;
+}

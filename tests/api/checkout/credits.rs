@@ -7,13 +7,13 @@ use crate::support::Answer;
 use crate::support::app::ORIGIN;
 use crate::support::shop::Shop;
 
-async fn buy(shop: &Shop, pack: &str, quantity: i32) -> Answer {
+pub async fn buy(shop: &Shop, pack: &str, quantity: i32) -> Answer {
     let query = "mutation($input: BuyCreditsInput!) { buyCredits(input: $input) { checkout { id url } userErrors { code message path } } }";
     let input = json!({ "packKey": pack, "quantity": quantity, "successUrl": format!("{ORIGIN}/ok"), "cancelUrl": format!("{ORIGIN}/no") });
     shop.owner.ok(query, json!({ "input": input })).await
 }
 
-async fn balance(shop: &Shop) -> Value {
+pub async fn balance(shop: &Shop) -> Value {
     shop.app.db_value("SELECT balance FROM credit_balances").await
 }
 

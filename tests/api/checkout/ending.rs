@@ -87,6 +87,41 @@ async fn nobody_pays_for_an_account_that_is_about_to_go() {
     shop.app.leave_jobs();
 }
 
+/// Stripe is asked with nothing locked: who deletes the account meanwhile has to wait for what comes of it.
+#[tokio::test(flavor = "multi_thread")]
+async fn an_account_is_not_deleted_while_its_subscription_is_being_resumed() {
+    let mut shop = Shop::open().await;
+    shop.subscribe(json!({})).await;
+    shop.pass(chrono::TimeDelta::days(26)).await;
+    shop.settle().await;
+    shop.changed("cancelSubscription", json!({})).await;
+    // Two seconds, more or less.
+    shop.sandbox.plan_fault(Fault::RateLimited, "/v1/subscriptions", 2);
+    shop.sandbox.plan_fault(Fault::Slow, "/v1/subscriptions", 2);
+    let delete = "mutation { deleteAccount(input: { confirmName: \"owner's account\" }) { userErrors { code message } } }";
+    let (resumed, deleted) = tokio::join!(shop.change("resumeSubscription", json!({})), async {
+        let begun = "SELECT count(*) FROM subscription_changes WHERE operation = 'resumeSubscription'";
+        while shop.app.db_value(begun).await == 0 {
+            tokio::task::yield_now().await;
+        }
+        shop.owner.ok(delete, json!({})).await
+    });
+    let none: [&str; 0] = [];
+    assert_eq!((resumed.refusals("resumeSubscription"), deleted.refusals("deleteAccount")), (vec![], vec!["WRONG_STATE".to_owned()]));
+    let message = "The subscription is being resumed at this moment: look again in a minute.";
+    assert_eq!(deleted.data("deleteAccount.userErrors.0.message"), message);
+    assert_eq!(shop.app.db_value("SELECT deletes_at FROM accounts").await, Value::Null);
+    // What came to nothing is not waited for any longer than a request lasts.
+    shop.changed("cancelSubscription", json!({ "idempotencyKey": "again" })).await;
+    shop.app.db_execute("UPDATE subscription_changes SET finished_at = NULL").await;
+    shop.app.advance(chrono::TimeDelta::seconds(61));
+    assert_eq!(shop.owner.ok(delete, json!({})).await.refusals("deleteAccount"), none);
+    assert_eq!(shop.change("resumeSubscription", json!({})).await.refusals("resumeSubscription"), ["WRONG_STATE"]);
+    assert_eq!(shop.app.db_value("SELECT count(*) FROM subscription_changes WHERE operation = 'resumeSubscription'").await, 1);
+    shop.settle().await;
+    shop.app.leave_jobs();
+}
+
 #[tokio::test(flavor = "multi_thread")]
 async fn a_cancellation_takes_a_downgrade_with_it() {
     let shop = Shop::open().await;

@@ -21,6 +21,7 @@ use crate::support::TestApp;
 use crate::support::app::ORIGIN;
 use crate::support::database::Database;
 use crate::support::stripe::SECRET;
+use crate::support::trees::{looping, published};
 
 const CUSTOMERS: usize = 3;
 /// As long as somebody asks again before they call it lost.
@@ -43,6 +44,8 @@ fn rounds() -> usize {
 
 struct World {
     sandbox: Sandbox,
+    /// What is on sale.
+    tree: String,
     url: String,
     http: Client,
 }
@@ -156,7 +159,36 @@ impl World {
         assert_eq!(self.sandbox.act(pay).unwrap()["outcome"], "paid");
     }
 
-    /// Subscribes, buys credits, adds a seat.
+    /// What somebody does in Stripe's dashboard.
+    fn refund(&self, session: &str, amount: Option<i64>) {
+        let intent = self.sandbox.object(session)["payment_intent"].as_str().unwrap().to_owned();
+        let charge = self.sandbox.object(&intent)["latest_charge"].as_str().unwrap().to_owned();
+        self.sandbox.act(Action::Refund { charge, amount }).unwrap();
+    }
+
+    /// One that is paid once; the session's id.
+    async fn buy(&self, token: &str, mutation: &str, mut input: Value) -> String {
+        input["successUrl"] = json!(format!("{ORIGIN}/ok"));
+        input["cancelUrl"] = json!(format!("{ORIGIN}/no"));
+        input["idempotencyKey"] = json!(mutation);
+        let name = format!("{}{}Input", mutation[..1].to_uppercase(), &mutation[1..]);
+        let query =
+            format!("mutation($input: {name}!) {{ {mutation}(input: $input) {{ checkout {{ id }} userErrors {{ code message }} }} }}");
+        let answer = self.ask(token, &query, json!({ "input": input })).await;
+        let session = answer[mutation]["checkout"]["id"].as_str().unwrap_or_else(|| panic!("{answer}")).to_owned();
+        self.pay(&session);
+        session
+    }
+
+    /// Which must not be refused.
+    async fn change(&self, token: &str, mutation: &str, fields: &str) {
+        let query =
+            format!("mutation {{ {mutation}(input: {{ {fields} idempotencyKey: \"{mutation}\" }}) {{ userErrors {{ code message }} }} }}");
+        let answer = self.ask(token, &query, json!({})).await;
+        assert_eq!(answer[mutation]["userErrors"], json!([]), "{answer}");
+    }
+
+    /// Subscribes, buys credits and a tree, adds a seat, takes a higher plan. Some get money back, some cancel.
     async fn life(&self, number: usize) {
         let sign_up = "mutation($input: SignUpInput!) { signUp(input: $input) { accessToken userErrors { message } } }";
         let token = loop {
@@ -168,41 +200,49 @@ impl World {
                 break token.to_owned();
             }
         };
-        let urls = json!({ "successUrl": format!("{ORIGIN}/ok"), "cancelUrl": format!("{ORIGIN}/no") });
-        let mut input = urls.clone();
-        input["planKey"] = json!("pro");
-        input["idempotencyKey"] = json!("plan");
-        let start =
-            "mutation($input: StartCheckoutInput!) { startCheckout(input: $input) { checkout { id } userErrors { code message } } }";
-        let answer = self.ask(&token, start, json!({ "input": input })).await;
-        let session = answer["startCheckout"]["checkout"]["id"].as_str().unwrap_or_else(|| panic!("{answer}")).to_owned();
-        self.pay(&session);
+        let session = self.buy(&token, "startCheckout", json!({ "planKey": "pro" })).await;
         if number.is_multiple_of(2) {
             let sync = "mutation($id: String!) { syncCheckout(input: { checkoutSessionId: $id }) { userErrors { code message } } }";
             self.ask(&token, sync, json!({ "id": session })).await;
         }
-        let mut input = urls;
-        input["packKey"] = json!("credits-100");
-        input["idempotencyKey"] = json!("credits");
-        let buy = "mutation($input: BuyCreditsInput!) { buyCredits(input: $input) { checkout { id } userErrors { code message } } }";
-        let answer = self.ask(&token, buy, json!({ "input": input })).await;
-        self.pay(answer["buyCredits"]["checkout"]["id"].as_str().unwrap_or_else(|| panic!("{answer}")));
-        let seats = "mutation { changeSeats(input: { seats: 2, idempotencyKey: \"seats\" }) { userErrors { code message } } }";
-        let answer = self.ask(&token, seats, json!({})).await;
-        assert_eq!(answer["changeSeats"]["userErrors"], json!([]), "{answer}");
+        let credits = self.buy(&token, "buyCredits", json!({ "packKey": "credits-100" })).await;
+        let tree = self.buy(&token, "purchaseTree", json!({ "treeId": self.tree })).await;
+        match number % 3 {
+            0 => self.refund(&credits, Some(400)),
+            1 => self.refund(&tree, None),
+            _ => {}
+        }
+        self.change(&token, "changeSeats", "seats: 2").await;
+        self.change(&token, "changePlan", "planKey: \"enterprise\"").await;
+        if number % 2 == 1 {
+            self.change(&token, "cancelSubscription", "").await;
+        }
     }
 }
 
-/// Everybody who has bought has one of each, and our rows say what Stripe's objects say.
-const WRONG: &str = "SELECT account_id, (SELECT json_agg(json_build_array(status, seats, needs_refetch)) FROM subscriptions s \
-         WHERE s.account_id = c.account_id AND provider = 'stripe') AS subscriptions, \
+/// Everybody who has bought has one of each, and our rows say what Stripe's objects say. What somebody did follows from the number in
+/// their name.
+const WRONG: &str = "SELECT c.account_id, number, (SELECT json_agg(json_build_array(status, seats, cancel_at, needs_refetch)) \
+         FROM subscriptions s WHERE s.account_id = c.account_id AND provider = 'stripe') AS subscriptions, \
      (SELECT balance FROM credit_balances b WHERE b.account_id = c.account_id) AS credits, \
-     (SELECT json_agg(json_build_array(purpose, amount, status)) FROM payments p WHERE p.account_id = c.account_id) AS payments \
-     FROM customers c WHERE NOT ( \
-     (SELECT count(*) = 1 AND bool_and(status = 'active' AND seats = 2) FROM subscriptions s \
+     (SELECT json_agg(json_build_array(purpose, amount, refunded, status, hosted_invoice_url)) FROM payments p \
+         WHERE p.account_id = c.account_id) AS payments, \
+     (SELECT json_agg(status) FROM purchases b WHERE b.account_id = c.account_id) AS purchases \
+     FROM customers c JOIN accounts a ON a.id = c.account_id, \
+     LATERAL (SELECT (regexp_match(a.name, '^customer([0-9]+)-'))[1]::int AS number) AS named \
+     WHERE NOT ( \
+     (SELECT count(*) = 1 AND bool_and(status = 'active' AND seats = 2 AND (cancel_at IS NOT NULL) = (number % 2 = 1) \
+             AND plan_id = (SELECT id FROM plans WHERE key = 'enterprise')) FROM subscriptions s \
          WHERE s.account_id = c.account_id AND provider = 'stripe') \
-     AND coalesce((SELECT balance = 100 FROM credit_balances b WHERE b.account_id = c.account_id), false) \
-     AND (SELECT count(*) = 3 AND bool_and(status = 'succeeded') FROM payments p WHERE p.account_id = c.account_id) \
+     AND coalesce((SELECT balance = CASE number % 3 WHEN 0 THEN 60 ELSE 100 END FROM credit_balances b \
+         WHERE b.account_id = c.account_id), false) \
+     AND (SELECT count(*) = 5 AND count(DISTINCT hosted_invoice_url) = 5 \
+             AND coalesce(array_agg(purpose || ' ' || status ORDER BY 1) FILTER (WHERE status <> 'succeeded'), '{}') = CASE number % 3 \
+                 WHEN 0 THEN ARRAY['credits partially_refunded'] WHEN 1 THEN ARRAY['purchase refunded'] ELSE '{}' END \
+         FROM payments p WHERE p.account_id = c.account_id) \
+     AND (SELECT count(*) = (number % 3 < 2)::int FROM refunds r JOIN payments p ON p.id = payment_id WHERE p.account_id = c.account_id) \
+     AND (SELECT count(*) = 1 AND bool_and(status = CASE number % 3 WHEN 1 THEN 'refunded' ELSE 'active' END) FROM purchases b \
+         WHERE b.account_id = c.account_id) \
      AND (SELECT count(*) = 1 FROM customers o WHERE o.account_id = c.account_id))";
 
 #[tokio::test(flavor = "multi_thread")]
@@ -212,13 +252,20 @@ async fn nothing_is_lost_or_doubled_whatever_is_killed_and_whatever_stripe_answe
     app.leave_jobs();
     migrate(&app.app.db, Direction::Up).await.unwrap();
     app.db_verify_everybody().await;
+    let seller = app.sign_up("seller").await;
+    app.db_plan("enterprise").await;
+    let (tree, _) = published(&seller, "Printer", looping()).await;
+    let listing =
+        "mutation($id: ID!) { listTree(input: { treeId: $id, price: { amount: 2001, currency: \"USD\" } }) { userErrors { code } } }";
+    let none: [&str; 0] = [];
+    assert_eq!(seller.ok(listing, json!({ "id": tree })).await.refusals("listTree"), none);
     let redelivery = vec![Duration::from_millis(300); 400];
     let options = Options { webhook_secrets: vec![SECRET.to_owned()], redelivery, ..Options::default() };
     let sandbox = Sandbox::start(Clock::System, options).await.unwrap();
     let port = std::net::TcpListener::bind("127.0.0.1:0").unwrap().local_addr().unwrap().port();
     sandbox.deliver_to(&format!("http://127.0.0.1:{port}/webhooks/stripe"));
     let mut server = Server::start(&app, &sandbox, port);
-    let world = Arc::new(World { sandbox, url: format!("http://127.0.0.1:{port}/graphql"), http: Client::new() });
+    let world = Arc::new(World { sandbox, tree, url: format!("http://127.0.0.1:{port}/graphql"), http: Client::new() });
     server.keep(&app, &world, port).await;
     let (over, lives) = (Arc::new(AtomicBool::new(false)), Arc::new(AtomicUsize::new(0)));
     let customers: Vec<_> = (0..CUSTOMERS)
@@ -262,7 +309,13 @@ async fn nothing_is_lost_or_doubled_whatever_is_killed_and_whatever_stripe_answe
     let bought = app.db_value("SELECT count(*) FROM customers").await.as_u64().unwrap() as usize;
     assert!(bought >= CUSTOMERS, "{bought}");
     let of_stripe = |kind: &str| world.sandbox.world(|world| world.all(kind).count());
-    assert_eq!((of_stripe("customer"), of_stripe("subscription"), of_stripe("checkout.session")), (bought, bought, 2 * bought));
+    assert_eq!((of_stripe("customer"), of_stripe("subscription"), of_stripe("checkout.session")), (bought, bought, 3 * bought));
+    let refunds = app.db_value("SELECT count(*) FROM refunds").await;
+    assert_eq!(refunds, json!(of_stripe("refund")));
+    assert_eq!(
+        app.db_value("SELECT count(*) FROM payments WHERE account_id IN (SELECT account_id FROM customers)").await,
+        json!(5 * bought)
+    );
     assert_eq!(app.db_value("SELECT count(*) FROM webhook_deliveries WHERE status IN ('dead', 'parked')").await, 0);
     println!("{} rounds: {bought} customers, {} deliveries", rounds(), app.db_value("SELECT count(*) FROM webhook_deliveries").await);
     server.kill();

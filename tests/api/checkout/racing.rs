@@ -1,5 +1,6 @@
 //! Rule 5: many at once, from two processes.
 
+use fixpath::stripe::sandbox::faults::Fault;
 use serde_json::{Value, json};
 
 use crate::support::shop::Shop;
@@ -26,6 +27,26 @@ async fn fifty_at_once_make_one_customer_and_open_one_page() {
     assert_eq!((shop.count("customer"), shop.count("checkout.session")), (1, 1));
     assert_eq!(shop.app.db_value("SELECT count(*) FROM checkouts").await, 1);
     assert_eq!(shop.app.db_value("SELECT count(*) FROM customers").await, 1);
+    shop.settle().await;
+}
+
+/// Those who were told of the failure, and those who ask again already.
+#[tokio::test(flavor = "multi_thread")]
+async fn fifty_at_once_make_one_customer_although_stripe_fails_for_good_first() {
+    let shop = Shop::open().await;
+    shop.sandbox.plan_fault(Fault::ServerErrorKept, "/v1/customers", 1);
+    let variables = shop.variables();
+    let variables: Vec<_> = variables.iter().map(|(name, value)| (*name, value.as_str())).collect();
+    let (_second, router) = shop.app.second_process_with(&variables);
+    let there = shop.owner.through(router);
+    let calls = (0..50).map(|number| {
+        let actor = if number % 2 == 0 { &shop.owner } else { &there };
+        actor.ok(START, json!({ "input": Shop::wish(json!({})) }))
+    });
+    futures_util::future::join_all(calls).await;
+    shop.start(json!({})).await;
+    assert_eq!((shop.count("customer"), shop.count("checkout.session")), (1, 1));
+    assert_eq!(shop.app.db_rows("SELECT customer_attempt FROM accounts").await, json!([{ "customer_attempt": 1 }]));
     shop.settle().await;
 }
 

@@ -137,6 +137,21 @@ async fn a_failure_that_stripe_keeps_for_a_day_is_over_with_the_next_try() {
     shop.settle().await;
 }
 
+#[tokio::test(flavor = "multi_thread")]
+async fn a_failure_that_stripe_keeps_about_the_customer_is_over_with_the_next_try_too() {
+    let shop = Shop::open().await;
+    shop.sandbox.plan_fault(Fault::ServerErrorKept, "/v1/customers", 1);
+    assert_eq!(shop.start_as(&shop.owner, json!({})).await.refusals("startCheckout"), ["STRIPE_UNAVAILABLE"]);
+    assert_eq!(shop.app.db_value("SELECT customer_attempt FROM accounts").await, 1);
+    // Its name is no reason to wait.
+    shop.sandbox.plan_fault(Fault::ServerErrorKept, "/v1/customers/", 1);
+    let page = shop.start(json!({})).await;
+    assert_eq!(shop.sandbox.object(&page)["status"], "open");
+    assert_eq!((shop.count("customer"), shop.app.db_value("SELECT count(*) FROM customers").await), (1, json!(1)));
+    assert_eq!(shop.app.db_value("SELECT customer_attempt FROM accounts").await, 1);
+    shop.settle().await;
+}
+
 /// Rule 13.
 #[tokio::test(flavor = "multi_thread")]
 async fn without_stripe_everything_else_works() {

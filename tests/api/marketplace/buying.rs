@@ -33,7 +33,10 @@ async fn a_tree_is_listed_found_bought_and_both_see_what_came_of_it() {
     assert_eq!(market.sales().await, sold);
     let listed = "{ marketplace { nodes { purchased } } }";
     assert_eq!(market.buyer.ok(listed, json!({})).await.data("marketplace.nodes"), json!([{ "purchased": true }]));
-    assert_eq!(market.shop.app.db_value("SELECT description FROM payments").await, "Printer");
+    let payment = "SELECT description, purpose, billing_reason, hosted_invoice_url LIKE '%/i/in_%' AS shown FROM payments";
+    let paid = json!([{ "description": "Printer", "purpose": "purchase", "billing_reason": "manual", "shown": true }]);
+    assert_eq!(market.shop.app.db_rows(payment).await, paid);
+    assert_eq!(market.shop.app.db_rows("SELECT about FROM billing_mails").await, json!([]), "it is no subscription");
     // By its id, for those two accounts alone.
     let node = "query($id: ID!) { node(id: $id) { ... on Purchase { status } } }";
     let id = json!({ "id": bought[0]["id"] });
@@ -203,4 +206,44 @@ async fn the_purchases_of_an_account_cost_the_same_statements_however_many_they_
     }
     assert_eq!(counts[1], counts[2]);
     assert!(counts[1] <= 5, "the account, the purchases, its own trees, bought ones, and once more for what they show: {counts:?}");
+}
+
+/// In whichever order: a sale, and what becomes of it.
+#[tokio::test(flavor = "multi_thread")]
+async fn whatever_is_told_first_it_is_one_payment_and_one_purchase() {
+    for step in [1, 3, 5, 7] {
+        let (market, tree) = Market::with_listing().await;
+        let session = market.page(&tree, None).await;
+        market.shop.pay(&session, "works");
+        let waiting = market.shop.sandbox.take_deliveries();
+        for _ in 0..3 {
+            for number in 0..waiting.len() {
+                market.shop.deliver_one(&waiting[(waiting.len() - 1 + number * step) % waiting.len()]).await;
+            }
+        }
+        for signed in &waiting {
+            market.shop.deliver_one(signed).await;
+        }
+        market.shop.settle().await;
+        let rows = "SELECT p.status, p.purpose, p.hosted_invoice_url IS NOT NULL AS shown, bought.status AS bought \
+             FROM payments p FULL JOIN purchases bought ON bought.payment_id = p.id";
+        let one = json!([{ "status": "succeeded", "purpose": "purchase", "shown": true, "bought": "active" }]);
+        assert_eq!(market.shop.app.db_rows(rows).await, one, "step {step}");
+        market.refund(&session, None).await;
+        assert_eq!(market.statuses().await, ["REFUNDED"]);
+    }
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn the_seller_hears_of_a_sale_and_of_what_becomes_of_it() {
+    let (market, tree) = Market::with_listing().await;
+    market.shop.app.app.notices.heard().await;
+    let query = "subscription { billingUpdated { sales { nodes { status } } } }";
+    let mut events = market.seller.events(query).await;
+    let sales = |event: &Value| event["data"]["billingUpdated"]["sales"]["nodes"].clone();
+    assert_eq!(sales(&events.next().await), json!([]));
+    let session = market.buy(&tree).await;
+    while sales(&events.next().await) != json!([{ "status": "ACTIVE" }]) {}
+    market.refund(&session, None).await;
+    while sales(&events.next().await) != json!([{ "status": "REFUNDED" }]) {}
 }

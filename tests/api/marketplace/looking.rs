@@ -92,3 +92,28 @@ async fn an_account_that_is_about_to_go_sells_nothing() {
     assert_eq!(super::purchase(&market.buyer, &tree, None).await.refusals("purchaseTree"), ["NOT_FOUND"]);
     market.shop.app.leave_jobs();
 }
+
+#[tokio::test(flavor = "multi_thread")]
+async fn what_a_sellers_plan_does_not_include_any_more_is_not_shown_and_pages_stay_full() {
+    let market = Market::open().await;
+    let lapsed = market.shop.app.sign_up("lapsed").await;
+    market.shop.app.db_verify("lapsed").await;
+    market.shop.app.db_plan("enterprise").await;
+    for number in 0..4 {
+        for (seller, whose) in [(&market.seller, "Kept"), (&lapsed, "Lapsed")] {
+            let (tree, _) = published(seller, &format!("{whose} {number}"), looping()).await;
+            assert_eq!(super::list(seller, &tree, 2000, "USD").await.refusals("listTree"), super::NONE);
+            market.shop.app.advance(chrono::TimeDelta::milliseconds(5));
+        }
+    }
+    assert_eq!(marketplace(&market.buyer, None).await.len(), 8);
+    let account = uuid::Uuid::from(crate::support::people::ids(&lapsed).await.1);
+    market.shop.app.db_execute(&format!("DELETE FROM subscriptions WHERE account_id = '{account}'")).await;
+    assert_eq!(marketplace(&market.buyer, None).await, ["Kept 3", "Kept 2", "Kept 1", "Kept 0"]);
+    assert_eq!(marketplace(&market.buyer, Some("lapsed")).await, Vec::<String>::new());
+    assert_eq!(marketplace(&market.buyer, Some("kept")).await.len(), 4);
+    let query = "{ marketplace(first: 3) { nodes { tree { title } } pageInfo { hasNextPage } } }";
+    let page = market.buyer.ok(query, json!({})).await;
+    assert_eq!(page.data("marketplace.nodes").as_array().unwrap().len(), 3);
+    assert_eq!(page.data("marketplace.pageInfo.hasNextPage"), true);
+}

@@ -166,6 +166,45 @@ async fn a_sale_without_a_subscription_is_one_payment() {
 }
 
 #[tokio::test]
+async fn a_sale_gets_an_invoice_after_its_payment_if_it_is_wanted() {
+    let shop = Shop::open().await;
+    let form = [
+        ("mode", "payment"),
+        ("customer", shop.customer.as_str()),
+        ("line_items[0][price_data][currency]", "usd"),
+        ("line_items[0][price_data][unit_amount]", "1000"),
+        ("line_items[0][price_data][product_data][name]", "100 credits"),
+        ("line_items[0][quantity]", "2"),
+        ("invoice_creation[enabled]", "true"),
+        ("invoice_creation[invoice_data][metadata][pack]", "100"),
+        ("success_url", "http://localhost:3000/done"),
+    ];
+    let session = shop.post("checkout/sessions", &form).await.body;
+    assert_eq!((&session["invoice_creation"]["enabled"], &session["invoice"]), (&json!(true), &json!(null)));
+    let told = shop.pay(&session, "works");
+    let (invoice, intent) = (text(&told, "/session/invoice"), text(&told, "/session/payment_intent"));
+    let paid = shop.get(&format!("invoices/{invoice}")).await.body;
+    assert_eq!((text(&paid, "/status"), text(&paid, "/billing_reason")), ("paid".into(), "manual".into()));
+    assert_eq!((number(&paid, "/amount_paid"), number(&paid, "/amount_remaining"), number(&paid, "/total")), (2_000, 0, 2_000));
+    assert_eq!((text(&paid, "/metadata/pack"), text(&paid, "/customer")), ("100".into(), shop.customer.clone()));
+    assert!(text(&paid, "/hosted_invoice_url").ends_with(&invoice));
+    let links = shop.get(&format!("invoice_payments?invoice={invoice}")).await.body;
+    assert_eq!(text(&links, "/data/0/payment/payment_intent"), intent);
+    let order: Vec<String> = shop.events().into_iter().filter(|kind| !kind.starts_with("p")).collect();
+    let after = [
+        "charge.succeeded",
+        "invoice.created",
+        "invoice.finalized",
+        "invoice_payment.paid",
+        "invoice.updated",
+        "invoice.paid",
+        "invoice.payment_succeeded",
+        "checkout.session.completed",
+    ];
+    assert!(order.ends_with(&after.map(str::to_owned)), "{order:?}");
+}
+
+#[tokio::test]
 async fn a_promotion_code_takes_its_share_off() {
     let shop = Shop::open().await;
     let coupon = shop.post("coupons", &[("percent_off", "25"), ("duration", "forever")]).await.body;

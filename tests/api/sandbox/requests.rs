@@ -10,13 +10,19 @@ type Form<'a> = &'a [(&'a str, &'a str)];
 #[tokio::test]
 async fn parameters_are_checked_as_by_stripe() {
     let shop = Shop::open().await;
-    let cases: [(&str, Form, &str, &str); 7] = [
+    let cases: [(&str, Form, &str, &str); 8] = [
         ("customers", &[("emial", "a@b.co")], "parameter_unknown", "emial"),
         ("prices", &[("currency", "usd"), ("unit_amount", "abc")], "parameter_invalid_integer", "unit_amount"),
         ("prices", &[("unit_amount", "1")], "parameter_missing", "currency"),
         ("products", &[("name", "")], "parameter_invalid_empty", "name"),
         ("billing_portal/sessions", &[("customer", "cus_nobody")], "resource_missing", "customer"),
         ("checkout/sessions", &[("mode", "payment"), ("success_url", "nowhere")], "url_invalid", "success_url"),
+        (
+            "checkout/sessions",
+            &[("mode", "payment"), ("invoice_creation[enabled]", "true"), ("invoice_creation[invoice_data][note]", "x")],
+            "parameter_unknown",
+            "invoice_creation[invoice_data][note]",
+        ),
         ("customers", &[("address[planet]", "Mars")], "parameter_unknown", "address[planet]"),
     ];
     for (path, form, code, param) in cases {
@@ -26,6 +32,9 @@ async fn parameters_are_checked_as_by_stripe() {
     }
     let wrong = shop.post("products", &[("name", "x"), ("active", "maybe")]).await;
     assert_eq!(wrong.body["error"]["message"], "Invalid boolean: maybe");
+    let invoiced = [("mode", "subscription"), ("success_url", "http://localhost/"), ("invoice_creation[enabled]", "true")];
+    let twice = shop.post("checkout/sessions", &invoiced).await;
+    assert!(text(&twice.body, "/error/message").starts_with("You can only enable invoice creation when `mode` is set to `payment`."));
     let none = shop.get("customers/cus_nobody").await;
     assert_eq!((none.status, text(&none.body, "/error/message")), (404, "No such customer: 'cus_nobody'".into()));
     assert_eq!(shop.get("nonsense").await.status, 404);

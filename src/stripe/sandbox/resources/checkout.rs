@@ -32,6 +32,16 @@ const SUBSCRIPTION_DATA: &[Param] = &[
     param("billing_mode", Kind::Hash(&[required("type", Kind::OneOf(&["classic", "flexible"])), param("flexible", Kind::Any)])),
 ];
 
+const INVOICE_DATA: &[Param] = &[
+    param("account_tax_ids", TEXTS),
+    param("custom_fields", Kind::Any),
+    param("description", Kind::Text),
+    param("footer", Kind::Text),
+    param("issuer", Kind::Any),
+    param("metadata", Kind::Metadata),
+    param("rendering_options", Kind::Any),
+];
+
 pub const CREATE: &[Param] = &[
     required("mode", Kind::OneOf(&["payment", "setup", "subscription"])),
     param("success_url", Kind::Text),
@@ -53,7 +63,7 @@ pub const CREATE: &[Param] = &[
             param("setup_future_usage", Kind::OneOf(&["off_session", "on_session"])),
         ]),
     ),
-    param("invoice_creation", Kind::Hash(&[required("enabled", Kind::Bool), param("invoice_data", Kind::Any)])),
+    param("invoice_creation", Kind::Hash(&[required("enabled", Kind::Bool), param("invoice_data", Kind::Hash(INVOICE_DATA))])),
     param("allow_promotion_codes", Kind::Bool),
     param("discounts", discounts::PARAM),
     param("expires_at", Kind::Time(&[])),
@@ -92,6 +102,12 @@ pub fn create(world: &mut World, params: &Value) -> Answer {
     let mode = params.text("mode");
     if mode == "setup" {
         return Err(ApiError::param("mode", None, "The sandbox knows the modes payment and subscription."));
+    }
+    let invoiced = params.flag("invoice_creation/enabled");
+    if invoiced && mode != "payment" {
+        let message = "You can only enable invoice creation when `mode` is set to `payment`. Invoices are created automatically when \
+                       `mode` is set to `subscription`, and are unsupported when set to `setup`.";
+        return Err(ApiError::param("invoice_creation", None, message));
     }
     for name in ["success_url", "cancel_url"] {
         match params.maybe_text(name) {
@@ -135,12 +151,20 @@ pub fn create(world: &mut World, params: &Value) -> Answer {
         "_line_items": items,
         "_subscription_data": params.at("subscription_data"),
         "_payment_intent_data": params.at("payment_intent_data"),
-        "_invoice_creation": params.flag("invoice_creation/enabled"),
         "_trial_end": trial_end,
         "_discount": discount.map(|wanted| json!({ "coupon": wanted.coupon, "promotion_code": wanted.promotion_code })),
     }));
     if mode == "payment" {
-        fields.also(json!({ "invoice_creation": { "enabled": params.flag("invoice_creation/enabled"), "invoice_data": null } }));
+        let data = params.at("invoice_creation/invoice_data");
+        fields.also(json!({ "invoice_creation": { "enabled": invoiced, "invoice_data": {
+            "account_tax_ids": data.at("account_tax_ids"),
+            "custom_fields": data.at("custom_fields"),
+            "description": data.at("description"),
+            "footer": data.at("footer"),
+            "issuer": data.at("issuer"),
+            "metadata": first_metadata(data),
+            "rendering_options": data.at("rendering_options"),
+        } } }));
     } else {
         fields.also(json!({ "payment_method_collection": params.maybe_text("payment_method_collection").unwrap_or("always") }));
     }
@@ -331,7 +355,8 @@ fn customer(world: &mut World, session: &Value, email: &str) -> Result<String, A
         // Deleted since.
         Some(customer) if world.object(customer).flag("deleted") => Err(ApiError::no_such("customer", "customer", customer)),
         Some(customer) => Ok(customer.to_owned()),
-        None if session.text("customer_creation") == "if_required" => Ok(String::new()),
+        // An invoice is somebody's.
+        None if session.text("customer_creation") == "if_required" && !session.flag("invoice_creation/enabled") => Ok(String::new()),
         None => {
             let email = Some(email).filter(|email| !email.is_empty());
             Ok(customers::create(world, &json!({ "email": email }))?.text("id").to_owned())
@@ -375,23 +400,29 @@ fn sell(world: &mut World, session: &Value, customer: &str, method: &str, confir
         return Outcome::Paid;
     }
     let metadata = first_metadata(session.at("_payment_intent_data"));
-    if !session.flag("_invoice_creation") {
-        let intent = payments::intent(world, customer, amount, currency, None, metadata);
-        world.edit(&intent, json!({ "_session": id }));
-        world.edit(id, json!({ "payment_intent": intent }));
-        return payments::attempt(world, &intent, method, confirmed);
+    let intent = payments::intent(world, customer, amount, currency, None, metadata);
+    world.edit(&intent, json!({ "_session": id }));
+    world.edit(id, json!({ "payment_intent": intent }));
+    let outcome = payments::attempt(world, &intent, method, confirmed);
+    if outcome == Outcome::Paid {
+        invoice(world, id);
+    }
+    outcome
+}
+
+/// A payment that has arrived gets its invoice afterwards, if the session was made so.
+fn invoice(world: &mut World, id: &str) {
+    let session = world.object(id).clone();
+    if !session.flag("invoice_creation/enabled") {
+        return;
     }
     let period = (world.now, world.now);
     let lines: Vec<Line> = session.list("_line_items").iter().map(|item| sold(item, period)).collect();
+    let (customer, currency) = (session.text("customer"), session.text("currency"));
     let draft = Draft { customer, subscription: "", reason: "manual", currency, period, lines: &lines };
-    let invoice = invoices::draft(world, &draft);
-    invoices::finalize(world, &invoice);
+    let given = given(session.at("invoice_creation/invoice_data"), &["description", "footer", "custom_fields", "metadata"]);
+    let invoice = invoices::after_payment(world, &draft, session.text("payment_intent"), given);
     world.edit(id, json!({ "invoice": invoice }));
-    let outcome = invoices::collect_with(world, &invoice, method, confirmed);
-    let intent = world.object(&invoice).text("_payment_intent").to_owned();
-    world.edit(&intent, json!({ "metadata": metadata, "_session": id }));
-    world.edit(id, json!({ "payment_intent": intent }));
-    outcome
 }
 
 fn sold(item: &Value, period: (i64, i64)) -> Line {
@@ -412,6 +443,7 @@ pub fn settle(world: &mut World, intent: &str, success: bool) -> Result<(), ApiE
     let Some(id) = world.object(intent).maybe_text("_session").map(str::to_owned) else { return Ok(()) };
     if success {
         world.edit(&id, json!({ "payment_status": "paid" }));
+        invoice(world, &id);
         world.emit("checkout.session.async_payment_succeeded", &id);
     } else {
         world.emit("checkout.session.async_payment_failed", &id);

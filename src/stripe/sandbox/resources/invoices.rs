@@ -162,11 +162,21 @@ pub fn finalize_in_an_hour(world: &mut World, id: &str) {
 /// Gives it a number and asks for payment. Credit that the customer has is used up first; what is left over becomes credit.
 pub fn finalize(world: &mut World, id: &str) {
     let invoice = world.object(id).clone();
+    let customer = invoice.text("customer");
+    let (balance, total) = (world.object(customer).int("balance"), invoice.int("total"));
+    let ending = if total + balance < 0 { total + balance } else { 0 };
+    world.edit(id, json!({ "starting_balance": balance }));
+    open(world, id, (total + balance).max(0), ending);
+    if ending != balance {
+        world.change(customer, "customer.updated", json!({ "balance": ending }));
+    }
+}
+
+/// Asks for this much.
+fn open(world: &mut World, id: &str, due: i64, ending: i64) {
+    let invoice = world.object(id).clone();
     let customer = world.object(invoice.text("customer")).clone();
     let sequence = customer.maybe_int("next_invoice_sequence").unwrap_or(1);
-    let (balance, total) = (customer.int("balance"), invoice.int("total"));
-    let ending = if total + balance < 0 { total + balance } else { 0 };
-    let due = (total + balance).max(0);
     world.edit(
         id,
         json!({
@@ -175,7 +185,6 @@ pub fn finalize(world: &mut World, id: &str) {
             "automatically_finalizes_at": null,
             "effective_at": world.now,
             "ending_balance": ending,
-            "starting_balance": balance,
             "hosted_invoice_url": format!("{}/i/{id}", world.settings.base_url),
             "invoice_pdf": format!("{}/i/{id}/pdf", world.settings.base_url),
             "number": format!("{}-{sequence:04}", customer.text("invoice_prefix")),
@@ -184,11 +193,26 @@ pub fn finalize(world: &mut World, id: &str) {
         }),
     );
     world.emit("invoice.finalized", id);
-    let customer_id = customer.text("id").to_owned();
-    world.edit(&customer_id, json!({ "next_invoice_sequence": sequence + 1, "currency": invoice.at("currency") }));
-    if ending != balance {
-        world.change(&customer_id, "customer.updated", json!({ "balance": ending }));
+    world.edit(customer.text("id"), json!({ "next_invoice_sequence": sequence + 1, "currency": invoice.at("currency") }));
+}
+
+/// The invoice of what was paid without one, paid already. Credit that the customer has plays no part in it.
+pub fn after_payment(world: &mut World, draft: &Draft<'_>, intent: &str, fields: Value) -> String {
+    let (amount, charge) = (world.object(intent).int("amount"), world.object(intent).text("latest_charge").to_owned());
+    let mut computed = compute(world, draft);
+    computed.patch(json!({ "starting_balance": 0, "total": amount, "total_excluding_tax": amount }));
+    computed.patch(json!({ "amount_due": amount, "amount_remaining": amount, "attempted": true, "auto_advance": false }));
+    computed.patch(fields);
+    let id = world.create("invoice", computed);
+    world.emit("invoice.created", &id);
+    open(world, &id, amount, 0);
+    join(world, &id, intent);
+    world.edit(&id, json!({ "_charge": charge }));
+    for payment in [intent, &charge] {
+        world.edit(payment, json!({ "_invoice": id }));
     }
+    paid(world, &id);
+    id
 }
 
 /// What happens to a draft by itself.
@@ -255,17 +279,19 @@ pub fn collect_with(world: &mut World, id: &str, method: &str, confirmed: bool) 
 fn payment(world: &mut World, invoice: &Value) -> String {
     let (id, amount) = (invoice.text("id"), invoice.int("amount_due"));
     let intent = payments::intent(world, invoice.text("customer"), amount, invoice.text("currency"), Some(id), json!({}));
-    let link = world.create(
-        "invoice_payment",
-        json!({
-            "amount_requested": amount,
-            "currency": invoice.at("currency"),
-            "invoice": id,
-            "payment": { "type": "payment_intent", "payment_intent": intent },
-        }),
-    );
-    world.edit(id, json!({ "_payment_intent": intent, "_link": link }));
+    join(world, id, &intent);
     intent
+}
+
+fn join(world: &mut World, id: &str, intent: &str) {
+    let fields = json!({
+        "amount_requested": world.object(id).at("amount_due"),
+        "currency": world.object(id).at("currency"),
+        "invoice": id,
+        "payment": { "type": "payment_intent", "payment_intent": intent },
+    });
+    let link = world.create("invoice_payment", fields);
+    world.edit(id, json!({ "_payment_intent": intent, "_link": link }));
 }
 
 /// Whatever paid it: it is paid now.
