@@ -49,7 +49,13 @@ impl SubscriptionChange {
                         .filter(subscription_changes::account_id.eq(actor.account))
                         .filter(subscription_changes::idempotency_key.eq(key));
                     if let Some(known) = known.select(Self::as_select()).first(conn).await.optional()? {
-                        return known.same(operation, terms);
+                        let known = known.same(operation, terms)?;
+                        if known.finished_at.is_none() {
+                            // Under way again.
+                            let row = diesel::update(subscription_changes::table.find(known.id));
+                            row.set(subscription_changes::created_at.eq(now)).execute(conn).await?;
+                        }
+                        return Ok(known);
                     }
                 }
                 let row = diesel::insert_into(subscription_changes::table)
@@ -71,7 +77,8 @@ impl SubscriptionChange {
             .await
     }
 
-    /// Whether somebody asks Stripe at this moment to go on with the subscription. To be called while the account is locked.
+    /// Whether somebody may be asking Stripe at this moment to go on with the subscription: they began less than a minute ago, and it is not
+    /// known that they have. To be called while the account is locked.
     pub async fn resumes(conn: &mut Conn, account: AccountId, now: DateTime<Utc>) -> QueryResult<bool> {
         let begun = subscription_changes::table.filter(subscription_changes::account_id.eq(account));
         let begun = begun.filter(subscription_changes::operation.eq(RESUME)).filter(subscription_changes::finished_at.is_null());

@@ -1,5 +1,7 @@
 //! Bringing a database to this binary's version. Processes that start at the same time take turns by an advisory lock.
 
+use std::collections::HashSet;
+
 use diesel::migration::{Migration, MigrationSource};
 use diesel::pg::Pg;
 use diesel_async::{AsyncMigrationHarness, RunQueryDsl};
@@ -78,25 +80,33 @@ fn run(harness: &mut impl MigrationHarness<Pg>, direction: Direction) -> diesel:
 pub const WAITS: &str = "the database waits for migrations: run `fixpath migrate`";
 
 #[derive(diesel::QueryableByName)]
-struct Found {
-    #[diesel(sql_type = diesel::sql_types::Nullable<diesel::sql_types::Text>)]
-    name: Option<String>,
+struct Begun {
+    #[diesel(sql_type = diesel::sql_types::Bool)]
+    begun: bool,
 }
 
-/// Whether this binary's newest migration has run: the server is not ready before.
+#[derive(diesel::QueryableByName)]
+struct Ran {
+    #[diesel(sql_type = diesel::sql_types::Text)]
+    version: String,
+}
+
+/// Whether all of this binary's migrations have run: the server is not ready before.
 pub async fn is_current(db: &Db) -> Result<bool, Error> {
-    let ours = MigrationSource::<Pg>::migrations(&MIGRATIONS)
+    let ours: Vec<String> = MigrationSource::<Pg>::migrations(&MIGRATIONS)
         .map_err(|error| Error::internal(error.to_string()))?
         .iter()
         .map(|migration| migration.name().version().to_string())
-        .max();
+        .collect();
     let mut conn = db.conn().await?;
-    let begun: Found = diesel::sql_query("SELECT to_regclass('__diesel_schema_migrations')::text AS name").get_result(&mut conn).await?;
-    if begun.name.is_none() {
+    let begun: Begun =
+        diesel::sql_query("SELECT to_regclass('__diesel_schema_migrations') IS NOT NULL AS begun").get_result(&mut conn).await?;
+    if !begun.begun {
         return Ok(false);
     }
-    let newest: Found =
-        diesel::sql_query("SELECT max(version)::text AS name FROM __diesel_schema_migrations").get_result(&mut conn).await?;
+    let ran: Vec<Ran> = diesel::sql_query("SELECT version::text AS version FROM __diesel_schema_migrations").load(&mut conn).await?;
     drop(conn);
-    Ok(newest.name >= ours && queue::is_current(db).await?)
+    let ran: HashSet<&str> = ran.iter().map(|ran| ran.version.as_str()).collect();
+    let all = ours.iter().all(|version| ran.contains(version.as_str()));
+    Ok(all && queue::is_current(db).await?)
 }

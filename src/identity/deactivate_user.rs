@@ -7,6 +7,7 @@ use secrecy::SecretString;
 use super::actor::{Actor, Requester, Role};
 use super::audit::{self, Entry};
 use super::change_password::confirm_password;
+use super::email_token::end_mailed;
 use super::requesters;
 use super::sign_in::SignIn;
 use super::user::Secret;
@@ -32,6 +33,7 @@ pub async fn deactivate_user(app: &App, actor: &Actor, from: &Requester, passwor
                 .execute(conn)
                 .await?;
             SignIn::end_all(conn, actor.user, None, now).await?;
+            end_mailed(conn, actor.user).await?;
             audit::record(conn, &Entry::by(actor, "deactivateUser", now).from(from)).await?;
             requesters::announce_in_txn(conn, actor.user).await
         })

@@ -32,14 +32,15 @@ pub async fn delete_account(app: &App, actor: &Actor, from: &Requester, confirm_
             if account.deletes_at.is_some() {
                 return Err(Refusal::new(Code::WrongState, "This account is about to be deleted already.").into());
             }
+            // Before the subscriptions are read: what is not under way any more is in them.
+            if SubscriptionChange::resumes(conn, account.id, now).await? {
+                let message = "Somebody has just asked for the subscription to be resumed: look again in a minute.";
+                return Err(Refusal::new(Code::WrongState, message).into());
+            }
             let deletes_at = now + GRACE;
             let paid = Subscription::of_account(conn, account.id).await?;
             if paid.iter().any(|one| one.is_live() && one.cancel_at.is_none_or(|end| end > deletes_at)) {
                 let message = "The account pays for a subscription: cancel it at once first, or it would be charged on.";
-                return Err(Refusal::new(Code::WrongState, message).into());
-            }
-            if SubscriptionChange::resumes(conn, account.id, now).await? {
-                let message = "The subscription is being resumed at this moment: look again in a minute.";
                 return Err(Refusal::new(Code::WrongState, message).into());
             }
             diesel::update(accounts::table.find(account.id)).set(accounts::deletes_at.eq(deletes_at)).execute(conn).await?;

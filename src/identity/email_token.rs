@@ -96,5 +96,6 @@ impl EmailToken {
 pub async fn end_mailed(conn: &mut Conn, user: UserId) -> QueryResult<()> {
     diesel::delete(email_tokens::table.filter(email_tokens::user_id.eq(user))).execute(conn).await?;
     sign_in_code::end(conn, user).await?;
-    PendingEmail::end(conn, user).await
+    PendingEmail::end(conn, user).await?;
+    Ok(())
 }

@@ -164,7 +164,7 @@ pub async fn mail_password_changed(app: &App, user: UserId) -> Result<(), Error>
 pub async fn mail_pending_email(app: &App, pending: PendingEmailId) -> Result<(), Error> {
     let now = app.clock.now();
     let mut conn = app.db.conn().await?;
-    let Some(wanted) = PendingEmail::find(&mut conn, pending, now).await? else { return Ok(()) };
+    let Some(wanted) = PendingEmail::renew(&mut conn, pending, now).await? else { return Ok(()) };
     if let Some(owner) = Secret::by_login(&mut conn, &wanted.email).await? {
         drop(conn);
         return mail_email_in_use(app, owner).await;
@@ -173,7 +173,7 @@ pub async fn mail_pending_email(app: &App, pending: PendingEmailId) -> Result<()
     if !allowed::<identity::ConfirmEmail>(app, &mut conn, &wanted.email).await? {
         return Ok(());
     }
-    let Some(token) = wanted.issue_token(&mut conn, now).await? else { return Ok(()) };
+    let Some(token) = wanted.issue_token(&mut conn).await? else { return Ok(()) };
     drop(conn);
     let link = mail::link(app, "verify-email", Some(&token))?;
     let valid_hours = Purpose::VerifyEmail.lifetime().num_hours();

@@ -43,10 +43,12 @@ impl PendingEmail {
         Ok(id)
     }
 
-    /// Unless it was replaced, has ended, or is too old.
-    pub async fn find(conn: &mut Conn, id: PendingEmailId, at: DateTime<Utc>) -> QueryResult<Option<Self>> {
+    /// Unless it was replaced, has ended, or is too old. It lasts for its time from now on, whatever comes of it: if only a link did, who
+    /// asked would learn whether one was made.
+    pub async fn renew(conn: &mut Conn, id: PendingEmailId, at: DateTime<Utc>) -> QueryResult<Option<Self>> {
         let live = pending_emails::table.filter(pending_emails::id.eq(id)).filter(pending_emails::expires_at.gt(at));
-        live.select(Self::as_select()).first(conn).await.optional()
+        let renewed = diesel::update(live).set(pending_emails::expires_at.eq(at + Purpose::VerifyEmail.lifetime()));
+        renewed.returning(Self::as_returning()).get_result(conn).await.optional()
     }
 
     /// The address that a person waits for.
@@ -56,10 +58,10 @@ impl PendingEmail {
     }
 
     /// Makes the token for the mail. A mail that is made again carries another one. None: it was replaced or has ended meanwhile.
-    pub async fn issue_token(&self, conn: &mut Conn, at: DateTime<Utc>) -> QueryResult<Option<SecretString>> {
+    pub async fn issue_token(&self, conn: &mut Conn) -> QueryResult<Option<SecretString>> {
         let token = opaque_token::new();
         let issued = diesel::update(pending_emails::table.filter(pending_emails::id.eq(self.id)))
-            .set((pending_emails::hash.eq(opaque_token::hash(&token)), pending_emails::expires_at.eq(at + Purpose::VerifyEmail.lifetime())))
+            .set(pending_emails::hash.eq(opaque_token::hash(&token)))
             .execute(conn)
             .await?;
         Ok((issued == 1).then_some(token))
@@ -83,9 +85,8 @@ impl PendingEmail {
         Ok(person.filter(|person| used == 1 && person.deactivated_at.is_none()))
     }
 
-    /// Ends what a person waits for.
-    pub async fn end(conn: &mut Conn, user: UserId) -> QueryResult<()> {
-        diesel::delete(pending_emails::table.find(user)).execute(conn).await?;
-        Ok(())
+    /// Ends what a person waits for. Whether there was something.
+    pub async fn end(conn: &mut Conn, user: UserId) -> QueryResult<bool> {
+        Ok(diesel::delete(pending_emails::table.find(user)).execute(conn).await? == 1)
     }
 }

@@ -2,6 +2,7 @@
 
 use super::actor::{Actor, Requester};
 use super::audit::{self, Entry};
+use super::pending_email::PendingEmail;
 use super::requesters;
 use super::sign_in::SignIn;
 use crate::app::App;
@@ -16,6 +17,8 @@ pub async fn revoke_sign_in(app: &App, actor: &Actor, from: &Requester, id: Sign
             if !SignIn::end_own(conn, actor.user, id, now).await? {
                 return Err(Refusal::at(Code::NotFound, "id", "You are signed in on no such device.").into());
             }
+            // Whoever was signed in there may have asked for it.
+            PendingEmail::end(conn, actor.user).await?;
             audit::record(conn, &Entry::by(actor, "revokeSignIn", now).about(id.encode()).from(from)).await?;
             requesters::announce_in_txn(conn, actor.user).await
         })

@@ -4,6 +4,7 @@ use secrecy::SecretString;
 
 use super::actor::Requester;
 use super::audit::{self, Entry};
+use super::pending_email::PendingEmail;
 use super::refresh_token::RefreshToken;
 use super::requesters;
 use super::sign_in::SignIn;
@@ -28,6 +29,8 @@ pub async fn sign_out(app: &App, from: &Requester, token: Option<SecretString>, 
             };
             let Some(device) = found else { return Ok(None) };
             let (action, ended) = if everywhere && device.live {
+                // Whoever was signed in unwanted may have asked for it.
+                PendingEmail::end(conn, device.user).await?;
                 ("signOutEverywhere", SignIn::end_all(conn, device.user, None, now).await?)
             } else {
                 ("signOut", SignIn::end(conn, device.sign_in, now).await?)

@@ -18,10 +18,10 @@ pub async fn bought(conn: &mut Conn, buyer: AccountId, ids: &[TreeId]) -> QueryR
     active.filter(trees::published_version_id.is_not_null()).select(Tree::as_select()).load(conn).await
 }
 
-/// The bought tree whose present version this is.
-pub async fn of_version(conn: &mut Conn, buyer: AccountId, version: VersionId) -> QueryResult<Option<Tree>> {
+/// The bought trees whose present versions these are.
+pub async fn of_versions(conn: &mut Conn, buyer: AccountId, versions: &[VersionId]) -> QueryResult<Vec<Tree>> {
     let sold = purchases::seller_account_id.eq(trees::account_id.nullable()).and(purchases::tree_id.eq(trees::id));
     let query = trees::table.inner_join(purchases::table.on(sold)).filter(purchases::account_id.eq(buyer));
-    let active = query.filter(purchases::status.eq(Status::Active.as_str())).filter(trees::published_version_id.eq(version));
-    active.select(Tree::as_select()).first(conn).await.optional()
+    let active = query.filter(purchases::status.eq(Status::Active.as_str())).filter(trees::published_version_id.eq_any(versions));
+    active.select(Tree::as_select()).load(conn).await
 }

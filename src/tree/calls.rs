@@ -106,11 +106,6 @@ impl Calls {
         document.nodes.iter().filter_map(|(key, node)| Some((key.clone(), pin(node.tree.as_deref()?)?))).collect()
     }
 
-    /// The tree behind a reference.
-    pub fn tree(&self, reference: &str) -> Option<&Tree> {
-        self.called.get(reference)
-    }
-
     /// How many calls deep it goes; 1 for a version that calls nobody. Published calls are at most 8 deep, so this recursion ends.
     fn depth(&self, version: &Version, known: &mut HashMap<VersionId, usize>) -> usize {
         if let Some(depth) = known.get(&version.id) {

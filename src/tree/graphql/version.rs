@@ -12,11 +12,10 @@ use super::tree::TreeObject;
 use crate::error::Error;
 use crate::graphql::in_order::InOrder;
 use crate::graphql::scalars::{DateTime, Json};
-use crate::graphql::{actor, app, loaders};
+use crate::graphql::{actor, loaders};
 use crate::id::{DraftId, Id, TreeId, VersionId};
 use crate::identity::actor::Role;
 use crate::identity::graphql::UserObject;
-use crate::marketplace::bought;
 use crate::tree::calls::{Calls, References};
 use crate::tree::diff::diff;
 use crate::tree::document::Document;
@@ -70,10 +69,9 @@ impl TreeVersion {
 
     /// What is published at present of a tree that the account has bought.
     async fn bought(ctx: &Context<'_>, id: VersionId) -> Result<Option<Self>, Error> {
-        let app = app(ctx)?;
-        let mut conn = app.db.conn().await?;
-        let Some(tree) = bought::of_version(&mut conn, actor(ctx)?.account, id).await? else { return Ok(None) };
-        let version = app.versions.get(&mut conn, tree.account_id, id).await?;
+        let loaders = loaders::of(ctx)?;
+        let Some(tree) = loaders::one(&loaders.bought, id).await? else { return Ok(None) };
+        let version = loaders::one(&loaders.versions, (tree.account_id, id)).await?;
         Ok(version.map(|version| Self::published(version, Some(tree))))
     }
 
