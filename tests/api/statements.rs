@@ -66,6 +66,9 @@ async fn an_answer_costs_the_same_statements_however_much_is_in_it() {
         }
     }
     for (query, costs) in QUERIES.iter().zip(&costs) {
-        assert_eq!(costs[..2], costs[2..], "with an empty memory, and again: {query}");
+        let [cold, warm, cold_later, warm_later] = costs[..] else { panic!("{costs:?}") };
+        assert_eq!(warm, warm_later, "{query}");
+        // Into an empty memory, one version may be read twice, for two fields of a level: whichever is first spares the other the statement.
+        assert!(cold_later <= cold + 2, "{costs:?} {query}");
     }
 }
