@@ -62,21 +62,21 @@ async fn find(ctx: &Context<'_>, text: &str) -> Result<Option<Node>, Error> {
         "invitation" => InvitationObject::find(ctx, actor, uuid.into()).await?.map(Node::Invitation),
         "user" => UserObject::load(ctx, UserId::from(uuid)).await?.filter(UserObject::is_colleague).map(Node::User),
         "payment" if actor.role == Role::Owner => {
-            loaders::one(&loaders::of(ctx)?.payments, PaymentId::from(uuid)).await?.map(|payment| Node::Payment(PaymentObject(payment)))
+            loaders::one::<loaders::Payments>(ctx, PaymentId::from(uuid)).await?.map(|payment| Node::Payment(PaymentObject(payment)))
         }
         "plan" => PlanObject::find(ctx, PlanId::from(uuid)).await?.map(Node::Plan),
-        "subscription" => match loaders::one(&loaders::of(ctx)?.subscriptions, SubscriptionId::from(uuid)).await? {
+        "subscription" => match loaders::one::<loaders::Subscriptions>(ctx, SubscriptionId::from(uuid)).await? {
             Some(row) => Some(Node::PlanSubscription(PlanSubscription::new(ctx, row).await?)),
             None => None,
         },
         "purchase" => {
-            let purchase = loaders::one(&loaders::of(ctx)?.purchases, PurchaseId::from(uuid)).await?;
+            let purchase = loaders::one::<loaders::Purchases>(ctx, PurchaseId::from(uuid)).await?;
             purchase.filter(|purchase| purchase.visible_to(actor)).map(|purchase| Node::Purchase(PurchaseObject(purchase)))
         }
         "tree" => TreeObject::find(ctx, TreeId::from(uuid)).await?.map(Node::Tree),
         "version" | "draft" => TreeVersion::find(ctx, text).await?.map(Node::TreeVersion),
         "session" => SessionObject::find(ctx, SessionId::from(uuid)).await?.map(Node::Session),
-        "delivery" if actor.staff => loaders::one(&loaders::of(ctx)?.deliveries, DeliveryId::from(uuid))
+        "delivery" if actor.staff => loaders::one::<loaders::Deliveries>(ctx, DeliveryId::from(uuid))
             .await?
             .map(|delivery| Node::WebhookDelivery(WebhookDelivery(delivery))),
         "delivery" | "payment" => None,

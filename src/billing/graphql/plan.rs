@@ -56,7 +56,7 @@ pub struct PlanObject(pub Plan);
 
 impl PlanObject {
     pub async fn find(ctx: &Context<'_>, id: PlanId) -> Result<Option<Self>, Error> {
-        Ok(loaders::one(&loaders::of(ctx)?.plans, id).await?.map(Self))
+        Ok(loaders::one::<loaders::Plans>(ctx, id).await?.map(Self))
     }
 }
 

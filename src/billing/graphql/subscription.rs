@@ -29,7 +29,7 @@ impl PlanSubscription {
     /// With its plans.
     pub async fn new(ctx: &Context<'_>, row: Subscription) -> Result<Self, Error> {
         let ids = [Some(row.plan_id), row.pending_plan_id].into_iter().flatten();
-        let plans = loaders::many(&loaders::of(ctx)?.plans, ids).await?;
+        let plans = loaders::many::<loaders::Plans>(ctx, ids).await?;
         let plan = |id| plans.get(&id).cloned();
         let own = plan(row.plan_id).ok_or_else(|| Error::internal("a subscription without a plan"))?;
         Ok(Self { plan: own, pending: row.pending_plan_id.and_then(plan), row: Box::new(row) })

@@ -1,21 +1,19 @@
 use std::collections::HashMap;
 
-use async_graphql::dataloader::Loader;
-
-use super::Shared;
-use crate::app::App;
+use super::{Loader, Reader};
+use crate::error::Error;
 use crate::id::AccountId;
 use crate::identity::account::Account;
 
 /// Accounts by id.
-pub struct Accounts(pub App);
+pub struct Accounts;
 
-impl Loader<AccountId> for Accounts {
+impl Loader for Accounts {
+    type Key = AccountId;
     type Value = Account;
-    type Error = Shared;
 
-    async fn load(&self, ids: &[AccountId]) -> Result<HashMap<AccountId, Account>, Shared> {
-        let mut conn = self.0.db.conn().await?;
+    async fn load(reader: &Reader, ids: &[AccountId]) -> Result<HashMap<AccountId, Account>, Error> {
+        let mut conn = reader.app.db.conn().await?;
         let rows = Account::find_many(&mut conn, ids).await?;
         Ok(rows.into_iter().map(|account| (account.id, account)).collect())
     }

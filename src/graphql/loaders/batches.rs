@@ -2,7 +2,9 @@
 //!
 //! A data loader hands over a batch as soon as one field asks, and trusts in a pause to collect the others: a short one makes more
 //! statements, a long one makes answers late. Here no pause is needed. The fields of one level are resolved in one go of the
-//! request's task; only when that task can do no more are the batches looked at, and then they are complete.
+//! request's task; only when that task can do no more are the batches looked at, and then they are complete. The next ones are
+//! looked at when all of these have ended: otherwise, two fields that ask for one table after batches of two others would share a
+//! statement or not, by whichever ended first.
 
 use std::future::Future;
 use std::pin::pin;
@@ -14,17 +16,22 @@ use futures_util::future::BoxFuture;
 use futures_util::stream::{self, FuturesUnordered};
 use futures_util::{Stream, StreamExt};
 
-/// Batches that wait to be run.
+/// Batches that are being filled.
 #[derive(Clone, Default)]
-pub struct Batches(Arc<Mutex<Vec<BoxFuture<'static, ()>>>>);
+pub struct Batches(Arc<Mutex<Vec<Close>>>);
+
+/// Closes a batch: whoever asks from now on, fills the next. What it returns reads it.
+type Close = Box<dyn FnOnce() -> BoxFuture<'static, ()> + Send>;
 
 impl Batches {
-    pub fn add(&self, batch: BoxFuture<'static, ()>) {
+    pub fn add(&self, batch: Close) {
         self.0.lock().unwrap_or_else(PoisonError::into_inner).push(batch);
     }
 
-    fn take(&self) -> Vec<BoxFuture<'static, ()>> {
-        std::mem::take(&mut *self.0.lock().unwrap_or_else(PoisonError::into_inner))
+    /// All of them, before any is read: the first may be there at once, and let fields ask for more.
+    fn close(&self) -> Vec<BoxFuture<'static, ()>> {
+        let batches = std::mem::take(&mut *self.0.lock().unwrap_or_else(PoisonError::into_inner));
+        batches.into_iter().map(|close| close()).collect()
     }
 
     /// Runs a request, and its batches beside it.
@@ -55,7 +62,9 @@ impl Batches {
             if yielded.woken.load(Ordering::Acquire) {
                 return Poll::Pending;
             }
-            running.extend(self.take());
+            if running.is_empty() {
+                running.extend(self.close());
+            }
             // A batch that ended lets fields go on, which may ask for more.
             match running.poll_next_unpin(context) {
                 Poll::Ready(Some(())) => {}

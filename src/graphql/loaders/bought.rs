@@ -1,35 +1,35 @@
 use std::collections::HashMap;
 
-use async_graphql::dataloader::Loader;
-
-use super::Shared;
-use crate::app::App;
-use crate::id::{AccountId, TreeId, VersionId};
+use super::{Loader, Reader};
+use crate::error::Error;
+use crate::id::{TreeId, VersionId};
 use crate::marketplace::bought::{bought, of_versions};
 use crate::tree::tree::Tree;
 
 /// Other accounts' trees that the viewer's account has bought.
-pub struct Bought(pub App, pub AccountId);
+pub struct Bought;
 
-impl Loader<TreeId> for Bought {
+impl Loader for Bought {
+    type Key = TreeId;
     type Value = Tree;
-    type Error = Shared;
 
-    async fn load(&self, ids: &[TreeId]) -> Result<HashMap<TreeId, Tree>, Shared> {
-        let mut conn = self.0.db.conn().await?;
-        let rows = bought(&mut conn, self.1, ids).await?;
+    async fn load(reader: &Reader, ids: &[TreeId]) -> Result<HashMap<TreeId, Tree>, Error> {
+        let mut conn = reader.app.db.conn().await?;
+        let rows = bought(&mut conn, reader.actor()?.account, ids).await?;
         Ok(rows.into_iter().map(|tree| (tree.id, tree)).collect())
     }
 }
 
-/// By their present version.
-impl Loader<VersionId> for Bought {
-    type Value = Tree;
-    type Error = Shared;
+/// The same, by their present version.
+pub struct BoughtVersions;
 
-    async fn load(&self, versions: &[VersionId]) -> Result<HashMap<VersionId, Tree>, Shared> {
-        let mut conn = self.0.db.conn().await?;
-        let rows = of_versions(&mut conn, self.1, versions).await?;
+impl Loader for BoughtVersions {
+    type Key = VersionId;
+    type Value = Tree;
+
+    async fn load(reader: &Reader, versions: &[VersionId]) -> Result<HashMap<VersionId, Tree>, Error> {
+        let mut conn = reader.app.db.conn().await?;
+        let rows = of_versions(&mut conn, reader.actor()?.account, versions).await?;
         Ok(rows.into_iter().filter_map(|tree| Some((tree.published_version_id?, tree))).collect())
     }
 }

@@ -1,35 +1,32 @@
 use std::collections::HashMap;
 
-use async_graphql::dataloader::Loader;
-
-use super::Shared;
-use crate::app::App;
-use crate::identity::actor::Actor;
+use super::{Loader, Reader};
+use crate::error::Error;
 use crate::tree::category::Category;
 
 /// Categories by slug.
-pub struct Categories(pub App);
+pub struct Categories;
 
-impl Loader<String> for Categories {
+impl Loader for Categories {
+    type Key = String;
     type Value = Category;
-    type Error = Shared;
 
-    async fn load(&self, slugs: &[String]) -> Result<HashMap<String, Category>, Shared> {
-        let mut conn = self.0.db.read().await?;
+    async fn load(reader: &Reader, slugs: &[String]) -> Result<HashMap<String, Category>, Error> {
+        let mut conn = reader.app.db.read().await?;
         let rows = Category::find_many(&mut conn, slugs).await?;
         Ok(rows.into_iter().map(|category| (category.slug.clone(), category)).collect())
     }
 }
 
 /// How many trees of a category the viewer may see, by its slug.
-pub struct TreeCounts(pub App, pub Actor);
+pub struct TreeCounts;
 
-impl Loader<String> for TreeCounts {
+impl Loader for TreeCounts {
+    type Key = String;
     type Value = i64;
-    type Error = Shared;
 
-    async fn load(&self, slugs: &[String]) -> Result<HashMap<String, i64>, Shared> {
-        let counts = Category::count_trees(&mut *self.0.db.conn().await?, &self.1, slugs).await?;
+    async fn load(reader: &Reader, slugs: &[String]) -> Result<HashMap<String, i64>, Error> {
+        let counts = Category::count_trees(&mut *reader.app.db.conn().await?, reader.actor()?, slugs).await?;
         Ok(counts.into_iter().collect())
     }
 }

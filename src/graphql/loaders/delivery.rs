@@ -1,21 +1,19 @@
 use std::collections::HashMap;
 
-use async_graphql::dataloader::Loader;
-
-use super::Shared;
-use crate::app::App;
+use super::{Loader, Reader};
 use crate::billing::delivery::Delivery;
+use crate::error::Error;
 use crate::id::DeliveryId;
 
 /// What Stripe has sent: for staff.
-pub struct Deliveries(pub App);
+pub struct Deliveries;
 
-impl Loader<DeliveryId> for Deliveries {
+impl Loader for Deliveries {
+    type Key = DeliveryId;
     type Value = Delivery;
-    type Error = Shared;
 
-    async fn load(&self, ids: &[DeliveryId]) -> Result<HashMap<DeliveryId, Delivery>, Shared> {
-        let rows = Delivery::find_many(&mut *self.0.db.conn().await?, ids).await?;
+    async fn load(reader: &Reader, ids: &[DeliveryId]) -> Result<HashMap<DeliveryId, Delivery>, Error> {
+        let rows = Delivery::find_many(&mut *reader.app.db.conn().await?, ids).await?;
         Ok(rows.into_iter().map(|row| (row.id, row)).collect())
     }
 }

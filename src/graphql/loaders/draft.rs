@@ -1,24 +1,22 @@
 use std::collections::HashMap;
 use std::sync::Arc;
 
-use async_graphql::dataloader::Loader;
-
-use super::Shared;
-use crate::app::App;
-use crate::id::{AccountId, TreeId};
+use super::{Loader, Reader};
+use crate::error::Error;
+use crate::id::TreeId;
 use crate::tree::document::Document;
 use crate::tree::tree::Tree;
 
 /// Drafts by their tree.
-pub struct Drafts(pub App, pub AccountId);
+pub struct Drafts;
 
-impl Loader<TreeId> for Drafts {
+impl Loader for Drafts {
+    type Key = TreeId;
     type Value = Arc<Document>;
-    type Error = Shared;
 
-    async fn load(&self, trees: &[TreeId]) -> Result<HashMap<TreeId, Arc<Document>>, Shared> {
-        let mut conn = self.0.db.conn().await?;
-        let rows = Tree::drafts(&mut conn, self.1, trees).await?;
+    async fn load(reader: &Reader, trees: &[TreeId]) -> Result<HashMap<TreeId, Arc<Document>>, Error> {
+        let mut conn = reader.app.db.conn().await?;
+        let rows = Tree::drafts(&mut conn, reader.actor()?.account, trees).await?;
         Ok(rows.into_iter().map(|(tree, document)| (tree, Arc::new(document))).collect())
     }
 }

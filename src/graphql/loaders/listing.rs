@@ -1,21 +1,19 @@
 use std::collections::HashMap;
 
-use async_graphql::dataloader::Loader;
-
-use super::Shared;
-use crate::app::App;
+use super::{Loader, Reader};
+use crate::error::Error;
 use crate::id::{AccountId, TreeId};
 use crate::marketplace::listing::Listing;
 
 /// What is on sale, by seller and tree.
-pub struct Listings(pub App);
+pub struct Listings;
 
-impl Loader<(AccountId, TreeId)> for Listings {
+impl Loader for Listings {
+    type Key = (AccountId, TreeId);
     type Value = Listing;
-    type Error = Shared;
 
-    async fn load(&self, trees: &[(AccountId, TreeId)]) -> Result<HashMap<(AccountId, TreeId), Listing>, Shared> {
-        let mut conn = self.0.db.conn().await?;
+    async fn load(reader: &Reader, trees: &[(AccountId, TreeId)]) -> Result<HashMap<(AccountId, TreeId), Listing>, Error> {
+        let mut conn = reader.app.db.conn().await?;
         let rows = Listing::find_many(&mut conn, trees).await?;
         Ok(rows.into_iter().map(|listing| ((listing.seller_id, listing.tree_id), listing)).collect())
     }

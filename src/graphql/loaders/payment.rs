@@ -1,21 +1,19 @@
 use std::collections::HashMap;
 
-use async_graphql::dataloader::Loader;
-
-use super::Shared;
-use crate::app::App;
+use super::{Loader, Reader};
 use crate::billing::payment::Payment;
-use crate::id::{AccountId, PaymentId};
+use crate::error::Error;
+use crate::id::PaymentId;
 
 /// Payments of the viewer's account.
-pub struct Payments(pub App, pub AccountId);
+pub struct Payments;
 
-impl Loader<PaymentId> for Payments {
+impl Loader for Payments {
+    type Key = PaymentId;
     type Value = Payment;
-    type Error = Shared;
 
-    async fn load(&self, ids: &[PaymentId]) -> Result<HashMap<PaymentId, Payment>, Shared> {
-        let rows = Payment::find_many(&mut *self.0.db.conn().await?, self.1, ids).await?;
+    async fn load(reader: &Reader, ids: &[PaymentId]) -> Result<HashMap<PaymentId, Payment>, Error> {
+        let rows = Payment::find_many(&mut *reader.app.db.conn().await?, reader.actor()?.account, ids).await?;
         Ok(rows.into_iter().map(|row| (row.id, row)).collect())
     }
 }

@@ -1,21 +1,19 @@
 use std::collections::HashMap;
 
-use async_graphql::dataloader::Loader;
-
-use super::Shared;
-use crate::app::App;
+use super::{Loader, Reader};
 use crate::billing::plan::Plan;
+use crate::error::Error;
 use crate::id::PlanId;
 
 /// Plans by id.
-pub struct Plans(pub App);
+pub struct Plans;
 
-impl Loader<PlanId> for Plans {
+impl Loader for Plans {
+    type Key = PlanId;
     type Value = Plan;
-    type Error = Shared;
 
-    async fn load(&self, ids: &[PlanId]) -> Result<HashMap<PlanId, Plan>, Shared> {
-        let rows = Plan::find_many(&mut *self.0.db.conn().await?, ids).await?;
+    async fn load(reader: &Reader, ids: &[PlanId]) -> Result<HashMap<PlanId, Plan>, Error> {
+        let rows = Plan::find_many(&mut *reader.app.db.conn().await?, ids).await?;
         Ok(rows.into_iter().map(|row| (row.id, row)).collect())
     }
 }

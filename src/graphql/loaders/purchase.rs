@@ -1,21 +1,19 @@
 use std::collections::HashMap;
 
-use async_graphql::dataloader::Loader;
-
-use super::Shared;
-use crate::app::App;
+use super::{Loader, Reader};
 use crate::billing::purchase::Purchase;
+use crate::error::Error;
 use crate::id::PurchaseId;
 
 /// Purchases by id, of all accounts.
-pub struct Purchases(pub App);
+pub struct Purchases;
 
-impl Loader<PurchaseId> for Purchases {
+impl Loader for Purchases {
+    type Key = PurchaseId;
     type Value = Purchase;
-    type Error = Shared;
 
-    async fn load(&self, ids: &[PurchaseId]) -> Result<HashMap<PurchaseId, Purchase>, Shared> {
-        let rows = Purchase::find_many(&mut *self.0.db.conn().await?, ids).await?;
+    async fn load(reader: &Reader, ids: &[PurchaseId]) -> Result<HashMap<PurchaseId, Purchase>, Error> {
+        let rows = Purchase::find_many(&mut *reader.app.db.conn().await?, ids).await?;
         Ok(rows.into_iter().map(|row| (row.id, row)).collect())
     }
 }

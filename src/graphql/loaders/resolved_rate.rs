@@ -1,20 +1,18 @@
 use std::collections::HashMap;
 
-use async_graphql::dataloader::Loader;
-
-use super::Shared;
-use crate::app::App;
+use super::{Loader, Reader};
+use crate::error::Error;
 use crate::id::{AccountId, TreeId};
 use crate::session::resolved_rate::resolved_rates;
 
 /// How often a tree helped, by its account and id.
-pub struct ResolvedRates(pub App);
+pub struct ResolvedRates;
 
-impl Loader<(AccountId, TreeId)> for ResolvedRates {
+impl Loader for ResolvedRates {
+    type Key = (AccountId, TreeId);
     type Value = f64;
-    type Error = Shared;
 
-    async fn load(&self, trees: &[(AccountId, TreeId)]) -> Result<HashMap<(AccountId, TreeId), f64>, Shared> {
-        Ok(resolved_rates(&mut *self.0.db.read().await?, trees).await?)
+    async fn load(reader: &Reader, trees: &[(AccountId, TreeId)]) -> Result<HashMap<(AccountId, TreeId), f64>, Error> {
+        Ok(resolved_rates(&mut *reader.app.db.read().await?, trees).await?)
     }
 }

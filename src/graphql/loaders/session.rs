@@ -1,21 +1,19 @@
 use std::collections::HashMap;
 
-use async_graphql::dataloader::Loader;
-
-use super::Shared;
-use crate::app::App;
-use crate::id::{AccountId, SessionId};
+use super::{Loader, Reader};
+use crate::error::Error;
+use crate::id::SessionId;
 use crate::session::session::Session;
 
 /// Sessions by id.
-pub struct Sessions(pub App, pub AccountId);
+pub struct Sessions;
 
-impl Loader<SessionId> for Sessions {
+impl Loader for Sessions {
+    type Key = SessionId;
     type Value = Session;
-    type Error = Shared;
 
-    async fn load(&self, ids: &[SessionId]) -> Result<HashMap<SessionId, Session>, Shared> {
-        let rows = Session::find_many(&mut *self.0.db.conn().await?, self.1, ids).await?;
+    async fn load(reader: &Reader, ids: &[SessionId]) -> Result<HashMap<SessionId, Session>, Error> {
+        let rows = Session::find_many(&mut *reader.app.db.conn().await?, reader.actor()?.account, ids).await?;
         Ok(rows.into_iter().map(|session| (session.id, session)).collect())
     }
 }

@@ -1,21 +1,18 @@
 use std::collections::HashMap;
 
-use async_graphql::dataloader::Loader;
-
-use super::Shared;
-use crate::app::App;
-use crate::id::AccountId;
+use super::{Loader, Reader};
+use crate::error::Error;
 use crate::session::record::StepRecord;
 use crate::session::step::{self, Part};
 
 /// Steps of sessions.
-pub struct Steps(pub App, pub AccountId);
+pub struct Steps;
 
-impl Loader<Part> for Steps {
+impl Loader for Steps {
+    type Key = Part;
     type Value = Vec<StepRecord>;
-    type Error = Shared;
 
-    async fn load(&self, parts: &[Part]) -> Result<HashMap<Part, Vec<StepRecord>>, Shared> {
-        Ok(step::parts(&mut *self.0.db.conn().await?, self.1, parts).await?)
+    async fn load(reader: &Reader, parts: &[Part]) -> Result<HashMap<Part, Vec<StepRecord>>, Error> {
+        Ok(step::parts(&mut *reader.app.db.conn().await?, reader.actor()?.account, parts).await?)
     }
 }

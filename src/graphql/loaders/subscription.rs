@@ -1,21 +1,19 @@
 use std::collections::HashMap;
 
-use async_graphql::dataloader::Loader;
-
-use super::Shared;
-use crate::app::App;
+use super::{Loader, Reader};
 use crate::billing::subscription::Subscription;
-use crate::id::{AccountId, SubscriptionId};
+use crate::error::Error;
+use crate::id::SubscriptionId;
 
 /// Subscriptions of the viewer's account.
-pub struct Subscriptions(pub App, pub AccountId);
+pub struct Subscriptions;
 
-impl Loader<SubscriptionId> for Subscriptions {
+impl Loader for Subscriptions {
+    type Key = SubscriptionId;
     type Value = Subscription;
-    type Error = Shared;
 
-    async fn load(&self, ids: &[SubscriptionId]) -> Result<HashMap<SubscriptionId, Subscription>, Shared> {
-        let rows = Subscription::find_many(&mut *self.0.db.conn().await?, self.1, ids).await?;
+    async fn load(reader: &Reader, ids: &[SubscriptionId]) -> Result<HashMap<SubscriptionId, Subscription>, Error> {
+        let rows = Subscription::find_many(&mut *reader.app.db.conn().await?, reader.actor()?.account, ids).await?;
         Ok(rows.into_iter().map(|row| (row.id, row)).collect())
     }
 }

@@ -1,33 +1,34 @@
 use std::collections::HashMap;
 
-use async_graphql::dataloader::Loader;
-
-use super::Shared;
-use crate::app::App;
-use crate::id::{AccountId, TreeId};
+use super::{Loader, Reader};
+use crate::error::Error;
+use crate::id::TreeId;
 use crate::tree::tree::Tree;
 
-/// Trees by id or by slug.
-pub struct Trees(pub App, pub AccountId);
+/// Trees by id.
+pub struct Trees;
 
-impl Loader<TreeId> for Trees {
+impl Loader for Trees {
+    type Key = TreeId;
     type Value = Tree;
-    type Error = Shared;
 
-    async fn load(&self, ids: &[TreeId]) -> Result<HashMap<TreeId, Tree>, Shared> {
-        let mut conn = self.0.db.conn().await?;
-        let rows = Tree::find_many(&mut conn, self.1, ids).await?;
+    async fn load(reader: &Reader, ids: &[TreeId]) -> Result<HashMap<TreeId, Tree>, Error> {
+        let mut conn = reader.app.db.conn().await?;
+        let rows = Tree::find_many(&mut conn, reader.actor()?.account, ids).await?;
         Ok(rows.into_iter().map(|tree| (tree.id, tree)).collect())
     }
 }
 
-impl Loader<String> for Trees {
-    type Value = Tree;
-    type Error = Shared;
+/// Trees by slug.
+pub struct TreesBySlug;
 
-    async fn load(&self, slugs: &[String]) -> Result<HashMap<String, Tree>, Shared> {
-        let mut conn = self.0.db.conn().await?;
-        let rows = Tree::find_by_slugs(&mut conn, self.1, slugs).await?;
+impl Loader for TreesBySlug {
+    type Key = String;
+    type Value = Tree;
+
+    async fn load(reader: &Reader, slugs: &[String]) -> Result<HashMap<String, Tree>, Error> {
+        let mut conn = reader.app.db.conn().await?;
+        let rows = Tree::find_by_slugs(&mut conn, reader.actor()?.account, slugs).await?;
         Ok(rows.into_iter().map(|tree| (tree.slug.clone(), tree)).collect())
     }
 }

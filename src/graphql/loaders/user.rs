@@ -1,22 +1,20 @@
 use std::collections::HashMap;
 
-use async_graphql::dataloader::Loader;
-
-use super::Shared;
-use crate::app::App;
-use crate::id::{AccountId, UserId};
+use super::{Loader, Reader};
+use crate::error::Error;
+use crate::id::UserId;
 use crate::identity::user::User;
 
 /// People by id, and whether they belong to the viewer's account.
-pub struct Users(pub App, pub Option<AccountId>);
+pub struct Users;
 
-impl Loader<UserId> for Users {
+impl Loader for Users {
+    type Key = UserId;
     type Value = (User, bool);
-    type Error = Shared;
 
-    async fn load(&self, ids: &[UserId]) -> Result<HashMap<UserId, (User, bool)>, Shared> {
-        let mut conn = self.0.db.conn().await?;
-        let rows = User::find_many(&mut conn, ids, self.1).await?;
+    async fn load(reader: &Reader, ids: &[UserId]) -> Result<HashMap<UserId, (User, bool)>, Error> {
+        let mut conn = reader.app.db.conn().await?;
+        let rows = User::find_many(&mut conn, ids, reader.actor.map(|actor| actor.account)).await?;
         Ok(rows.into_iter().map(|(user, colleague)| (user.id, (user, colleague))).collect())
     }
 }

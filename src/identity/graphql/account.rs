@@ -31,7 +31,7 @@ pub struct AccountObject {
 
 impl AccountObject {
     pub async fn load(ctx: &Context<'_>, id: AccountId, viewer: &Actor) -> Result<Option<Self>, Error> {
-        Ok(loaders::one(&loaders::people(ctx)?.accounts, id).await?.map(|row| Self { row, viewer: *viewer }))
+        Ok(loaders::one::<loaders::Accounts>(ctx, id).await?.map(|row| Self { row, viewer: *viewer }))
     }
 
     pub fn new(row: account::Account, viewer: &Actor) -> Self {

@@ -18,7 +18,7 @@ impl InvitationObject {
         if viewer.role < Role::Admin {
             return Ok(None);
         }
-        let (now, found) = (app(ctx)?.clock.now(), loaders::one(&loaders::of(ctx)?.invitations, id).await?);
+        let (now, found) = (app(ctx)?.clock.now(), loaders::one::<loaders::Invitations>(ctx, id).await?);
         Ok(found.filter(|row| row.account_id == viewer.account && row.is_open(now)).map(Self))
     }
 }

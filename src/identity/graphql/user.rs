@@ -19,7 +19,7 @@ impl UserObject {
     /// As whoever sent the request may see them. None: there is no such user.
     pub async fn load(ctx: &Context<'_>, id: UserId) -> Result<Option<Self>, Error> {
         let itself = requester(ctx)?.actor.is_some_and(|actor| actor.user == id);
-        let seen = loaders::one(&loaders::people(ctx)?.users, id).await?;
+        let seen = loaders::one::<loaders::Users>(ctx, id).await?;
         Ok(seen.map(|(row, colleague)| Self { colleague: itself || colleague, row }))
     }
 
@@ -30,7 +30,7 @@ impl UserObject {
 
     /// As a member of the viewer's account may be seen.
     pub async fn load_colleague(ctx: &Context<'_>, id: UserId) -> Result<Self, Error> {
-        let (row, _) = loaders::one(&loaders::people(ctx)?.users, id).await?.ok_or_else(vanished)?;
+        let (row, _) = loaders::one::<loaders::Users>(ctx, id).await?.ok_or_else(vanished)?;
         Ok(Self { row, colleague: true })
     }
 
@@ -109,7 +109,7 @@ impl UserObject {
         if self.row.email_verified_at.is_some() {
             methods.push(SignInMethod::EmailCode);
         }
-        let elsewhere = loaders::one(&loaders::people(ctx)?.identities, self.row.id).await?.unwrap_or_default();
+        let elsewhere = loaders::one::<loaders::Identities>(ctx, self.row.id).await?.unwrap_or_default();
         methods.extend(elsewhere.into_iter().map(|provider| match provider {
             Provider::Google => SignInMethod::Google,
             Provider::GitHub => SignInMethod::Github,

@@ -35,7 +35,7 @@ impl ListingObject {
 
     /// Whether your account has bought it, and may walk it.
     async fn purchased(&self, ctx: &Context<'_>) -> Result<bool, Error> {
-        Ok(loaders::one(&loaders::of(ctx)?.bought, self.0.tree_id).await?.is_some())
+        Ok(loaders::one::<loaders::Bought>(ctx, self.0.tree_id).await?.is_some())
     }
 }
 
@@ -62,7 +62,7 @@ impl ListedTree<'_> {
     /// Where it is filed.
     async fn category(&self, ctx: &Context<'_>) -> Result<Option<CategoryObject>, Error> {
         let Some(slug) = self.0.category.clone() else { return Ok(None) };
-        Ok(loaders::one(&loaders::of(ctx)?.categories, slug).await?.map(|category| CategoryObject { category, trees: None }))
+        Ok(loaders::one::<loaders::Categories>(ctx, slug).await?.map(|category| CategoryObject { category, trees: None }))
     }
 
     /// How many nodes it has, without those of the trees that it calls.
@@ -72,7 +72,7 @@ impl ListedTree<'_> {
 
     /// How many of its completed sessions have solved the problem, from 0 to 1; null before the first one.
     async fn resolved_rate(&self, ctx: &Context<'_>) -> Result<Option<f64>, Error> {
-        loaders::one(&loaders::of(ctx)?.resolved_rates, (self.0.seller_id, self.0.tree_id)).await
+        loaders::one::<loaders::ResolvedRates>(ctx, (self.0.seller_id, self.0.tree_id)).await
     }
 }
 

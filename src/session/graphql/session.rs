@@ -43,12 +43,12 @@ impl SessionObject {
 
     async fn closure(&self, ctx: &Context<'_>) -> Result<Closure, Error> {
         let root = (self.0.tree_account_id, self.0.version_id);
-        Ok(loaders::one(&loaders::of(ctx)?.closures, root).await?.unwrap_or_default())
+        Ok(loaders::one::<loaders::Closures>(ctx, root).await?.unwrap_or_default())
     }
 
     /// One that the viewer may see.
     pub async fn find(ctx: &Context<'_>, id: SessionId) -> Result<Option<Self>, Error> {
-        let (actor, session) = (actor(ctx)?, loaders::one(&loaders::of(ctx)?.sessions, id).await?);
+        let (actor, session) = (actor(ctx)?, loaders::one::<loaders::Sessions>(ctx, id).await?);
         Ok(session.filter(|session| session.visible_to(actor)).map(Self))
     }
 }
@@ -106,7 +106,7 @@ impl SessionObject {
         let page: Page<i32> = PageArgs::forward(first, after).page("steps")?;
         let library = self.library(ctx).await?;
         let part = Part { session: self.0.id, after: page.after.unwrap_or(0), limit: page.limit() };
-        let steps = loaders::one(&loaders::of(ctx)?.steps, part).await?.unwrap_or_default();
+        let steps = loaders::one::<loaders::Steps>(ctx, part).await?.unwrap_or_default();
         let node = |record| SessionStep::new(record, library.clone());
         Ok(page.cut(steps).connection("steps", EmptyFields, |record| record.seq, node))
     }

@@ -286,10 +286,9 @@ impl SubtreeNode {
     async fn tree(&self, ctx: &Context<'_>) -> Result<Option<TreeObject>, Error> {
         let Some(reference) = &self.0.node().tree else { return Ok(None) };
         let pinned = self.0.content.pins.as_ref().and_then(|pins| pins.get(self.0.key())).map(|pin| TreeRef::Id(pin.tree));
-        let trees = &loaders::of(ctx)?.trees;
         let tree = match pinned.unwrap_or_else(|| TreeRef::parse(reference)) {
-            TreeRef::Id(id) => loaders::one(trees, id).await?,
-            TreeRef::Slug(slug) => loaders::one(trees, slug).await?,
+            TreeRef::Id(id) => loaders::one::<loaders::Trees>(ctx, id).await?,
+            TreeRef::Slug(slug) => loaders::one::<loaders::TreesBySlug>(ctx, slug).await?,
         };
         let actor = actor(ctx)?;
         Ok(tree.filter(|tree| tree.visible_to(actor)).map(TreeObject))

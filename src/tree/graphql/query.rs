@@ -27,7 +27,7 @@ impl TreeQuery {
         match by.try_into()? {
             tree::TreeRef::Id(id) => TreeObject::find(ctx, id).await,
             tree::TreeRef::Slug(slug) => {
-                let (actor, tree) = (actor(ctx)?, loaders::one(&loaders::of(ctx)?.trees, slug).await?);
+                let (actor, tree) = (actor(ctx)?, loaders::one::<loaders::TreesBySlug>(ctx, slug).await?);
                 Ok(tree.filter(|tree| tree.visible_to(actor)).map(TreeObject))
             }
         }
@@ -63,8 +63,7 @@ impl TreeQuery {
         let (app, actor) = (app(ctx)?, actor(ctx)?);
         let args = PageArgs::forward(first, after);
         let slice = search::search(&mut *app.db.read().await?, actor, &query, args).await?;
-        let trees = &loaders::of(ctx)?.trees;
-        let found = loaders::many(trees, slice.rows.iter().map(|hit| hit.tree_id)).await?;
+        let found = loaders::many::<loaders::Trees>(ctx, slice.rows.iter().map(|hit| hit.tree_id)).await?;
         let order = search::order(&query);
         let edges = slice.rows.into_iter().filter_map(|hit| {
             Some(TreeSearchEdge {

@@ -25,11 +25,11 @@ pub struct TreeObject(pub Tree);
 impl TreeObject {
     /// A tree of the viewer's account that they may see, or one that the account has bought.
     pub async fn find(ctx: &Context<'_>, id: TreeId) -> Result<Option<Self>, Error> {
-        let (actor, loaders) = (actor(ctx)?, loaders::of(ctx)?);
-        if let Some(own) = loaders::one(&loaders.trees, id).await? {
+        let actor = actor(ctx)?;
+        if let Some(own) = loaders::one::<loaders::Trees>(ctx, id).await? {
             return Ok(own.visible_to(actor).then_some(Self(own)));
         }
-        Ok(loaders::one(&loaders.bought, id).await?.map(Self))
+        Ok(loaders::one::<loaders::Bought>(ctx, id).await?.map(Self))
     }
 
     fn is_own(&self, ctx: &Context<'_>) -> Result<bool, Error> {
@@ -38,7 +38,7 @@ impl TreeObject {
 
     /// Whether the viewer may read what is published at present: whoever has bought a tree, as long as the purchase is active.
     async fn is_open(&self, ctx: &Context<'_>) -> Result<bool, Error> {
-        Ok(self.is_own(ctx)? || loaders::one(&loaders::of(ctx)?.bought, self.0.id).await?.is_some())
+        Ok(self.is_own(ctx)? || loaders::one::<loaders::Bought>(ctx, self.0.id).await?.is_some())
     }
 
     async fn current(&self, ctx: &Context<'_>) -> Result<Option<Arc<Version>>, Error> {
@@ -46,7 +46,7 @@ impl TreeObject {
         // Most published content is in memory: no loader has to be waited for.
         match app(ctx)?.versions.cached(self.0.account_id, id) {
             Some(version) => Ok(Some(version)),
-            None => loaders::one(&loaders::of(ctx)?.versions, (self.0.account_id, id)).await,
+            None => loaders::one::<loaders::VersionsAnywhere>(ctx, (self.0.account_id, id)).await,
         }
     }
 }
@@ -77,7 +77,7 @@ impl TreeObject {
     /// Where it is filed.
     async fn category(&self, ctx: &Context<'_>) -> Result<Option<CategoryObject>, Error> {
         let Some(slug) = self.0.category.clone() else { return Ok(None) };
-        Ok(loaders::one(&loaders::of(ctx)?.categories, slug).await?.map(|category| CategoryObject { category, trees: None }))
+        Ok(loaders::one::<loaders::Categories>(ctx, slug).await?.map(|category| CategoryObject { category, trees: None }))
     }
 
     /// Words to find it by.
@@ -105,7 +105,7 @@ impl TreeObject {
         if actor(ctx)?.role < Role::Engineer || !self.is_own(ctx)? {
             return Ok(None);
         }
-        let document = loaders::one(&loaders::of(ctx)?.drafts, self.0.id).await?;
+        let document = loaders::one::<loaders::Drafts>(ctx, self.0.id).await?;
         Ok(document.map(|document| TreeVersion::draft(self.0.clone(), document)))
     }
 
@@ -132,7 +132,7 @@ impl TreeObject {
             return Ok(page.cut(shown).connection("versions", EmptyFields, |version: &Arc<Version>| version.number, node));
         }
         let part = Part { tree: self.0.id, before: page.after.unwrap_or(i32::MAX), limit: page.limit() };
-        let versions = loaders::one(&loaders::of(ctx)?.versions, part).await?.unwrap_or_default();
+        let versions = loaders::one::<loaders::VersionLists>(ctx, part).await?.unwrap_or_default();
         Ok(page.cut(versions).connection("versions", EmptyFields, |version: &Arc<Version>| version.number, node))
     }
 
@@ -144,7 +144,7 @@ impl TreeObject {
     /// Set while the tree is on sale in the marketplace.
     async fn listing(&self, ctx: &Context<'_>) -> Result<Option<ListingObject>, Error> {
         let key = (self.0.account_id, self.0.id);
-        Ok(loaders::one(&loaders::of(ctx)?.listings, key).await?.map(ListingObject))
+        Ok(loaders::one::<loaders::Listings>(ctx, key).await?.map(ListingObject))
     }
 
     /// Who made it; null if it is another account's.
@@ -190,7 +190,7 @@ impl CategoryObject {
     async fn tree_count(&self, ctx: &Context<'_>) -> Result<i32, Error> {
         let trees = match self.trees {
             Some(trees) => trees,
-            None => loaders::one(&loaders::of(ctx)?.tree_counts, self.category.slug.clone()).await?.unwrap_or(0),
+            None => loaders::one::<loaders::TreeCounts>(ctx, self.category.slug.clone()).await?.unwrap_or(0),
         };
         Ok(i32::try_from(trees).unwrap_or(i32::MAX))
     }

@@ -57,10 +57,9 @@ impl TreeVersion {
         match &self.source {
             Source::Draft(tree) | Source::Published(_, Some(tree)) => Ok(tree.clone()),
             Source::Published(version, None) => {
-                let loaders = loaders::of(ctx)?;
                 let tree = match version.account_id == actor(ctx)?.account {
-                    true => loaders::one(&loaders.trees, version.tree_id).await?,
-                    false => loaders::one(&loaders.walked, (version.account_id, version.tree_id)).await?,
+                    true => loaders::one::<loaders::Trees>(ctx, version.tree_id).await?,
+                    false => loaders::one::<loaders::Walked>(ctx, (version.account_id, version.tree_id)).await?,
                 };
                 tree.ok_or_else(|| Error::internal(format!("{:?} has no tree", version.id)))
             }
@@ -69,9 +68,8 @@ impl TreeVersion {
 
     /// What is published at present of a tree that the account has bought.
     async fn bought(ctx: &Context<'_>, id: VersionId) -> Result<Option<Self>, Error> {
-        let loaders = loaders::of(ctx)?;
-        let Some(tree) = loaders::one(&loaders.bought, id).await? else { return Ok(None) };
-        let version = loaders::one(&loaders.versions, (tree.account_id, id)).await?;
+        let Some(tree) = loaders::one::<loaders::BoughtVersions>(ctx, id).await? else { return Ok(None) };
+        let version = loaders::one::<loaders::VersionsAnywhere>(ctx, (tree.account_id, id)).await?;
         Ok(version.map(|version| Self::published(version, Some(tree))))
     }
 
@@ -83,30 +81,31 @@ impl TreeVersion {
 
     /// What content of the viewer's own account calls.
     async fn calls(&self, ctx: &Context<'_>) -> Result<Calls, Error> {
-        let (loaders, document) = (loaders::of(ctx)?, &self.content.document);
+        let document = &self.content.document;
         let References { ids, slugs } = References::of(document);
-        let by_id = loaders::many(&loaders.trees, ids.into_iter());
-        let by_slug = loaders::many(&loaders.trees, slugs.into_iter());
+        let by_id = loaders::many::<loaders::Trees>(ctx, ids.into_iter());
+        let by_slug = loaders::many::<loaders::TreesBySlug>(ctx, slugs.into_iter());
         let (by_id, by_slug) = tokio::try_join!(by_id, by_slug)?;
         let calls = Calls::among(&by_id.into_values().chain(by_slug.into_values()).collect::<Vec<_>>(), document);
-        let closures = loaders::many(&loaders.closures, calls.roots().into_iter()).await?;
+        let closures = loaders::many::<loaders::Closures>(ctx, calls.roots().into_iter()).await?;
         Ok(calls.with(closures.into_values().next().unwrap_or_default()))
     }
 
     /// The content behind an id, if the actor may see it: drafts are for authors, versions for all who see the tree.
     pub async fn find(ctx: &Context<'_>, id: &str) -> Result<Option<Self>, Error> {
         let actor = actor(ctx)?;
-        let loaders = loaders::of(ctx)?;
         if let Ok(draft) = DraftId::decode(id) {
             let tree = TreeId::from(uuid::Uuid::from(draft));
-            let Some(tree) = loaders::one(&loaders.trees, tree).await?.filter(|_| actor.role >= Role::Engineer) else { return Ok(None) };
-            let document = loaders::one(&loaders.drafts, tree.id).await?;
+            let Some(tree) = loaders::one::<loaders::Trees>(ctx, tree).await?.filter(|_| actor.role >= Role::Engineer) else {
+                return Ok(None);
+            };
+            let document = loaders::one::<loaders::Drafts>(ctx, tree.id).await?;
             return Ok(document.map(|document| Self::draft(tree, document)));
         }
         let id = VersionId::decode(id)?;
-        let Some(version) = loaders::one(&loaders.versions, id).await? else { return Self::bought(ctx, id).await };
+        let Some(version) = loaders::one::<loaders::Versions>(ctx, id).await? else { return Self::bought(ctx, id).await };
         // Memory may still hold the version of a tree that was deleted.
-        let tree = loaders::one(&loaders.trees, version.tree_id).await?.filter(|tree| tree.visible_to(actor));
+        let tree = loaders::one::<loaders::Trees>(ctx, version.tree_id).await?.filter(|tree| tree.visible_to(actor));
         Ok(tree.map(|tree| Self::published(version, Some(tree))))
     }
 }
