@@ -5,7 +5,8 @@
 //! - payments with their refunds and disputes, and purchases and sales: tax law wants them for years. With them, the subscriptions that
 //!   were paid for and the `cus_…` that paid: an accountant finds the invoice at Stripe by them, and a refund that comes later is
 //!   entered. A customer who never paid stays as a tombstone that is nobody's, so that what Stripe still tells of it is no riddle.
-//! - what Stripe told and was not decided yet, and its customer: money may be in it. It goes once it is decided.
+//! - what Stripe told and was not decided yet, and its customer: money may be in it. It goes once it is decided. So does a checkout whose
+//!   payment is on its way, which may take days: by it, the invoice is known to be about the same payment.
 //! - the account's row without a name, because all of these refer to it.
 //! - that a mailbox had its trial, and that a card was used, without whose it was: the digest of an address, and Stripe's pseudonym for
 //!   a card under a number that no account has. Else erasing an account would be how to get another trial.
@@ -47,7 +48,8 @@ const GOES: [&str; 16] = [
     "DELETE FROM listings WHERE account_id = $1",
     "DELETE FROM credit_entries WHERE account_id = $1",
     "DELETE FROM credit_balances WHERE account_id = $1",
-    "DELETE FROM checkouts WHERE account_id = $1",
+    "DELETE FROM checkouts WHERE account_id = $1 AND NOT EXISTS \
+     (SELECT FROM payments WHERE payments.checkout_id = checkouts.id AND payments.status = 'pending')",
     "DELETE FROM subscription_changes WHERE account_id = $1",
     // Before the customers, by whom some of them are found.
     "DELETE FROM webhook_deliveries WHERE account_id = $1 AND processed_at IS NOT NULL",
@@ -87,6 +89,10 @@ const TREES_GO: [&str; 5] = [
 /// Stripe may still tell of accounts that are gone: of a refund, mostly. Once that is entered, its words go too.
 const TOLD_SINCE: &str = "DELETE FROM webhook_deliveries AS told USING accounts WHERE accounts.deleted_at IS NOT NULL \
      AND told.account_id = accounts.id AND told.processed_at IS NOT NULL";
+
+const PAID_SINCE: &str = "DELETE FROM checkouts USING accounts WHERE accounts.deleted_at IS NOT NULL \
+     AND checkouts.account_id = accounts.id AND NOT EXISTS \
+     (SELECT FROM payments WHERE payments.checkout_id = checkouts.id AND payments.status = 'pending')";
 
 /// What was placed under no account, such as an answer about a customer who is nobody's any more, names people all the same. Staff have
 /// a week to look at it.
@@ -152,6 +158,7 @@ async fn erase_trees(conn: &mut Conn, id: AccountId) -> QueryResult<()> {
 /// What was told of accounts after they were erased, or of nobody.
 pub async fn erase_what_was_told_since(conn: &mut Conn, now: DateTime<Utc>) -> QueryResult<()> {
     diesel::sql_query(TOLD_SINCE).execute(conn).await?;
+    diesel::sql_query(PAID_SINCE).execute(conn).await?;
     diesel::sql_query(TOLD_OF_NOBODY).bind::<sql_types::Timestamptz, _>(now - LOOKED_AT_FOR).execute(conn).await?;
     Ok(())
 }

@@ -1,5 +1,7 @@
 //! What is paid once has an invoice, too, and whatever tells of it first, it is one payment.
 
+use chrono::TimeDelta;
+use fixpath::jobs::Job;
 use fixpath::stripe::sandbox::actions::Action;
 use fixpath::stripe::sandbox::versions::{NEWEST, Version};
 use serde_json::{Value, json};
@@ -180,6 +182,44 @@ async fn so_it_is_in_other_orders() {
     assert_eq!(balance(&shop).await, 2400);
     shop.settle().await;
     assert_eq!((balance(&shop).await, payments(&shop).await.as_array().unwrap().len()), (json!(2400), 20), "a page of them");
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn what_arrives_after_its_account_was_erased_is_one_payment_all_the_same() {
+    for backwards in [false, true] {
+        let mut shop = Shop::open().await;
+        let session = page(&shop).await;
+        shop.pay(&session, "delayed");
+        shop.settle().await;
+        let confirm = json!({ "name": "owner's account" });
+        let query = "mutation($name: String!) { deleteAccount(input: { confirmName: $name }) { userErrors { code } } }";
+        assert_eq!(shop.owner.ok(query, confirm).await.data("deleteAccount.userErrors"), json!([]));
+        shop.pass(TimeDelta::days(8)).await;
+        shop.app.run_job(&Job::EraseAccounts).await;
+        shop.app.run_jobs().await;
+        assert_eq!(shop.app.db_value("SELECT name FROM accounts").await, "Deleted account");
+
+        shop.sandbox.act(Action::Settle { payment_intent: intent(&shop, &session), success: true }).unwrap();
+        // As if the session were told before its invoice is made: nothing but our own row says that the two are about one payment.
+        let mut waiting = shop.sandbox.take_deliveries();
+        waiting.retain(|signed| ["invoice.paid", "checkout.session.async_payment_succeeded"].contains(&&*signed.kind));
+        if backwards {
+            waiting.reverse();
+        }
+        assert_eq!(waiting.len(), 2);
+        for signed in &waiting {
+            let mut event: Value = serde_json::from_str(&signed.body).unwrap();
+            event["data"]["object"]["invoice"] = Value::Null;
+            assert_eq!(shop.app.deliver(&event).await.status, 200);
+        }
+        let payments = "SELECT status, hosted_invoice_url IS NOT NULL AS shown FROM payments";
+        assert_eq!(shop.app.db_rows(payments).await, json!([{ "status": "succeeded", "shown": true }]));
+        assert_eq!(shop.app.db_value("SELECT count(*) FROM checkouts").await, 1);
+        shop.app.run_job(&Job::EraseAccounts).await;
+        shop.app.run_jobs().await;
+        assert_eq!(shop.app.db_value("SELECT count(*) FROM checkouts").await, 0);
+        assert_eq!(shop.app.db_rows(payments).await, json!([{ "status": "succeeded", "shown": true }]));
+    }
 }
 
 #[tokio::test(flavor = "multi_thread")]
