@@ -15,6 +15,7 @@ use super::support::TestApp;
 const SDL: &str = "
     type Query { version: String! tree: Tree nodes(ids: [ID!]!): [Tree]! trees(first: Int = 20, last: Int): TreeConnection categories: [Category!] }
     type Mutation { a: Tree b: Tree }
+    type Subscription { a: Tree b: Tree }
     type Category { slug: String! }
     type TreeConnection { edges: [TreeEdge!]! nodes: [Tree!]! pageInfo: PageInfo! totalCount: Int! }
     type TreeEdge { node: Tree! cursor: String! }
@@ -128,6 +129,15 @@ fn each_limit_is_named() {
         sentence("mutation { ...F } fragment F on Mutation { ...G ...G ...G } fragment G on Mutation { a { id } b { id } }"),
         "this operation has 6 mutations; at most 5 are allowed"
     );
+}
+
+/// Each of its fields would be a stream of its own, and wake up with the others.
+#[test]
+fn a_subscription_has_one_field() {
+    assert!(measure("subscription { ...F } fragment F on Subscription { a { id title } }").is_ok());
+    for query in ["subscription { a { id } b { id } }", "subscription { a { id } ...F } fragment F on Subscription { again: a { id } }"] {
+        assert_eq!(sentence(query), "a subscription must have one field at its root, and no more");
+    }
 }
 
 #[test]

@@ -208,6 +208,13 @@ async fn an_invalid_operation_is_told_as_an_event() {
 }
 
 #[tokio::test]
+async fn a_subscription_with_several_fields_is_invalid() {
+    let (app, ..) = TestApp::with_owner().await;
+    let answer = app.send(event_stream("subscription { a: billingUpdated { id } b: billingUpdated { id } }")).await;
+    assert!(answer.text().contains("GRAPHQL_VALIDATION_FAILED") && answer.text().contains("one field at its root"), "{}", answer.text());
+}
+
+#[tokio::test]
 async fn a_subscription_over_plain_http_is_told_where_to_go() {
     let answer = TestApp::new().await.anon().gql("subscription { sessionUpdated(id: \"x\") { id } }", json!({})).await;
     assert_eq!((answer.status.as_u16(), answer.codes()), (400, vec!["GRAPHQL_VALIDATION_FAILED".to_owned()]));
