@@ -11,6 +11,7 @@ pub struct Accounts;
 impl Loader for Accounts {
     type Key = AccountId;
     type Value = Account;
+    const FOR_ANYBODY: bool = true;
 
     async fn load(reader: &Reader, ids: &[AccountId]) -> Result<HashMap<AccountId, Account>, Error> {
         let mut conn = reader.app.db.conn().await?;

@@ -4,8 +4,10 @@
 //! statements, a long one makes answers late. Here no pause is needed. The fields of one level are resolved in one go of the
 //! request's task; only when that task can do no more are the batches looked at, and then they are complete. The next ones are
 //! looked at when all of these have ended: otherwise, two fields that ask for one table after batches of two others would share a
-//! statement or not, by whichever ended first.
+//! statement or not, by whichever ended first. (Fields that read for themselves, such as lists, go on when they have read; what they
+//! ask for then goes with whichever batches are next.)
 
+use std::any::Any;
 use std::future::Future;
 use std::pin::pin;
 use std::sync::atomic::{AtomicBool, Ordering};
@@ -16,22 +18,31 @@ use futures_util::future::BoxFuture;
 use futures_util::stream::{self, FuturesUnordered};
 use futures_util::{Stream, StreamExt};
 
-/// Batches that are being filled.
-#[derive(Clone, Default)]
-pub struct Batches(Arc<Mutex<Vec<Close>>>);
+/// What is read together.
+pub trait Batch: Any + Send {
+    fn read(self: Box<Self>) -> BoxFuture<'static, ()>;
+}
 
-/// Closes a batch: whoever asks from now on, fills the next. What it returns reads it.
-type Close = Box<dyn FnOnce() -> BoxFuture<'static, ()> + Send>;
+/// The batches that are being filled: at most one of a kind.
+#[derive(Clone, Default)]
+pub struct Batches(Arc<Mutex<Vec<Box<dyn Batch>>>>);
 
 impl Batches {
-    pub fn add(&self, batch: Close) {
-        self.0.lock().unwrap_or_else(PoisonError::into_inner).push(batch);
+    /// Adds to the batch of this kind.
+    pub fn fill<B: Batch>(&self, empty: impl FnOnce() -> B, add: impl FnOnce(&mut B)) {
+        let mut batches = self.0.lock().unwrap_or_else(PoisonError::into_inner);
+        if let Some(batch) = batches.iter_mut().find_map(|batch| (&mut **batch as &mut dyn Any).downcast_mut()) {
+            return add(batch);
+        }
+        let mut batch = empty();
+        add(&mut batch);
+        batches.push(Box::new(batch));
     }
 
-    /// All of them, before any is read: the first may be there at once, and let fields ask for more.
+    /// Closes them all, before any is read: the first may be there at once, and let fields ask for more.
     fn close(&self) -> Vec<BoxFuture<'static, ()>> {
         let batches = std::mem::take(&mut *self.0.lock().unwrap_or_else(PoisonError::into_inner));
-        batches.into_iter().map(|close| close()).collect()
+        batches.into_iter().map(|batch| batch.read()).collect()
     }
 
     /// Runs a request, and its batches beside it.
@@ -58,7 +69,7 @@ impl Batches {
             if let Poll::Ready(done) = request(&mut Context::from_waker(&yielded.clone().into())) {
                 return Poll::Ready(done);
             }
-            // A long list pauses now and then and goes on at once: not all of it has asked yet.
+            // A set of fields pauses now and then and goes on at once: not all of them have asked yet.
             if yielded.woken.load(Ordering::Acquire) {
                 return Poll::Pending;
             }

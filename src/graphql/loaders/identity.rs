@@ -12,6 +12,7 @@ pub struct Identities;
 impl Loader for Identities {
     type Key = UserId;
     type Value = Vec<Provider>;
+    const FOR_ANYBODY: bool = true;
 
     async fn load(reader: &Reader, users: &[UserId]) -> Result<HashMap<UserId, Vec<Provider>>, Error> {
         let rows = identity::providers(&mut *reader.app.db.conn().await?, users).await?;

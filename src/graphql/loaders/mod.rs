@@ -1,14 +1,13 @@
 //! Data loaders: what many fields of one request ask for is read in one statement a table. Made for each request, so nothing is
 //! cached across tenants.
 
-use std::any::{Any, TypeId};
 use std::collections::{HashMap, HashSet};
 use std::hash::Hash;
-use std::sync::{Arc, Mutex, PoisonError};
+use std::sync::Arc;
 
 use async_graphql::{Context, Data};
 use futures_util::FutureExt;
-use futures_util::future::Shared;
+use futures_util::future::BoxFuture;
 use tokio::sync::oneshot;
 
 use crate::app::App;
@@ -38,6 +37,7 @@ mod version;
 mod walked;
 
 pub use account::Accounts;
+use batches::Batch;
 pub use batches::Batches;
 pub use bought::{Bought, BoughtVersions};
 pub use category::{Categories, TreeCounts};
@@ -60,9 +60,12 @@ pub use version::{VersionLists, Versions, VersionsAnywhere};
 pub use walked::Walked;
 
 /// One way to read many of a kind at once.
-pub trait Loader: 'static {
+pub trait Loader: Send + 'static {
     type Key: Clone + Eq + Hash + Send + Sync + 'static;
     type Value: Clone + Send + Sync + 'static;
+
+    /// Whether it reads for the signed out, too: for whoever is signed in by this very request, and then sees themselves.
+    const FOR_ANYBODY: bool = false;
 
     /// Those that are not there are left out.
     fn load(reader: &Reader, keys: &[Self::Key]) -> impl Future<Output = Result<HashMap<Self::Key, Self::Value>, Error>> + Send;
@@ -75,52 +78,37 @@ pub struct Reader {
 }
 
 impl Reader {
-    /// Content belongs to an account. People do not: whoever was signed out may be signed in by a mutation, and then see themselves.
     fn actor(&self) -> Result<&Actor, Error> {
         self.actor.as_ref().ok_or(Error::Unauthenticated)
     }
 }
 
-/// The batches of one request that are being filled: one a loader, none where nobody asks.
 struct Loaders {
     reader: Arc<Reader>,
-    filling: Arc<Mutex<HashMap<TypeId, Box<dyn Any + Send>>>>,
     batches: Batches,
 }
 
-struct Batch<L: Loader> {
+/// Keys that are asked for, and who waits for the answer.
+struct Filling<L: Loader> {
+    reader: Arc<Reader>,
     keys: HashSet<L::Key>,
-    answer: Shared<oneshot::Receiver<Answer<L>>>,
+    waiting: Vec<oneshot::Sender<Answer<L>>>,
 }
 
 /// For all fields that waited for it.
 type Answer<L> = Arc<Result<HashMap<<L as Loader>::Key, <L as Loader>::Value>, Error>>;
 
-impl Loaders {
-    async fn load<L: Loader>(&self, keys: impl Iterator<Item = L::Key>) -> Result<Answer<L>, Error> {
-        let answer = {
-            let mut filling = self.filling.lock().unwrap_or_else(PoisonError::into_inner);
-            let batch = filling.entry(TypeId::of::<L>()).or_insert_with(|| Box::new(self.batch::<L>()));
-            let batch = batch.downcast_mut::<Batch<L>>().ok_or_else(|| Error::internal("a batch of another kind"))?;
-            batch.keys.extend(keys);
-            batch.answer.clone()
+impl<L: Loader> Batch for Filling<L> {
+    fn read(self: Box<Self>) -> BoxFuture<'static, ()> {
+        let read = async move {
+            let keys: Vec<L::Key> = self.keys.into_iter().collect();
+            let answer = Arc::new(L::load(&self.reader, &keys).await);
+            for field in self.waiting {
+                // A field may have ended meanwhile, for another one's error.
+                field.send(answer.clone()).ok();
+            }
         };
-        Ok(answer.await?)
-    }
-
-    /// A new batch.
-    fn batch<L: Loader>(&self) -> Batch<L> {
-        let (sender, answer) = oneshot::channel();
-        let (reader, filling) = (self.reader.clone(), self.filling.clone());
-        let close = move || {
-            let batch = filling.lock().unwrap_or_else(PoisonError::into_inner).remove(&TypeId::of::<L>());
-            let batch = batch.and_then(|batch| batch.downcast::<Batch<L>>().ok());
-            let keys: Vec<L::Key> = batch.map(|batch| batch.keys.into_iter().collect()).unwrap_or_default();
-            // Nobody waits for it any more when the request was ended.
-            async move { drop(sender.send(Arc::new(L::load(&reader, &keys).await))) }.boxed()
-        };
-        self.batches.add(Box::new(close));
-        Batch { keys: HashSet::new(), answer: answer.shared() }
+        read.boxed()
     }
 }
 
@@ -128,13 +116,14 @@ impl Loaders {
 pub fn attach(data: &mut Data, app: &App, actor: Option<&Actor>) -> Batches {
     let batches = Batches::default();
     let reader = Arc::new(Reader { app: app.clone(), actor: actor.copied() });
-    data.insert(Loaders { reader, filling: Arc::default(), batches: batches.clone() });
+    data.insert(Loaders { reader, batches: batches.clone() });
     batches
 }
 
 /// Loads one, if it is there.
 pub async fn one<L: Loader>(ctx: &Context<'_>, key: L::Key) -> Result<Option<L::Value>, Error> {
-    Ok(many::<L>(ctx, std::iter::once(key.clone())).await?.remove(&key))
+    let answer = load::<L>(ctx, [key.clone()]).await?;
+    Ok(found::<L>(&answer)?.get(&key).cloned())
 }
 
 /// Loads many; those that are not there are left out.
@@ -143,11 +132,30 @@ pub async fn many<L: Loader>(ctx: &Context<'_>, keys: impl Iterator<Item = L::Ke
     if keys.is_empty() {
         return Ok(HashMap::new());
     }
+    let answer = load::<L>(ctx, keys.iter().cloned()).await?;
+    let found = found::<L>(&answer)?;
+    Ok(keys.into_iter().filter_map(|key| found.get(&key).cloned().map(|value| (key, value))).collect())
+}
+
+async fn load<L: Loader>(ctx: &Context<'_>, keys: impl IntoIterator<Item = L::Key>) -> Result<Answer<L>, Error> {
     let loaders = ctx.data_opt::<Loaders>().ok_or_else(|| Error::internal("the request came without loaders"))?;
-    match &*loaders.load::<L>(keys.iter().cloned()).await? {
-        Ok(found) => Ok(keys.into_iter().filter_map(|key| found.get(&key).cloned().map(|value| (key, value))).collect()),
-        Err(Error::Unauthenticated) => Err(Error::Unauthenticated),
-        // Each field that waited for it has an error of its own.
+    if !L::FOR_ANYBODY {
+        loaders.reader.actor()?;
+    }
+    let (field, answer) = oneshot::channel();
+    let empty = || Filling::<L> { reader: loaders.reader.clone(), keys: HashSet::new(), waiting: Vec::new() };
+    loaders.batches.fill(empty, |batch| {
+        batch.keys.extend(keys);
+        batch.waiting.push(field);
+    });
+    Ok(answer.await?)
+}
+
+/// Each field that waited has an error of its own.
+fn found<L: Loader>(answer: &Answer<L>) -> Result<&HashMap<L::Key, L::Value>, Error> {
+    match &**answer {
+        Ok(found) => Ok(found),
+        Err(Error::Internal(cause)) => Err(Error::internal(format!("{cause:?}"))),
         Err(error) => Err(Error::internal(format!("{error:?}"))),
     }
 }

@@ -11,6 +11,7 @@ pub struct Plans;
 impl Loader for Plans {
     type Key = PlanId;
     type Value = Plan;
+    const FOR_ANYBODY: bool = true;
 
     async fn load(reader: &Reader, ids: &[PlanId]) -> Result<HashMap<PlanId, Plan>, Error> {
         let rows = Plan::find_many(&mut *reader.app.db.conn().await?, ids).await?;

@@ -11,6 +11,7 @@ pub struct Users;
 impl Loader for Users {
     type Key = UserId;
     type Value = (User, bool);
+    const FOR_ANYBODY: bool = true;
 
     async fn load(reader: &Reader, ids: &[UserId]) -> Result<HashMap<UserId, (User, bool)>, Error> {
         let mut conn = reader.app.db.conn().await?;
