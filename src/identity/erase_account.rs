@@ -5,8 +5,9 @@
 //! - payments with their refunds and disputes, and purchases and sales: tax law wants them for years. With them, the subscriptions that
 //!   were paid for and the `cus_…` that paid: an accountant finds the invoice at Stripe by them, and a refund that comes later is
 //!   entered. A customer who never paid stays as a tombstone that is nobody's, so that what Stripe still tells of it is no riddle.
-//! - what Stripe told and was not decided yet, and its customer: money may be in it. It goes once it is decided. So does a checkout whose
-//!   payment is on its way, which may take days: by it, the invoice is known to be about the same payment.
+//! - what Stripe told and was not decided yet, and its customer: money may be in it. It goes once it is decided.
+//! - for thirty days, what was offered on Stripe's pages: a payment by bank may still arrive, and by our own row its invoice and its
+//!   session are known to be about one payment.
 //! - the account's row without a name, because all of these refer to it.
 //! - that a mailbox had its trial, and that a card was used, without whose it was: the digest of an address, and Stripe's pseudonym for
 //!   a card under a number that no account has. Else erasing an account would be how to get another trial.
@@ -48,8 +49,9 @@ const GOES: [&str; 16] = [
     "DELETE FROM listings WHERE account_id = $1",
     "DELETE FROM credit_entries WHERE account_id = $1",
     "DELETE FROM credit_balances WHERE account_id = $1",
-    "DELETE FROM checkouts WHERE account_id = $1 AND NOT EXISTS \
-     (SELECT FROM payments WHERE payments.checkout_id = checkouts.id AND payments.status = 'pending')",
+    // What was offered stays for a while (`OFFERED`), not to whom, nor from which page.
+    "UPDATE checkouts SET user_id = NULL, url = NULL, success_url = NULL, cancel_url = NULL, idempotency_key = NULL, promotion_code = NULL \
+     WHERE account_id = $1",
     "DELETE FROM subscription_changes WHERE account_id = $1",
     // Before the customers, by whom some of them are found.
     "DELETE FROM webhook_deliveries WHERE account_id = $1 AND processed_at IS NOT NULL",
@@ -90,9 +92,15 @@ const TREES_GO: [&str; 5] = [
 const TOLD_SINCE: &str = "DELETE FROM webhook_deliveries AS told USING accounts WHERE accounts.deleted_at IS NOT NULL \
      AND told.account_id = accounts.id AND told.processed_at IS NOT NULL";
 
-const PAID_SINCE: &str = "DELETE FROM checkouts USING accounts WHERE accounts.deleted_at IS NOT NULL \
-     AND checkouts.account_id = accounts.id AND NOT EXISTS \
-     (SELECT FROM payments WHERE payments.checkout_id = checkouts.id AND payments.status = 'pending')";
+/// What a payment that came since has bought.
+const CREDITED_SINCE: [&str; 2] = [
+    "DELETE FROM credit_entries USING accounts WHERE accounts.deleted_at IS NOT NULL AND credit_entries.account_id = accounts.id",
+    "DELETE FROM credit_balances USING accounts WHERE accounts.deleted_at IS NOT NULL AND credit_balances.account_id = accounts.id",
+];
+
+/// A payment by bank may take two weeks, and Stripe tells of it for three days.
+const OFFERED: &str = "DELETE FROM checkouts USING accounts WHERE accounts.deleted_at < $1 AND checkouts.account_id = accounts.id";
+const PAID_WITHIN: TimeDelta = TimeDelta::days(30);
 
 /// What was placed under no account, such as an answer about a customer who is nobody's any more, names people all the same. Staff have
 /// a week to look at it.
@@ -155,10 +163,13 @@ async fn erase_trees(conn: &mut Conn, id: AccountId) -> QueryResult<()> {
     Ok(())
 }
 
-/// What was told of accounts after they were erased, or of nobody.
-pub async fn erase_what_was_told_since(conn: &mut Conn, now: DateTime<Utc>) -> QueryResult<()> {
+/// What came of accounts after they were erased, and what was told of nobody.
+pub async fn erase_what_came_since(conn: &mut Conn, now: DateTime<Utc>) -> QueryResult<()> {
     diesel::sql_query(TOLD_SINCE).execute(conn).await?;
-    diesel::sql_query(PAID_SINCE).execute(conn).await?;
+    for statement in CREDITED_SINCE {
+        diesel::sql_query(statement).execute(conn).await?;
+    }
+    diesel::sql_query(OFFERED).bind::<sql_types::Timestamptz, _>(now - PAID_WITHIN).execute(conn).await?;
     diesel::sql_query(TOLD_OF_NOBODY).bind::<sql_types::Timestamptz, _>(now - LOOKED_AT_FOR).execute(conn).await?;
     Ok(())
 }

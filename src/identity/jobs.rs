@@ -11,7 +11,7 @@ use super::account::Account;
 use super::actor::Role;
 use super::email_change::EmailChange;
 use super::email_token::{EmailToken, Purpose};
-use super::erase_account::erase_what_was_told_since;
+use super::erase_account::erase_what_came_since;
 use super::invitation::{self, Invitation};
 use super::membership::Membership;
 use super::pending_email::PendingEmail;
@@ -74,7 +74,7 @@ pub async fn erase_due_accounts(app: &App) -> Result<(), Error> {
         let key = format!("erase_account:{}", account.encode());
         jobs::enqueue_once(&mut *app.db.conn().await?, &Job::EraseAccount { account }, &key).await?;
     }
-    Ok(erase_what_was_told_since(&mut *app.db.conn().await?, app.clock.now()).await?)
+    Ok(erase_what_came_since(&mut *app.db.conn().await?, app.clock.now()).await?)
 }
 
 /// Sends an invitation, unless it has ended since. Run twice, it sends two mails, and only the latter's link counts.

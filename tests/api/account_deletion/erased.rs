@@ -13,11 +13,12 @@ use crate::support::people::{asked_for, colleague, device, ids, move_to, refresh
 use crate::support::trees::{looping, published, start};
 
 /// What outlives the account, and why.
-const KEPT: [(&str, &str); 5] = [
+const KEPT: [(&str, &str); 6] = [
     ("payments", "tax law"),
     ("purchases", "tax law"),
     ("subscriptions", "what payments paid for, without Stripe's words"),
     ("customers", "who paid, as Stripe calls them"),
+    ("checkouts", "for a month, since a payment by bank may still arrive; not by whom"),
     // With their next refresh they speak for another account.
     ("sign_ins", "devices of people who belong elsewhere"),
 ];

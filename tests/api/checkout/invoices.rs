@@ -195,8 +195,7 @@ async fn what_arrives_after_its_account_was_erased_is_one_payment_all_the_same()
         let query = "mutation($name: String!) { deleteAccount(input: { confirmName: $name }) { userErrors { code } } }";
         assert_eq!(shop.owner.ok(query, confirm).await.data("deleteAccount.userErrors"), json!([]));
         shop.pass(TimeDelta::days(8)).await;
-        shop.app.run_job(&Job::EraseAccounts).await;
-        shop.app.run_jobs().await;
+        sweep(&shop).await;
         assert_eq!(shop.app.db_value("SELECT name FROM accounts").await, "Deleted account");
 
         shop.sandbox.act(Action::Settle { payment_intent: intent(&shop, &session), success: true }).unwrap();
@@ -211,15 +210,25 @@ async fn what_arrives_after_its_account_was_erased_is_one_payment_all_the_same()
             let mut event: Value = serde_json::from_str(&signed.body).unwrap();
             event["data"]["object"]["invoice"] = Value::Null;
             assert_eq!(shop.app.deliver(&event).await.status, 200);
+            sweep(&shop).await;
         }
         let payments = "SELECT status, hosted_invoice_url IS NOT NULL AS shown FROM payments";
-        assert_eq!(shop.app.db_rows(payments).await, json!([{ "status": "succeeded", "shown": true }]));
-        assert_eq!(shop.app.db_value("SELECT count(*) FROM checkouts").await, 1);
-        shop.app.run_job(&Job::EraseAccounts).await;
-        shop.app.run_jobs().await;
-        assert_eq!(shop.app.db_value("SELECT count(*) FROM checkouts").await, 0);
-        assert_eq!(shop.app.db_rows(payments).await, json!([{ "status": "succeeded", "shown": true }]));
+        let one = json!([{ "status": "succeeded", "shown": true }]);
+        assert_eq!(shop.app.db_rows(payments).await, one);
+        let left = "SELECT (SELECT count(*) FROM credit_entries) + (SELECT count(*) FROM credit_balances) AS credited,
+             (SELECT count(*) FROM checkouts) AS offered,
+             (SELECT count(coalesce(user_id::text, url, success_url, cancel_url)) FROM checkouts) AS named";
+        assert_eq!(shop.app.db_rows(left).await, json!([{ "credited": 0, "offered": 1, "named": 0 }]));
+        shop.app.advance(TimeDelta::days(31));
+        sweep(&shop).await;
+        assert_eq!(shop.app.db_rows(left).await[0]["offered"], 0);
+        assert_eq!(shop.app.db_rows(payments).await, one);
     }
+}
+
+async fn sweep(shop: &Shop) {
+    shop.app.run_job(&Job::EraseAccounts).await;
+    shop.app.run_jobs().await;
 }
 
 #[tokio::test(flavor = "multi_thread")]
