@@ -24,24 +24,6 @@ impl Library {
         Self { versions: versions.into_iter().collect() }
     }
 
-    pub fn insert(&mut self, id: Uuid, version: Arc<PinnedVersion>) {
-        self.versions.insert(id, version);
-    }
-
-    /// The pinned versions that are not here yet: load them and ask again, until there are none.
-    pub fn missing(&self) -> Vec<Uuid> {
-        let mut missing: Vec<Uuid> = self
-            .versions
-            .values()
-            .flat_map(|version| version.pins.values())
-            .filter(|pin| !self.versions.contains_key(*pin))
-            .copied()
-            .collect();
-        missing.sort_unstable();
-        missing.dedup();
-        missing
-    }
-
     pub fn document(&self, version: Uuid) -> Result<&Document, Corrupt> {
         self.version(version).map(|pinned| pinned.document.as_ref())
     }

@@ -1,7 +1,7 @@
 //! The session's pure core: what each command does to a walk, and that the fold agrees.
 
 use crate::support::documents::valid_call;
-use crate::support::sessions::{ADA, BOB, CABLE, OUTAGE, Walker, outage, outage_library, pinned, read, values};
+use crate::support::sessions::{ADA, BOB, CABLE, OUTAGE, Walker, outage_library, pinned, read, values};
 use fixpath::session::commands::{self, Answer, MAX_STEPS, Stamp};
 use fixpath::session::library::Library;
 use fixpath::session::record::{StepKind, StepRecord};
@@ -349,15 +349,6 @@ fn decisions_that_go_in_a_circle_end_in_a_refusal() {
 }
 
 #[test]
-fn the_library_tells_which_versions_are_missing() {
-    let mut library = Library::new([pinned(OUTAGE, outage(), [("cable", CABLE)])]);
-    assert_eq!(library.missing(), [CABLE]);
-    let (id, version) = pinned(CABLE, outage(), []);
-    library.insert(id, version);
-    assert!(library.missing().is_empty());
-}
-
-#[test]
 fn steps_that_contradict_the_tree_or_each_other_are_corrupt_and_not_a_panic() {
     let good = walk_to_cable();
     let broken = |change: &dyn Fn(&mut Vec<StepRecord>)| {
@@ -394,9 +385,8 @@ fn library_of((document, callees): (Document, IndexMap<String, Document>)) -> Li
     let pins = document.nodes.iter().filter_map(|(key, node)| Some((key.clone(), ids[node.tree.as_ref()?]))).collect();
     let pinned_version =
         |document, pins| std::sync::Arc::new(fixpath::session::library::PinnedVersion { document: std::sync::Arc::new(document), pins });
-    let mut library = Library::new(callees.into_iter().map(|(name, callee)| (ids[&name], pinned_version(callee, Default::default()))));
-    library.insert(OUTAGE, pinned_version(document, pins));
-    library
+    let called = callees.into_iter().map(|(name, callee)| (ids[&name], pinned_version(callee, Default::default())));
+    Library::new(called.chain([(OUTAGE, pinned_version(document, pins))]))
 }
 
 /// Every answer that the node under the walk takes, and where it leads.
