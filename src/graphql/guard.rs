@@ -172,7 +172,10 @@ impl<'a> Walk<'a> {
         }
         // As the specification has it, which the library does not check: each field would be a stream of its own.
         if operation.ty == OperationType::Subscription && size.width != 1 {
-            return Err(Refusal::Invalid("a subscription must have one field at its root, and no more".to_owned(), vec![operation.selection_set.pos]));
+            return Err(Refusal::Invalid(
+                "a subscription must have one field at its root, and no more".to_owned(),
+                vec![operation.selection_set.pos],
+            ));
         }
         Ok(size)
     }
