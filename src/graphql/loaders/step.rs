@@ -13,6 +13,6 @@ impl Loader for Steps {
     type Value = Vec<StepRecord>;
 
     async fn load(reader: &Reader, parts: &[Part]) -> Result<HashMap<Part, Vec<StepRecord>>, Error> {
-        Ok(step::parts(&mut *reader.app.db.conn().await?, reader.actor()?.account, parts).await?)
+        step::parts(&mut *reader.app.db.conn().await?, reader.actor()?.account, parts).await
     }
 }
