@@ -67,6 +67,9 @@ impl Batches {
         loop {
             let yielded = Arc::new(Yielded { woken: AtomicBool::new(false), task: context.waker().clone() });
             if let Poll::Ready(done) = request(&mut Context::from_waker(&yielded.clone().into())) {
+                // One field's error may have ended it while others waited. Nobody does any more, and a stream's next event may be far.
+                running.clear();
+                drop(self.close());
                 return Poll::Ready(done);
             }
             // A set of fields pauses now and then and goes on at once: not all of them have asked yet.

@@ -10,7 +10,6 @@ pub struct Categories;
 impl Loader for Categories {
     type Key = String;
     type Value = Category;
-    const FOR_ANYBODY: bool = true;
 
     async fn load(reader: &Reader, slugs: &[String]) -> Result<HashMap<String, Category>, Error> {
         let mut conn = reader.app.db.read().await?;

@@ -64,7 +64,7 @@ pub trait Loader: Send + 'static {
     type Key: Clone + Eq + Hash + Send + Sync + 'static;
     type Value: Clone + Send + Sync + 'static;
 
-    /// Whether it reads for the signed out, too: for whoever is signed in by this very request, and then sees themselves.
+    /// Whether it reads for the signed out, too: what whoever is signed in by this very request sees of themselves.
     const FOR_ANYBODY: bool = false;
 
     /// Those that are not there are left out.
