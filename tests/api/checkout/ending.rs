@@ -106,6 +106,7 @@ async fn an_account_is_not_deleted_while_its_subscription_is_being_resumed() {
             }
             tokio::time::sleep(std::time::Duration::from_millis(5)).await;
         }
+        assert!(shop.sandbox.object(&id)["cancel_at"].is_null(), "Stripe goes on with it");
         let deleted = shop.owner.ok(delete, json!({})).await;
         drop(turn);
         deleted
