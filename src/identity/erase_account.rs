@@ -1,5 +1,5 @@
 //! The end of `deleteAccount`, a week later. What the account owned is gone: trees, sessions, invitations, memberships, its audit log,
-//! its credits, checkouts and changes of plan, and whatever Stripe told of it word for word.
+//! its credits and changes of plan, and whatever Stripe told of it word for word.
 //!
 //! What stays, and why:
 //! - payments with their refunds and disputes, and purchases and sales: tax law wants them for years. With them, the subscriptions that
@@ -29,6 +29,7 @@ use super::email_token::end_mailed;
 use super::invitation::Invitation;
 use super::{audit, identity, requesters};
 use crate::app::App;
+use crate::billing::checkout;
 use crate::billing::subscription::Subscription;
 use crate::db::Conn;
 use crate::db::schema::{accounts, checkouts, email_changes, memberships, sign_ins, subscription_changes, users};
@@ -92,10 +93,14 @@ const TREES_GO: [&str; 5] = [
 const TOLD_SINCE: &str = "DELETE FROM webhook_deliveries AS told USING accounts WHERE accounts.deleted_at IS NOT NULL \
      AND told.account_id = accounts.id AND told.processed_at IS NOT NULL";
 
-/// What a payment that came since has bought.
-const CREDITED_SINCE: [&str; 2] = [
+/// What a payment that came since has bought or told.
+const PAID_SINCE: [&str; 4] = [
     "DELETE FROM credit_entries USING accounts WHERE accounts.deleted_at IS NOT NULL AND credit_entries.account_id = accounts.id",
     "DELETE FROM credit_balances USING accounts WHERE accounts.deleted_at IS NOT NULL AND credit_balances.account_id = accounts.id",
+    "UPDATE card_fingerprints SET account_id = gen_random_uuid() FROM accounts \
+     WHERE accounts.deleted_at IS NOT NULL AND card_fingerprints.account_id = accounts.id",
+    "UPDATE subscriptions SET raw = NULL, version_previous = NULL FROM accounts \
+     WHERE accounts.deleted_at IS NOT NULL AND subscriptions.account_id = accounts.id AND raw IS NOT NULL",
 ];
 
 /// A payment by bank may take two weeks, and Stripe tells of it for three days.
@@ -166,7 +171,7 @@ async fn erase_trees(conn: &mut Conn, id: AccountId) -> QueryResult<()> {
 /// What came of accounts after they were erased, and what was told of nobody.
 pub async fn erase_what_came_since(conn: &mut Conn, now: DateTime<Utc>) -> QueryResult<()> {
     diesel::sql_query(TOLD_SINCE).execute(conn).await?;
-    for statement in CREDITED_SINCE {
+    for statement in PAID_SINCE {
         diesel::sql_query(statement).execute(conn).await?;
     }
     diesel::sql_query(OFFERED).bind::<sql_types::Timestamptz, _>(now - PAID_WITHIN).execute(conn).await?;
@@ -205,7 +210,17 @@ async fn erase_homeless(conn: &mut Conn, people: &[UserId], now: DateTime<Utc>) 
         end_mailed(conn, person).await?;
         identity::unlink_all(conn, person).await?;
         diesel::delete(email_changes::table.filter(email_changes::user_id.eq(person))).execute(conn).await?;
-        diesel::update(checkouts::table.filter(checkouts::user_id.eq(person))).set(checkouts::user_id.eq(NOBODY)).execute(conn).await?;
+        let bought = checkouts::table.filter(checkouts::user_id.eq(person));
+        // Which page they came from, too. An open one of an account that stays can still be asked for again.
+        diesel::update(bought.filter(checkouts::status.ne(checkout::OPEN)))
+            .set((
+                checkouts::success_url.eq(None::<String>),
+                checkouts::cancel_url.eq(None::<String>),
+                checkouts::idempotency_key.eq(None::<String>),
+            ))
+            .execute(conn)
+            .await?;
+        diesel::update(bought).set(checkouts::user_id.eq(NOBODY)).execute(conn).await?;
         let changes = subscription_changes::table.filter(subscription_changes::user_id.eq(person));
         diesel::update(changes).set(subscription_changes::user_id.eq(NOBODY)).execute(conn).await?;
     }

@@ -34,8 +34,10 @@ async fn db_fill(app: &TestApp, account: AccountId, user: UserId, neighbour: Acc
         INSERT INTO subscriptions (id, account_id, plan_id, status, seats, provider, provider_subscription_id, raw, created_at, updated_at)
             SELECT gen_random_uuid(), '{account}', plans.id, 'canceled', 1, 'stripe', sub, '{payload}', now(), now()
             FROM plans, unnest(ARRAY['sub_paid', 'sub_tried']) AS sub WHERE key = 'pro';
-        INSERT INTO checkouts (id, account_id, user_id, purpose, status, credits, amount, currency, success_url, expires_at, created_at, updated_at)
-            SELECT gen_random_uuid(), whose, '{user}', 'credits', 'completed', 100, 1000, 'USD', 'https://desk.example/owner', now(), now(), now()
+        INSERT INTO checkouts (id, account_id, user_id, purpose, status, credits, amount, currency, url, success_url, cancel_url, idempotency_key,
+                promotion_code, expires_at, created_at, updated_at)
+            SELECT gen_random_uuid(), whose, '{user}', 'credits', 'completed', 100, 1000, 'USD', NULL, 'https://desk.example/?owner@example.com',
+                'https://desk.example/?owner@example.com', 'owner@example.com', NULL, now(), now(), now()
             FROM unnest(ARRAY['{account}', '{neighbour}']::uuid[]) AS whose;
         INSERT INTO subscription_changes (id, account_id, user_id, operation, terms, created_at)
             SELECT gen_random_uuid(), whose, '{user}', 'changePlan', 'starter', now()

@@ -3,6 +3,7 @@
 use chrono::TimeDelta;
 use fixpath::billing::jobs::BillingJob;
 use fixpath::jobs::Job;
+use serde_json::json;
 use uuid::Uuid;
 
 use super::{delete, sweep};
@@ -40,6 +41,32 @@ async fn money_that_stripe_told_of_before_and_that_is_placed_afterwards_is_enter
     sweep(&app).await;
     assert_eq!(app.database_text("SELECT status FROM webhook_deliveries").await, ["dead", "dead"], "it is entered, and its words are gone");
     app.leave_jobs();
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn what_has_ended_stays_so_although_stripes_words_are_gone() {
+    let (app, owner, story) = stripe::app().await;
+    let (_, account) = ids(&owner).await;
+    app.expect(&story.event("customer.subscription.created", 0, story.state("active", 0, &[])), "completed").await;
+    app.expect(&story.event("invoice.paid", 0, story.invoice("paid", 0, &[])), "completed").await;
+    app.expect(&story.event("customer.subscription.deleted", 100, story.state("canceled", 0, &[])), "completed").await;
+    delete(&owner, "owner's account").await;
+    app.run_jobs().await;
+    app.advance(TimeDelta::days(7));
+    sweep(&app).await;
+    let state = "SELECT status, raw IS NULL AS forgotten FROM subscriptions WHERE provider = 'stripe'";
+    let ended = json!([{ "status": "canceled", "forgotten": true }]);
+    assert_eq!(app.db_rows(state).await, ended);
+
+    // Late, and of before.
+    app.expect(&story.event("customer.subscription.updated", 50, story.state("active", 0, &[])), "stale").await;
+    assert_eq!(app.db_rows(state).await, ended);
+    app.expect(&story.event("charge.succeeded", 1, story.charge(0, &[])), "completed").await;
+    sweep(&app).await;
+    assert_eq!(app.db_value("SELECT count(*) FROM card_fingerprints").await, 1);
+    let theirs = format!("SELECT count(*) FROM card_fingerprints WHERE account_id = '{}'", Uuid::from(account));
+    assert_eq!(app.db_value(&theirs).await, 0);
+    assert_eq!(app.db_rows(state).await, ended);
 }
 
 #[tokio::test]

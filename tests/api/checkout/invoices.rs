@@ -217,7 +217,7 @@ async fn what_arrives_after_its_account_was_erased_is_one_payment_all_the_same()
         assert_eq!(shop.app.db_rows(payments).await, one);
         let left = "SELECT (SELECT count(*) FROM credit_entries) + (SELECT count(*) FROM credit_balances) AS credited,
              (SELECT count(*) FROM checkouts) AS offered,
-             (SELECT count(coalesce(user_id::text, url, success_url, cancel_url)) FROM checkouts) AS named";
+             (SELECT count(coalesce(user_id::text, url, success_url, cancel_url, idempotency_key, promotion_code)) FROM checkouts) AS named";
         assert_eq!(shop.app.db_rows(left).await, json!([{ "credited": 0, "offered": 1, "named": 0 }]));
         shop.app.advance(TimeDelta::days(31));
         sweep(&shop).await;
