@@ -181,8 +181,8 @@ impl Purchase {
             .map(|_| ())
     }
 
-    /// The purchase of a checkout or of a payment (an erased account's checkouts go after a month). While another purchase of this tree is live,
-    /// this one gives nothing: it was paid twice and counts as paid back, unless nothing was paid yet.
+    /// The purchase of a checkout or of a payment (an erased account's checkouts go after a month). While another purchase of this tree is
+    /// live, this one gives nothing: it was paid twice and counts as paid back, unless nothing was paid yet.
     pub async fn set_status(
         conn: &mut Conn,
         checkout: Option<CheckoutId>,
