@@ -222,26 +222,20 @@ async fn at_period_end(
 /// writes the whole row as it has read it.
 async fn note_pending(app: &App, row: &Subscription, target: &Target) -> Result<(), Error> {
     let id = row.provider_subscription_id.as_deref().unwrap_or_default();
-    let mut turn = locked::turn(app, row.provider_customer_id.as_deref().unwrap_or(id)).await?;
-    loop {
-        let attempt = app.db.transaction(async |conn| {
-            turn.lock(conn).await?;
-            diesel::update(subscriptions::table.filter(subscriptions::provider_subscription_id.eq(id)))
-                .set((
-                    subscriptions::pending_plan_id.eq(target.offer.plan),
-                    subscriptions::pending_interval.eq(&target.offer.interval),
-                    subscriptions::pending_seats.eq(target.seats),
-                    subscriptions::updated_at.eq(app.clock.now()),
-                ))
-                .execute(conn)
-                .await?;
-            Ok(())
-        });
-        match attempt.await {
-            Ok(()) => return Ok(()),
-            Err(error) => turn.again(error)?,
-        }
-    }
+    let key = row.provider_customer_id.as_deref().unwrap_or(id);
+    let noted = locked::transaction(app, key, async |conn| {
+        diesel::update(subscriptions::table.filter(subscriptions::provider_subscription_id.eq(id)))
+            .set((
+                subscriptions::pending_plan_id.eq(target.offer.plan),
+                subscriptions::pending_interval.eq(&target.offer.interval),
+                subscriptions::pending_seats.eq(target.seats),
+                subscriptions::updated_at.eq(app.clock.now()),
+            ))
+            .execute(conn)
+            .await?;
+        Ok(())
+    });
+    Ok(noted.await?)
 }
 
 fn phase(price: Option<String>, seats: i32) -> UpdateSubscriptionSchedulePhases {

@@ -52,17 +52,7 @@ async fn end(app: &App, row: Subscription) -> Result<(), Error> {
         Err(StripeError::Refused(refused)) => tracing::warn!(?refused, "Stripe does not know a lapsed subscription"),
     }
     let key = row.provider_customer_id.as_deref().unwrap_or(id);
-    let mut turn = locked::turn(app, key).await?;
-    let ended = loop {
-        let attempt = app.db.transaction(async |conn| {
-            turn.lock(conn).await?;
-            end_here(conn, app, &row, id).await
-        });
-        match attempt.await {
-            Ok(ended) => break ended,
-            Err(error) => turn.again(error)?,
-        }
-    };
+    let ended = locked::transaction(app, key, async |conn| end_here(conn, app, &row, id).await).await?;
     if ended {
         app.notices.publish(Notice::Billing(row.account_id));
     }

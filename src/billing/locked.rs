@@ -1,20 +1,10 @@
 //! Changes of one customer's rows, one after the other: within this process by a queue, across processes by a lock of the database. What
 //! is decided from rows read here is still true when it is written.
-//!
-//! The lock is the transaction's first statement, alone: a statement that locks and reads sees what was there before it waited. A
-//! transaction takes exactly one such lock, hence no two can wait for each other.
 
-use diesel::sql_types::Text;
-use diesel_async::RunQueryDsl;
-
-use super::queue::Turn;
 use crate::app::App;
-use crate::db::Conn;
-use crate::db::cached::Cached;
+use crate::db::{Attempt, Conn, Lock};
 use crate::error::Error;
 
-/// How long the database's lock, or a row, is waited for.
-const LOCK_TIMEOUT: &str = "2s";
 /// A race that was lost to another key's transaction is run again; it then sees what the other has written.
 const RACES: u32 = 3;
 
@@ -42,33 +32,21 @@ impl Refused {
     }
 }
 
-/// The right to change what belongs to one key: a customer's id, or for what has no customer its own. Others wait until it is dropped.
-pub struct Locked {
-    _turn: Turn,
-    lock: String,
-    races: u32,
-}
-
-/// Waits for the key's turn within this process. No connection is held meanwhile.
-pub async fn turn(app: &App, key: &str) -> Result<Locked, Refused> {
-    let turn = app.queues.enter(key).await.ok_or(Refused::Busy)?;
-    Ok(Locked { _turn: turn, lock: format!("stripe:{key}"), races: 0 })
-}
-
-impl Locked {
-    /// To be the first statement of the transaction.
-    pub async fn lock(&self, conn: &mut Conn) -> Result<(), Error> {
-        let query = diesel::sql_query(format!(
-            "SELECT set_config('lock_timeout', '{LOCK_TIMEOUT}', true), pg_advisory_xact_lock(hashtextextended($1, 0))"
-        ));
-        Cached(query.bind::<Text, _>(&self.lock)).execute(conn).await?;
-        Ok(())
-    }
-
-    /// After the transaction has failed. Ok: it lost a race, and is to be run once more.
-    pub fn again(&mut self, error: Error) -> Result<(), Refused> {
-        self.races += 1;
-        if lost_a_race(&error) && self.races < RACES { Ok(()) } else { Err(Refused::by(error)) }
+/// Runs `body` in a transaction that alone changes what belongs to one key: a customer's id, or for what has no customer its own.
+pub async fn transaction<T, F>(app: &App, key: &str, body: F) -> Result<T, Refused>
+where
+    F: for<'conn> AsyncFn(&'conn mut Conn) -> Result<T, Error> + for<'conn> Attempt<'conn, T> + Send + Sync,
+    T: Send,
+{
+    // No connection is held while others of this process have their turn.
+    let _turn = app.queues.enter(key).await.ok_or(Refused::Busy)?;
+    let lock = Lock::named(format!("stripe:{key}"));
+    let mut races = 1;
+    loop {
+        match app.db.transaction_under(&lock, &body).await {
+            Err(error) if races < RACES && lost_a_race(&error) => races += 1,
+            result => return result.map_err(Refused::by),
+        }
     }
 }
 

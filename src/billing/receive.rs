@@ -82,18 +82,8 @@ async fn decide(app: &App, event: &Event, payload: &str) -> Result<Option<Outcom
     };
     let customer = field::id(&event.object, "customer");
     for _ in 0..KEYS {
-        let mut turn = locked::turn(app, &key).await?;
-        let result = loop {
-            let attempt = app.db.transaction(async |conn| {
-                turn.lock(conn).await?;
-                in_txn(conn, app, Arrived { event, payload, livemode, customer: customer.as_deref() }, &key).await
-            });
-            match attempt.await {
-                Ok(decided) => break decided,
-                Err(error) => turn.again(error)?,
-            }
-        };
-        match result {
+        let arrived = Arrived { event, payload, livemode, customer: customer.as_deref() };
+        match locked::transaction(app, &key, async |conn| in_txn(conn, app, arrived, &key).await).await? {
             Decided::Outcome(outcome) => return Ok(Some(outcome)),
             Decided::Duplicate => return Ok(None),
             Decided::OtherKey(current) => key = current,
@@ -102,6 +92,7 @@ async fn decide(app: &App, event: &Event, payload: &str) -> Result<Option<Outcom
     Err(Refused::Busy)
 }
 
+#[derive(Clone, Copy)]
 struct Arrived<'a> {
     event: &'a Event,
     payload: &'a str,

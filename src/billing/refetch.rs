@@ -84,17 +84,7 @@ pub async fn apply_object(app: &App, kind: &str, answer: &Answer, source: Source
 async fn apply_told(app: &App, kind: &str, answer: &Answer, previous: Option<&Value>, source: Source) -> Result<Outcome, Error> {
     let told = Told { kind, object: &answer.body, previous, from: answer.from, until: answer.until, event_id: None, source };
     let key = key(&answer.body);
-    let mut turn = locked::turn(app, &key).await?;
-    let outcome = loop {
-        let attempt = app.db.transaction(async |conn| {
-            turn.lock(conn).await?;
-            apply(conn, app, &told).await
-        });
-        match attempt.await {
-            Ok(outcome) => break outcome,
-            Err(error) => turn.again(error)?,
-        }
-    };
+    let outcome = locked::transaction(app, &key, async |conn| apply(conn, app, &told).await).await?;
     outcome.tell(app);
     if !outcome.appeared.is_empty() {
         super::jobs::unpark(app, &outcome.appeared).await;

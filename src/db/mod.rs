@@ -12,6 +12,7 @@ use crate::error::Error;
 pub mod cached;
 pub mod embedded;
 mod lent;
+mod lock;
 pub mod migrate;
 pub mod notices;
 mod pool;
@@ -21,8 +22,10 @@ pub mod tls;
 mod transaction;
 
 use lent::Lent;
+pub use lock::Lock;
 use pool::Pool;
 use replica::Replica;
+pub use transaction::Attempt;
 
 type Manager = AsyncDieselConnectionManager<AsyncPgConnection>;
 

@@ -4,10 +4,9 @@ use std::future::Future;
 use std::time::Duration;
 
 use diesel::result::DatabaseErrorKind;
-use diesel_async::pg::AsyncPgConnection;
-use diesel_async::{AnsiTransactionManager, RunQueryDsl, TransactionManager};
 
-use super::{Conn, Db};
+use super::lent::Lent;
+use super::{Conn, Db, Lock};
 use crate::error::Error;
 
 /// A transaction that lost a race this often is answered with an error: something else is wrong.
@@ -35,10 +34,27 @@ impl Db {
         F: for<'conn> AsyncFn(&'conn mut Conn) -> Result<T, Error> + for<'conn> Attempt<'conn, T> + Send + Sync,
         T: Send,
     {
+        self.run(None, &body).await
+    }
+
+    /// The same while it holds a lock: what `body` reads stays true until its end.
+    pub async fn transaction_under<T, F>(&self, lock: &Lock, body: &F) -> Result<T, Error>
+    where
+        F: for<'conn> AsyncFn(&'conn mut Conn) -> Result<T, Error> + for<'conn> Attempt<'conn, T> + Send + Sync,
+        T: Send,
+    {
+        self.run(Some(lock), body).await
+    }
+
+    async fn run<T, F>(&self, lock: Option<&Lock>, body: &F) -> Result<T, Error>
+    where
+        F: for<'conn> AsyncFn(&'conn mut Conn) -> Result<T, Error> + for<'conn> Attempt<'conn, T> + Send + Sync,
+        T: Send,
+    {
         let mut attempt = 1;
         loop {
             let mut conn = self.conn().await?;
-            match try_once(&mut conn, &body).await {
+            match try_once(&mut conn, lock, body).await {
                 Err(error) if attempt < ATTEMPTS && lost_a_race(&error) => {
                     drop(conn);
                     let jitter = rand::random_range(0.5..1.5);
@@ -51,29 +67,23 @@ impl Db {
     }
 }
 
-async fn try_once<T, F>(conn: &mut AsyncPgConnection, body: &F) -> Result<T, Error>
+async fn try_once<T, F>(conn: &mut Lent, lock: Option<&Lock>, body: &F) -> Result<T, Error>
 where
     F: for<'conn> AsyncFn(&'conn mut Conn) -> Result<T, Error> + for<'conn> Attempt<'conn, T> + Send + Sync,
 {
-    // A future that is dropped between here and the end leaves the manager inside a transaction: the pool then discards the connection.
-    AnsiTransactionManager::begin_transaction(conn).await?;
-    let result = match body(conn).await {
-        // A statement that failed and whose error was swallowed has aborted the transaction, and COMMIT would then roll back and
-        // still say Ok. Any statement tells.
-        Ok(value) => diesel::sql_query("SELECT 1").execute(conn).await.map(|_| value).map_err(Error::from),
+    let result = match conn.begin(lock).await {
+        Ok(()) => body(conn).await,
+        Err(error) => Err(error.into()),
+    };
+    let result = match result {
+        Ok(value) => conn.commit().await.map(|()| value).map_err(Error::from),
         Err(error) => Err(error),
     };
-    match result {
-        Ok(value) => {
-            AnsiTransactionManager::commit_transaction(conn).await?;
-            Ok(value)
-        }
-        Err(error) => {
-            // If the connection is gone there is nothing to roll back, and `error` already says so.
-            AnsiTransactionManager::rollback_transaction(conn).await.ok();
-            Err(error)
-        }
+    if result.is_err() {
+        // If the connection is gone there is nothing to roll back, and the error already says so.
+        conn.roll_back().await.ok();
     }
+    result
 }
 
 /// 40001 and 40P01. diesel has no kind for a deadlock: its message is matched, and `lc_messages = C` is set on each connection.

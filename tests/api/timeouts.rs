@@ -3,6 +3,8 @@
 use std::time::{Duration, Instant};
 
 use diesel_async::RunQueryDsl;
+use fixpath::db::Conn;
+use fixpath::error::Error;
 use serde_json::json;
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::net::TcpStream;
@@ -138,6 +140,36 @@ async fn a_connection_that_comes_back_whole_is_lent_again() {
     let sleep = async { diesel::sql_query("SELECT pg_sleep(60)").execute(&mut *db.conn().await.unwrap()).await };
     assert!(timeout(Duration::from_millis(100), sleep).await.is_err());
     assert_ne!(used().await, first, "and one that does not is not");
+}
+
+/// PostgreSQL rolls back such a transaction when it is told to commit, and calls that a success.
+#[tokio::test]
+async fn a_transaction_of_which_a_statement_failed_is_not_said_to_be_done() {
+    let app = TestApp::with(&[("DATABASE_POOL_SIZE", "1")]).await;
+    let swallowed = app.app.db.transaction(async |conn| {
+        diesel::sql_query("UPDATE categories SET name = 'gone'").execute(conn).await?;
+        diesel::sql_query("SELECT 1 / 0").execute(conn).await.ok();
+        Ok(())
+    });
+    assert!(format!("{:?}", swallowed.await).contains("current transaction is aborted"));
+    assert_eq!(app.db_value("SELECT count(*) FROM categories WHERE name = 'gone'").await, json!(0));
+    let renamed =
+        async |conn: &mut Conn| Ok(diesel::sql_query("UPDATE categories SET name = 'new' WHERE slug = 'network'").execute(conn).await?);
+    assert_eq!(app.app.db.transaction(renamed).await.unwrap(), 1, "the connection is fit for the next");
+}
+
+#[tokio::test]
+async fn a_transaction_that_is_given_up_between_two_statements_is_rolled_back() {
+    let app = TestApp::with(&[("DATABASE_POOL_SIZE", "1")]).await;
+    let given_up = app.app.db.transaction(async |conn| {
+        diesel::sql_query("UPDATE categories SET name = 'half done'").execute(conn).await?;
+        std::future::pending::<Result<(), Error>>().await
+    });
+    assert!(timeout(Duration::from_millis(200), given_up).await.is_err());
+    // It waits for the rows until they are free.
+    timeout(SOON, app.db_execute("UPDATE categories SET name = slug")).await.expect("nobody holds them");
+    let renamed = app.app.db.transaction(async |conn| Ok(diesel::sql_query("SELECT 1").execute(conn).await?)).await;
+    assert!(renamed.is_ok());
 }
 
 #[derive(diesel::QueryableByName)]

@@ -121,10 +121,11 @@ async fn pass(client: TcpStream, socket: String, left: Arc<AtomicI64>, mute: Arc
             if in_transaction && matches!(kind, b'Q' | b'E') && left.fetch_sub(1, Ordering::SeqCst) == 1 {
                 return Ok(());
             }
-            if kind == b'Q' && text.starts_with("COMMIT") && mute.swap(false, Ordering::SeqCst) {
+            let commits = kind == b'Q' && text.trim_end_matches('\0').ends_with("COMMIT");
+            if commits && mute.swap(false, Ordering::SeqCst) {
                 last_answer.store(true, Ordering::SeqCst);
             }
-            if kind == b'Q' && (text.starts_with("COMMIT") || text.starts_with("ROLLBACK")) {
+            if commits || (kind == b'Q' && text.starts_with("ROLLBACK")) {
                 in_transaction = false;
             }
             if !startup {
