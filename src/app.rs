@@ -20,6 +20,7 @@ use crate::mail::mailer::Mailer;
 use crate::session::libraries::Libraries;
 use crate::signing::SigningKey;
 use crate::stripe;
+use crate::tree::remembered::Trees;
 use crate::tree::version::Versions;
 
 /// Cheap to clone: shared by every request.
@@ -36,6 +37,7 @@ pub struct Parts {
     pub requesters: Requesters,
     pub limits: RateLimits,
     pub mailer: Mailer,
+    pub trees: Trees,
     pub versions: Versions,
     pub libraries: Libraries,
     pub stripe: stripe::client::Client,
@@ -66,6 +68,7 @@ impl App {
         let hasher = Hasher::new()?;
         let tokens = token::Keys::load(&config).map_err(|error| Error::internal(error.0))?;
         let requesters = Requesters::start(&notices, stop.clone());
+        let trees = Trees::start(&notices, stop.clone());
         let stripe = stripe::client::Client::new(&config.stripe)?;
         let mailer = Mailer::new(&config.mail, &clock)?;
         let providers = Providers::new(&config)?;
@@ -80,6 +83,7 @@ impl App {
             requesters,
             limits,
             mailer,
+            trees,
             versions: Versions::default(),
             libraries: Libraries::default(),
             stripe,

@@ -16,6 +16,7 @@ mod lock;
 pub mod migrate;
 pub mod notices;
 mod pool;
+pub mod remembered;
 mod replica;
 pub mod schema;
 pub mod tls;

@@ -17,7 +17,7 @@ use tokio_util::sync::CancellationToken;
 use super::Conn;
 use super::tls::Target;
 use crate::error::Error;
-use crate::id::{AccountId, SessionId, UserId};
+use crate::id::{AccountId, SessionId, TreeId, UserId};
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
@@ -28,6 +28,8 @@ pub enum Notice {
     Billing(AccountId),
     /// What this person may do has changed: a role, a sign-in that ended, a deactivation.
     Requester(UserId),
+    /// What a tree is called or where it stands has changed. Sent by a trigger of the database.
+    Tree(AccountId, TreeId),
     /// Notices may have been missed. Never sent: each process tells itself.
     Resync,
 }

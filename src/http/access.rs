@@ -47,7 +47,7 @@ async fn changed(app: &App, claim: &Claim, actor: Actor, request_id: &str) {
             match notices.recv().await {
                 Ok(Notice::Requester(user)) if user == actor.user => break,
                 Ok(Notice::Resync) | Err(RecvError::Lagged(_)) => break,
-                Ok(Notice::Requester(_) | Notice::Session(..) | Notice::Billing(_)) => {}
+                Ok(Notice::Requester(_) | Notice::Tree(..) | Notice::Session(..) | Notice::Billing(_)) => {}
                 Err(RecvError::Closed) => return pending().await,
             }
         }

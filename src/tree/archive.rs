@@ -39,7 +39,8 @@ async fn change(
 ) -> Result<Tree, Error> {
     actor.require(Role::Engineer)?;
     let now = app.clock.now();
-    app.db
+    let changed = app
+        .db
         .transaction(async |conn| {
             let tree = Tree::lock(conn, actor.account, id, revision).await?;
             let status = next(&tree)?;
@@ -53,5 +54,7 @@ async fn change(
                 .await?;
             Ok(changed)
         })
-        .await
+        .await?;
+    app.trees.forget(actor.account, id);
+    Ok(changed)
 }

@@ -20,7 +20,8 @@ use crate::marketplace::listing;
 pub async fn delete(app: &App, actor: &Actor, id: TreeId, revision: i32) -> Result<TreeId, Error> {
     actor.require(Role::Admin)?;
     let now = app.clock.now();
-    app.db
+    let deleted = app
+        .db
         .transaction(async |conn| {
             // Publishing a caller waits here, and starting a session waits for the row: whoever comes second sees the other.
             calls::lock(conn, actor.account).await?;
@@ -36,7 +37,9 @@ pub async fn delete(app: &App, actor: &Actor, id: TreeId, revision: i32) -> Resu
             diesel::delete(row).execute(conn).await?;
             Ok(tree.id)
         })
-        .await
+        .await?;
+    app.trees.forget(actor.account, id);
+    Ok(deleted)
 }
 
 async fn refuse_while_in_use(conn: &mut Conn, tree: &Tree, now: DateTime<Utc>) -> Result<(), Error> {

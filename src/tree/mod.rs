@@ -17,6 +17,7 @@ pub mod formats;
 pub mod graphql;
 pub mod list;
 pub mod publish;
+pub mod remembered;
 pub mod revert;
 pub mod search;
 pub mod source;

@@ -28,7 +28,8 @@ pub async fn publish(app: &App, actor: &Actor, id: TreeId, revision: i32, notes:
     let now = app.clock.now();
     let version_id = VersionId::at(now);
 
-    app.db
+    let published = app
+        .db
         .transaction(async |conn| {
             calls::lock(conn, actor.account).await?;
             let tree = Tree::lock(conn, actor.account, id, revision).await?;
@@ -70,7 +71,9 @@ pub async fn publish(app: &App, actor: &Actor, id: TreeId, revision: i32, notes:
             texts::write(conn, &tree, Edition::Published, &version.document).await?;
             Ok((tree, Arc::new(version)))
         })
-        .await
+        .await?;
+    app.trees.forget(actor.account, id);
+    Ok(published)
 }
 
 fn plural(errors: usize) -> &'static str {

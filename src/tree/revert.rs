@@ -19,7 +19,8 @@ use crate::identity::actor::{Actor, Role};
 pub async fn revert(app: &App, actor: &Actor, id: TreeId, revision: i32, version: VersionId) -> Result<(Tree, Arc<Document>), Error> {
     actor.require(Role::Engineer)?;
     let now = app.clock.now();
-    app.db
+    let reverted = app
+        .db
         .transaction(async |conn| {
             let tree = Tree::lock(conn, actor.account, id, revision).await?;
             tree.require_in_use()?;
@@ -40,5 +41,7 @@ pub async fn revert(app: &App, actor: &Actor, id: TreeId, revision: i32, version
             texts::write(conn, &tree, Edition::Draft, &version.document).await?;
             Ok((tree, version.document.clone()))
         })
-        .await
+        .await?;
+    app.trees.forget(actor.account, id);
+    Ok(reverted)
 }

@@ -31,6 +31,7 @@ pub struct Tree {
     pub revision: i32,
     pub draft_digest: String,
     pub published_version_id: Option<VersionId>,
+    /// When it was read: every session that starts counts, and what is in memory does not hear of it.
     pub session_count: i32,
     pub created_by: UserId,
     pub created_at: DateTime<Utc>,
@@ -119,6 +120,12 @@ impl Tree {
         let (accounts, ids): (Vec<_>, Vec<_>) = trees.iter().copied().unzip();
         let query = trees::table.filter(trees::account_id.eq_any(accounts)).filter(trees::id.eq_any(ids));
         query.select(Self::as_select()).load(conn).await
+    }
+
+    pub async fn session_counts(conn: &mut Conn, trees: &[(AccountId, TreeId)]) -> QueryResult<Vec<(AccountId, TreeId, i32)>> {
+        let (accounts, ids): (Vec<_>, Vec<_>) = trees.iter().copied().unzip();
+        let query = trees::table.filter(trees::account_id.eq_any(accounts)).filter(trees::id.eq_any(ids));
+        query.select((trees::account_id, trees::id, trees::session_count)).load(conn).await
     }
 
     /// For an edit: holds the tree. Refuses one that is not there, or has moved on.

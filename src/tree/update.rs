@@ -44,7 +44,8 @@ pub async fn update(app: &App, actor: &Actor, input: UpdateTree) -> Result<(Tree
     let document = input.document.map(|value| source::document(&["document"], value)).transpose()?;
     let now = app.clock.now();
 
-    app.db
+    let updated = app
+        .db
         .transaction(async |conn| {
             let tree = Tree::lock(conn, actor.account, input.id, input.revision).await?;
             tree.require_in_use()?;
@@ -73,7 +74,9 @@ pub async fn update(app: &App, actor: &Actor, input: UpdateTree) -> Result<(Tree
             let draft = index(app, conn, &tree, about).await?;
             Ok((tree, Arc::new(draft)))
         })
-        .await
+        .await?;
+    app.trees.forget(actor.account, input.id);
+    Ok(updated)
 }
 
 /// Titles, tags and summaries belong to both editions: a renamed tree is found by its new name everywhere. `about`: whether any of these

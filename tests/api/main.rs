@@ -65,6 +65,7 @@ mod tree_expression;
 mod tree_formats;
 mod tree_list;
 mod tree_publish;
+mod tree_remembered;
 mod tree_search;
 mod tree_templates;
 mod tree_validate;

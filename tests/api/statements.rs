@@ -54,6 +54,7 @@ async fn an_answer_costs_the_same_statements_however_much_is_in_it() {
                 // Nothing in memory but who asks: a second process.
                 let (second, router) = app.second_process();
                 let reader = owner.through(router);
+                second.notices.heard().await;
                 reader.ok("{ viewer { user { username } } }", json!({})).await;
                 for _ in 0..2 {
                     let before = second.db.statements();

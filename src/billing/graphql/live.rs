@@ -51,7 +51,7 @@ async fn heard(notices: &mut broadcast::Receiver<Notice>, actor: &Actor) -> bool
             Ok(Notice::Billing(account)) if account == actor.account => return true,
             // Anything may have been missed.
             Ok(Notice::Resync) | Err(broadcast::error::RecvError::Lagged(_)) => return true,
-            Ok(Notice::Session(..) | Notice::Requester(_) | Notice::Billing(_)) => {}
+            Ok(Notice::Session(..) | Notice::Requester(_) | Notice::Tree(..) | Notice::Billing(_)) => {}
             Err(broadcast::error::RecvError::Closed) => return false,
         }
     }

@@ -54,7 +54,7 @@ pub use resolved_rate::ResolvedRates;
 pub use session::Sessions;
 pub use step::Steps;
 pub use subscription::Subscriptions;
-pub use tree::{Trees, TreesBySlug};
+pub use tree::{SessionCounts, Trees, TreesBySlug};
 pub use user::Users;
 pub use version::{VersionLists, Versions, VersionsAnywhere};
 pub use walked::Walked;

@@ -2,10 +2,10 @@ use std::collections::HashMap;
 
 use super::{Loader, Reader};
 use crate::error::Error;
-use crate::id::TreeId;
+use crate::id::{AccountId, TreeId};
 use crate::tree::tree::Tree;
 
-/// Trees by id.
+/// Trees by id, from memory where they are there.
 pub struct Trees;
 
 impl Loader for Trees {
@@ -13,9 +13,7 @@ impl Loader for Trees {
     type Value = Tree;
 
     async fn load(reader: &Reader, ids: &[TreeId]) -> Result<HashMap<TreeId, Tree>, Error> {
-        let mut conn = reader.app.db.conn().await?;
-        let rows = Tree::find_many(&mut conn, reader.actor()?.account, ids).await?;
-        Ok(rows.into_iter().map(|tree| (tree.id, tree)).collect())
+        reader.app.trees.get_many(&reader.app.db, reader.actor()?.account, ids).await
     }
 }
 
@@ -30,5 +28,19 @@ impl Loader for TreesBySlug {
         let mut conn = reader.app.db.conn().await?;
         let rows = Tree::find_by_slugs(&mut conn, reader.actor()?.account, slugs).await?;
         Ok(rows.into_iter().map(|tree| (tree.slug.clone(), tree)).collect())
+    }
+}
+
+/// How many sessions have walked a tree, of any account.
+pub struct SessionCounts;
+
+impl Loader for SessionCounts {
+    type Key = (AccountId, TreeId);
+    type Value = i32;
+
+    async fn load(reader: &Reader, trees: &[(AccountId, TreeId)]) -> Result<HashMap<(AccountId, TreeId), i32>, Error> {
+        let mut conn = reader.app.db.conn().await?;
+        let counts = Tree::session_counts(&mut conn, trees).await?;
+        Ok(counts.into_iter().map(|(account, id, count)| ((account, id), count)).collect())
     }
 }

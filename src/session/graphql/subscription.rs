@@ -41,7 +41,7 @@ async fn watch(ctx: &Context<'_>, id: &str) -> Result<impl Stream<Item = Session
                     Ok(Notice::Session(account, session)) if (account, session) == (actor.account, id) => {}
                     // Anything may have been missed: read again.
                     Ok(Notice::Resync) | Err(broadcast::error::RecvError::Lagged(_)) => {}
-                    Ok(Notice::Session(..) | Notice::Requester(_) | Notice::Billing(_)) => continue,
+                    Ok(Notice::Session(..) | Notice::Requester(_) | Notice::Tree(..) | Notice::Billing(_)) => continue,
                     Err(broadcast::error::RecvError::Closed) => return None,
                 }
             }

@@ -137,8 +137,9 @@ impl TreeObject {
     }
 
     /// How many sessions have walked it, its buyers' included.
-    async fn session_count(&self) -> i32 {
-        self.0.session_count
+    async fn session_count(&self, ctx: &Context<'_>) -> Result<i32, Error> {
+        let key = (self.0.account_id, self.0.id);
+        Ok(loaders::one::<loaders::SessionCounts>(ctx, key).await?.unwrap_or(self.0.session_count))
     }
 
     /// Set while the tree is on sale in the marketplace.
