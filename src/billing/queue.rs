@@ -1,6 +1,6 @@
 //! Who waits for whom, within this process. Deliveries about one customer go one after the other, and queue *before* they take a connection:
 //! ten thousand events of one customer hold one connection, and everybody else's find the others free. Across processes, the database's
-//! lock does the same (`receive.rs`).
+//! lock does the same (`locked.rs`).
 
 use std::collections::HashMap;
 use std::sync::{Arc, Mutex, PoisonError};
@@ -23,8 +23,9 @@ struct Queue {
 
 /// The holder's turn. The next one's begins when it is dropped.
 pub struct Turn {
-    place: Place,
-    guard: Option<OwnedMutexGuard<()>>,
+    // The turn ends before its place is left: fields are dropped in this order.
+    _guard: OwnedMutexGuard<()>,
+    _place: Place,
 }
 
 /// Leaves the queue when dropped, also if its turn never came.
@@ -51,7 +52,7 @@ impl Queues {
         };
         let place = Place { queues: self.clone(), key: key.to_owned() };
         let guard = turn.lock_owned().await;
-        Some(Turn { place, guard: Some(guard) })
+        Some(Turn { _guard: guard, _place: place })
     }
 
     /// How many keys somebody waits for or works on.
@@ -61,18 +62,6 @@ impl Queues {
 
     pub fn is_empty(&self) -> bool {
         self.len() == 0
-    }
-}
-
-impl Turn {
-    pub fn key(&self) -> &str {
-        &self.place.key
-    }
-}
-
-impl Drop for Turn {
-    fn drop(&mut self) {
-        self.guard.take();
     }
 }
 
