@@ -1,16 +1,17 @@
 //! Who tells whom of a change, across processes: PostgreSQL's LISTEN and NOTIFY, over one connection a process.
 //!
-//! A notice carries ids only, and is published *after* the commit: NOTIFY inside a transaction makes all commits of the database
+//! A notice carries ids only, and is published *after* the commit: NOTIFY inside a transaction makes all such commits of the database
 //! wait in one line. Many notices go out in one statement, and are kept until they have gone out. Whoever listens must read again
 //! after `Notice::Resync`: while the connection was down, anything may have happened.
 //!
-//! The exception is what must not get lost if the process dies just after its commit: `announce_in_txn`, for rare operations.
+//! The exception is what must not get lost if the process dies just after its commit: `announce_in_txn`, for rare operations, and the
+//! trigger that tells of changed trees.
 
 use std::time::Duration;
 
 use futures_util::{StreamExt, stream};
 use serde::{Deserialize, Serialize};
-use tokio::sync::{broadcast, mpsc, watch};
+use tokio::sync::{broadcast, mpsc, oneshot, watch};
 use tokio_postgres::AsyncMessage;
 use tokio_util::sync::CancellationToken;
 
@@ -139,10 +140,15 @@ async fn connected(
         Err(_) => return SILENT.to_owned(),
     };
     let mut messages = stream::poll_fn(move |context| connection.poll_message(context));
+    let (greet, greeted) = oneshot::channel();
     let hear = async {
+        let mut greet = Some(greet);
         while let Some(message) = messages.next().await {
             match message {
                 Ok(AsyncMessage::Notification(note)) => {
+                    if let Some(greet) = greet.take() {
+                        greet.send(()).ok();
+                    }
                     for notice in serde_json::from_str::<Vec<Notice>>(note.payload()).unwrap_or_default() {
                         incoming.send(notice).ok();
                     }
@@ -154,9 +160,18 @@ async fn connected(
         "the server closed it".to_owned()
     };
     let tell = async {
-        if let Err(ended) = answered(client.batch_execute(&format!("LISTEN {CHANNEL}"))).await {
+        // Said to oneself: behind a pooler, LISTEN may succeed and nothing ever be heard.
+        let listen = format!("LISTEN {CHANNEL}; NOTIFY {CHANNEL}, '[]'");
+        if let Err(ended) = answered(client.batch_execute(&listen)).await {
             return ended;
         }
+        if !matches!(tokio::time::timeout(PATIENCE, greeted).await, Ok(Ok(()))) {
+            return DEAF.to_owned();
+        }
+        let notify = match answered(client.prepare("SELECT pg_notify($1, $2)")).await {
+            Ok(notify) => notify,
+            Err(ended) => return ended,
+        };
         listening.send_replace(Some(epoch));
         incoming.send(Notice::Resync).ok();
         loop {
@@ -173,7 +188,7 @@ async fn connected(
             }
             batch.dedup();
             let payload = serde_json::to_string(batch).unwrap_or_default();
-            if let Err(ended) = answered(client.execute("SELECT pg_notify($1, $2)", &[&CHANNEL, &payload.as_str()])).await {
+            if let Err(ended) = answered(client.execute(&notify, &[&CHANNEL, &payload.as_str()])).await {
                 return ended;
             }
             batch.clear();
@@ -187,6 +202,7 @@ async fn connected(
 }
 
 const SILENT: &str = "the server does not answer";
+const DEAF: &str = "what is announced is not heard: a pooler in transaction mode may stand in between";
 
 async fn answered<T>(query: impl Future<Output = Result<T, tokio_postgres::Error>>) -> Result<T, String> {
     match tokio::time::timeout(PATIENCE, query).await {

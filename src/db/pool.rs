@@ -4,7 +4,7 @@ use std::sync::Arc;
 use std::sync::atomic::AtomicU64;
 use std::time::Duration;
 
-use deadpool::managed::Timeouts;
+use deadpool::managed::{QueueMode, Timeouts};
 use diesel_async::pooled_connection::{AsyncDieselConnectionManager, ManagerConfig, RecyclingMethod};
 use futures_util::FutureExt;
 
@@ -35,7 +35,8 @@ impl Pool {
         });
         let manager = AsyncDieselConnectionManager::new_with_config("", config);
         let timeouts = Timeouts { wait: Some(WAIT), create: Some(CONNECT), recycle: Some(CONNECT) };
-        let builder = deadpool::managed::Pool::builder(manager).max_size(size).timeouts(timeouts);
+        // The connection that came back last knows the most by heart, here and at the server.
+        let builder = deadpool::managed::Pool::builder(manager).max_size(size).timeouts(timeouts).queue_mode(QueueMode::Lifo);
         let connections = builder.runtime(deadpool::Runtime::Tokio1).build()?;
         Ok(Self { connections, tls: target.tls(), statements: statements.clone() })
     }

@@ -30,8 +30,9 @@ impl Trees {
         let mut found: HashMap<_, _> = ids.iter().filter_map(|id| self.0.get(&(account, *id)).map(|tree| (*id, tree))).collect();
         let missing: Vec<_> = ids.iter().filter(|id| !found.contains_key(id)).copied().collect();
         if !missing.is_empty() {
+            let mut conn = db.conn().await?;
             let reading = self.0.begin();
-            for tree in Tree::find_many(&mut *db.conn().await?, account, &missing).await? {
+            for tree in Tree::find_many(&mut conn, account, &missing).await? {
                 self.0.keep(&reading, (account, tree.id), |_| tree.clone());
                 found.insert(tree.id, tree);
             }

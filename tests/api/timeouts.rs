@@ -3,7 +3,6 @@
 use std::time::{Duration, Instant};
 
 use diesel_async::RunQueryDsl;
-use fixpath::db::Conn;
 use fixpath::error::Error;
 use serde_json::json;
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
@@ -127,10 +126,7 @@ async fn queries_whose_senders_have_gone_do_not_hold_up_the_next() {
 async fn a_connection_that_comes_back_whole_is_lent_again() {
     let app = TestApp::with(&[("DATABASE_POOL_SIZE", "1")]).await;
     let db = &app.app.db;
-    let used = async || {
-        let query = diesel::sql_query("SELECT pg_backend_pid() AS pid");
-        query.get_result::<Backend>(&mut *db.conn().await.unwrap()).await.unwrap().pid
-    };
+    let used = async || backend(&app).await;
     let first = used().await;
     db.transaction(async |conn| Ok(diesel::sql_query("SELECT 1").execute(conn).await?)).await.unwrap();
     let failed = db.transaction(async |conn| Ok(diesel::sql_query("SELECT 1 / 0").execute(conn).await?)).await;
@@ -146,6 +142,7 @@ async fn a_connection_that_comes_back_whole_is_lent_again() {
 #[tokio::test]
 async fn a_transaction_of_which_a_statement_failed_is_not_said_to_be_done() {
     let app = TestApp::with(&[("DATABASE_POOL_SIZE", "1")]).await;
+    let before = backend(&app).await;
     let swallowed = app.app.db.transaction(async |conn| {
         diesel::sql_query("UPDATE categories SET name = 'gone'").execute(conn).await?;
         diesel::sql_query("SELECT 1 / 0").execute(conn).await.ok();
@@ -153,14 +150,13 @@ async fn a_transaction_of_which_a_statement_failed_is_not_said_to_be_done() {
     });
     assert!(format!("{:?}", swallowed.await).contains("current transaction is aborted"));
     assert_eq!(app.db_value("SELECT count(*) FROM categories WHERE name = 'gone'").await, json!(0));
-    let renamed =
-        async |conn: &mut Conn| Ok(diesel::sql_query("UPDATE categories SET name = 'new' WHERE slug = 'network'").execute(conn).await?);
-    assert_eq!(app.app.db.transaction(renamed).await.unwrap(), 1, "the connection is fit for the next");
+    assert_eq!(backend(&app).await, before, "the connection is fit for the next");
 }
 
 #[tokio::test]
 async fn a_transaction_that_is_given_up_between_two_statements_is_rolled_back() {
     let app = TestApp::with(&[("DATABASE_POOL_SIZE", "1")]).await;
+    let before = backend(&app).await;
     let given_up = app.app.db.transaction(async |conn| {
         diesel::sql_query("UPDATE categories SET name = 'half done'").execute(conn).await?;
         std::future::pending::<Result<(), Error>>().await
@@ -168,14 +164,19 @@ async fn a_transaction_that_is_given_up_between_two_statements_is_rolled_back() 
     assert!(timeout(Duration::from_millis(200), given_up).await.is_err());
     // It waits for the rows until they are free.
     timeout(SOON, app.db_execute("UPDATE categories SET name = slug")).await.expect("nobody holds them");
-    let renamed = app.app.db.transaction(async |conn| Ok(diesel::sql_query("SELECT 1").execute(conn).await?)).await;
-    assert!(renamed.is_ok());
+    assert_ne!(backend(&app).await, before, "its connection is not lent again");
 }
 
 #[derive(diesel::QueryableByName)]
 struct Backend {
     #[diesel(sql_type = diesel::sql_types::Integer)]
     pid: i32,
+}
+
+/// Which connection the pool lends at present.
+async fn backend(app: &TestApp) -> i32 {
+    let query = diesel::sql_query("SELECT pg_backend_pid() AS pid");
+    query.get_result::<Backend>(&mut *app.app.db.conn().await.unwrap()).await.unwrap().pid
 }
 
 /// Sends this in pieces, with a pause between them; what comes back before the server closes, and after how long it does.

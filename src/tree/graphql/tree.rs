@@ -138,6 +138,7 @@ impl TreeObject {
 
     /// How many sessions have walked it, its buyers' included.
     async fn session_count(&self, ctx: &Context<'_>) -> Result<i32, Error> {
+        // Of now: sessions start while the tree is in memory.
         let key = (self.0.account_id, self.0.id);
         Ok(loaders::one::<loaders::SessionCounts>(ctx, key).await?.unwrap_or(self.0.session_count))
     }
