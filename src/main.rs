@@ -194,6 +194,10 @@ fn told(error: Error) -> String {
 
 async fn run(config: Config, private: Option<&embedded::Embedded>, command: Command) -> Result<(), Error> {
     let db = connect(&config, private)?;
+    if config.database.url.is_some() {
+        let unusable = |error| Error::internal(format!("DATABASE_URL leads to no database that can be used: {error}"));
+        drop(db.target().connect().await.map_err(unusable)?);
+    }
     match command {
         Command::Serve { no_worker } => serve_api(config, db, !no_worker).await,
         Command::Worker => work(config, db).await,

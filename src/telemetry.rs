@@ -17,6 +17,7 @@ use crate::error::Error;
 
 /// Days of logs that are kept.
 const KEPT_FILES: usize = 30;
+/// The queue would log what its jobs hold. What is said of it in `RUST_LOG` comes later, and counts.
 const DEFAULT_FILTER: &str = "info,graphile_worker=warn";
 
 /// Keeps logs and traces flowing. Dropping it writes what is still held back.
@@ -37,7 +38,7 @@ impl Drop for Telemetry {
 /// To be called once, first of all.
 pub fn start(config: &Config) -> Result<Telemetry, Error> {
     let filter = std::env::var("RUST_LOG").ok().filter(|filter| !filter.is_empty());
-    let (dispatch, telemetry) = build(&config.log, filter.as_deref().unwrap_or(DEFAULT_FILTER))?;
+    let (dispatch, telemetry) = build(&config.log, filter.as_deref().unwrap_or_default())?;
     tracing::dispatcher::set_global_default(dispatch)?;
     log_panics();
     Ok(telemetry)
@@ -45,7 +46,7 @@ pub fn start(config: &Config) -> Result<Telemetry, Error> {
 
 /// Where everything goes, not yet in use.
 pub fn build(log: &Log, filter: &str) -> Result<(Dispatch, Telemetry), Error> {
-    let filter = EnvFilter::builder().with_default_directive(tracing::Level::INFO.into()).parse(filter);
+    let filter = EnvFilter::builder().parse(format!("{DEFAULT_FILTER},{filter}"));
     let filter = filter.map_err(|error| Error::internal(format!("RUST_LOG cannot be read: {error}")))?;
     let (lines, file) = lines(log)?;
     let traces = log.otlp_endpoint.as_ref().map(exporter).transpose()?;
@@ -60,12 +61,15 @@ fn lines<S: Subscriber + for<'a> LookupSpan<'a>>(log: &Log) -> Result<(Lines<S>,
     let (writer, guard, colours) = match &log.dir {
         None => (fmt::writer::BoxMakeWriter::new(std::io::stderr), None, std::io::IsTerminal::is_terminal(&std::io::stderr())),
         Some(dir) => {
+            let unusable = |error: &dyn std::fmt::Display| Error::internal(format!("LOG_DIR: {} cannot be used: {error}", dir.display()));
+            std::fs::create_dir_all(dir).map_err(|error| unusable(&error))?;
             let file = tracing_appender::rolling::Builder::new()
                 .rotation(tracing_appender::rolling::Rotation::DAILY)
                 .filename_prefix("fixpath")
                 .filename_suffix("log")
                 .max_log_files(KEPT_FILES)
-                .build(dir)?;
+                .build(dir)
+                .map_err(|error| unusable(&error))?;
             let (file, guard) = tracing_appender::non_blocking(file);
             (fmt::writer::BoxMakeWriter::new(file), Some(guard), false)
         }

@@ -71,6 +71,16 @@ async fn a_request_error_has_no_data_and_a_status_by_accept() {
 }
 
 #[tokio::test]
+async fn an_error_does_not_say_what_else_there_is() {
+    let app = TestApp::new().await;
+    for query in ["{ viewe { role } }", "{ tree(bi: { slug: \"x\" }) { id } }", "{ viewer { ... on Viewe { role } } }"] {
+        let answer = app.send(post(json!({ "query": query }).to_string(), &[JSON])).await;
+        assert_eq!(answer.codes()[0], "GRAPHQL_VALIDATION_FAILED", "{query}");
+        assert!(!answer.text().contains("Did you mean"), "{}", answer.text());
+    }
+}
+
+#[tokio::test]
 async fn a_body_that_is_no_request_is_refused_in_one_sentence() {
     let app = TestApp::new().await;
     for body in [

@@ -232,6 +232,49 @@ async fn in_production_a_database_that_waits_for_migrations_ends_the_start_with_
     assert_eq!(start("serve"), (said, Some(1)));
 }
 
+#[tokio::test(flavor = "multi_thread")]
+async fn each_command_does_what_it_says() {
+    let folder = Folder::new("commands");
+    let database = Database::new().await;
+    let run = |arguments: &[&str]| {
+        let output = program(&folder.0).env("DATABASE_URL", &database.url).args(arguments).output().unwrap();
+        let text = |bytes| String::from_utf8(bytes).unwrap();
+        (text(output.stdout), text(output.stderr), output.status.code())
+    };
+    assert_eq!(run(&["schema"]).0, include_str!("../../schema.graphql"));
+    assert_eq!(
+        (run(&["seed"]).0.as_str(), run(&["seed"]).0.as_str()),
+        ("The demo account is there.\n", "The demo account was there already.\n")
+    );
+    let db = Db::new(Target::parse(&database.url).unwrap(), None, 1).unwrap_or_else(|error| panic!("{error:?}"));
+    let (client, connection) = db.target().connect().await.unwrap();
+    tokio::spawn(connection);
+    let is_staff = async || client.query_one("SELECT staff FROM users WHERE email = $1", &[&seed::EMAIL]).await.unwrap().get::<_, bool>(0);
+    for (change, wanted) in [("grant", true), ("revoke", false)] {
+        assert_eq!(run(&["staff", change, seed::EMAIL]).2, Some(0));
+        assert_eq!(is_staff().await, wanted, "{change}");
+        let (_, said, code) = run(&["staff", change, "nobody@example.com"]);
+        assert_eq!(
+            (said.ends_with("fixpath: There is no user with the e-mail address `nobody@example.com`.\n"), code),
+            (true, Some(1)),
+            "{said}"
+        );
+    }
+}
+
+/// Their values may be anybody's address, password or token.
+#[tokio::test]
+async fn statements_are_shown_to_whoever_asks_without_their_values() {
+    let folder = Folder::new("statements");
+    let database = Database::new().await;
+    let output = program(&folder.0).env("DATABASE_URL", &database.url).env("RUST_LOG", "fixpath::sql=debug").arg("seed").output().unwrap();
+    let said = String::from_utf8(output.stderr).unwrap();
+    assert!(said.contains("INSERT INTO \"users\" (") && said.contains("$1"), "{said}");
+    for secret in [seed::EMAIL, "$argon2id", "binds"] {
+        assert!(!said.contains(secret), "{secret} is in {said}");
+    }
+}
+
 #[test]
 fn a_start_that_cannot_work_says_why_in_one_sentence_and_fails() {
     let folder = Folder::new("refusals");
@@ -246,6 +289,16 @@ fn a_start_that_cannot_work_says_why_in_one_sentence_and_fails() {
     ] {
         let output = program(&folder.0).env(name, value).output().unwrap();
         assert_eq!((String::from_utf8_lossy(&output.stderr).as_ref(), output.status.code()), (said, Some(1)));
+    }
+    std::fs::write(folder.0.join("file"), "").unwrap();
+    let beneath = folder.0.join("file/folder").display().to_string();
+    for (name, value) in
+        [("LOG_DIR", beneath.as_str()), ("DATA_DIR", &beneath), ("DATABASE_URL", "postgres://somebody:s3cret@127.0.0.1:1/x")]
+    {
+        let output = program(&folder.0).env(name, value).output().unwrap();
+        let said = String::from_utf8(output.stderr).unwrap();
+        assert!(said.starts_with(&format!("fixpath: {name}")) && said.lines().count() == 1 && !said.contains("s3cret"), "{said}");
+        assert_eq!(output.status.code(), Some(1));
     }
     let wrong = "postgres://somebody:s3cret@localhost/x?sslmode=perhaps";
     let output = program(&folder.0).env("DATABASE_URL", wrong).output().unwrap();

@@ -488,8 +488,8 @@ fn a_hundred_decisions_may_follow_each_other() {
 
 #[test]
 fn many_nodes_are_a_warning_and_too_many_an_error() {
-    assert_eq!(codes(&chain(149, action)), none());
-    assert_eq!(codes(&chain(150, action)), ["LIMIT (W)"]);
+    assert_eq!(codes(&chain(148, action)), none());
+    assert_eq!(codes(&chain(149, action)), ["LIMIT (W)"]);
     assert_eq!(codes(&chain(999, action)), ["LIMIT (W)"]);
     assert_eq!(codes(&chain(1_000, action)), ["LIMIT"]);
 }

@@ -145,7 +145,8 @@ impl Drop for Embedded {
 }
 
 fn create_home(dir: &Path) -> Result<PathBuf, EmbeddedError> {
-    std::fs::create_dir_all(dir).and_then(|()| dir.canonicalize()).map_err(|error| failed("create the folder", dir, &error))
+    let home = std::fs::create_dir_all(dir).and_then(|()| dir.canonicalize());
+    home.map_err(|error| EmbeddedError(format!("DATA_DIR: {} cannot be used: {error}", dir.display())))
 }
 
 /// Not at once: a program that is being started shares all locks for a moment, and one that ends keeps its own until it has.

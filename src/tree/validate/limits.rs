@@ -39,7 +39,7 @@ pub(super) fn fits(document: &Document, report: &mut Report) -> bool {
 
 pub(super) fn check(document: &Document, report: &mut Report) {
     let nodes = document.nodes.len();
-    if nodes > MANY_NODES {
+    if nodes >= MANY_NODES {
         let message = format!("The tree has {nodes} nodes; from {MANY_NODES} on it is better cut into subtrees.");
         report.add(Severity::Warning, Limit, None, message);
     }
