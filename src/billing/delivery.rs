@@ -111,6 +111,7 @@ pub struct Attempted<'a> {
 /// A delivery `d` is parked, and what it waits for is there.
 const FOUND: &str = "status = 'parked' AND ( \
      EXISTS (SELECT FROM customers WHERE provider_customer_id = d.parked_under) \
+     OR EXISTS (SELECT FROM subscriptions WHERE provider_subscription_id = d.parked_under) \
      OR EXISTS (SELECT FROM plan_prices WHERE provider_price_id = d.parked_under) \
      OR EXISTS (SELECT FROM payments WHERE payment_intent_id = d.parked_under) \
      OR EXISTS (SELECT FROM payment_links l JOIN payments p ON p.provider_invoice_id = l.provider_invoice_id \

@@ -24,10 +24,13 @@ const GRACE: TimeDelta = TimeDelta::days(3);
 const BATCH: i64 = 500;
 
 pub async fn end_lapsed(app: &App) -> Result<(), Error> {
+    let since = app.clock.now() - GRACE;
+    // Made from a checkout, and Stripe has told nothing of it since.
+    let unheard = subscriptions::current_period_end.is_null().and(subscriptions::updated_at.lt(since));
     let lapsed: Vec<Subscription> = subscriptions::table
         .filter(subscriptions::provider.eq(STRIPE))
         .filter(subscriptions::status.eq_any([Status::Trialing.as_str(), Status::Active.as_str()]))
-        .filter(subscriptions::current_period_end.lt(app.clock.now() - GRACE))
+        .filter(subscriptions::current_period_end.lt(since).or(unheard))
         .order(subscriptions::current_period_end)
         .limit(BATCH)
         .select(Subscription::as_select())
@@ -62,7 +65,7 @@ async fn end(app: &App, row: Subscription) -> Result<(), Error> {
 async fn end_here(conn: &mut Conn, app: &App, row: &Subscription, id: &str) -> Result<bool, Error> {
     // Anything may have been told while Stripe was asked.
     let Some(now) = Subscription::lock(conn, id).await?.filter(|now| now == row) else { return Ok(false) };
-    let ended_at = now.current_period_end;
+    let ended_at = now.current_period_end.or(Some(app.clock.now()));
     let ended = Subscription {
         status: Status::Canceled,
         ended_at,

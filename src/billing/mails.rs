@@ -72,6 +72,11 @@ pub async fn send_once(conn: &mut Conn, app: &App, about: &str, mail: BillingMai
     Ok(())
 }
 
+/// What a mail told has been taken back: should it happen again, it is told again.
+pub async fn forget(conn: &mut Conn, about: &str) -> QueryResult<()> {
+    diesel::delete(billing_mails::table.find(about)).execute(conn).await.map(|_| ())
+}
+
 /// For the queue: a job for each reader, so that one mailbox that does not answer brings no second mail to the others.
 pub async fn address(app: &App, mail: &BillingMail) -> Result<(), Error> {
     app.db

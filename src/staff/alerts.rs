@@ -28,12 +28,14 @@ pub enum Kind {
     SecondSubscription,
     /// A tree was paid for twice, and the second payment could not be given back. Subject: the payment's id.
     PaidTwice,
+    /// Stripe could not finish an invoice, and charges nobody until somebody looks at it. Subject: the invoice's id.
+    UnfinishedInvoice,
     /// A plan's product or price was changed at Stripe. Subject: Stripe's id of it.
     PlanDiffers,
 }
 
 impl Kind {
-    pub const ALL: [Self; 8] = [
+    pub const ALL: [Self; 9] = [
         Self::DeadJob,
         Self::FailingSchedule,
         Self::QueueStuck,
@@ -41,6 +43,7 @@ impl Kind {
         Self::DeadDeliveries,
         Self::SecondSubscription,
         Self::PaidTwice,
+        Self::UnfinishedInvoice,
         Self::PlanDiffers,
     ];
 
@@ -53,6 +56,7 @@ impl Kind {
             Self::DeadDeliveries => "dead_deliveries",
             Self::SecondSubscription => "second_subscription",
             Self::PaidTwice => "paid_twice",
+            Self::UnfinishedInvoice => "unfinished_invoice",
             Self::PlanDiffers => "plan_differs",
         }
     }

@@ -170,7 +170,7 @@ async fn subscribe(conn: &mut Conn, app: &App, session: &CheckoutSession, id: &s
     let rows = Subscription::lock_all(conn, account).await?;
     store(conn, &rows, None, row, None).await?;
     jobs::refetch_later(conn, app, id).await?;
-    Ok(Outcome::completed(account, "the checkout is paid, and its subscription begins"))
+    Ok(Outcome::completed(account, "the checkout is paid, and its subscription begins").with_appeared([id.to_owned()]))
 }
 
 fn link(session: &CheckoutSession) -> Link {

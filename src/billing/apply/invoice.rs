@@ -13,6 +13,7 @@ use crate::app::App;
 use crate::db::Conn;
 use crate::error::Error;
 use crate::id::{AccountId, Id};
+use crate::staff::alerts;
 use crate::stripe::object::{self, Invoice};
 
 pub async fn apply(conn: &mut Conn, app: &App, told: &Told<'_>) -> Result<Outcome, Error> {
@@ -30,9 +31,6 @@ pub async fn apply(conn: &mut Conn, app: &App, told: &Told<'_>) -> Result<Outcom
         Ok(place) => place,
         Err(outcome) => return Ok(outcome),
     };
-    if told.kind == "invoice.finalization_failed" {
-        tracing::error!(invoice = id, ?account, "Stripe could not finish an invoice: nobody will be charged until somebody looks at it");
-    }
     let link = Link {
         payment_intent: invoice.payment_intent.clone(),
         charge: invoice.charge.clone(),
@@ -51,6 +49,7 @@ pub async fn apply(conn: &mut Conn, app: &App, told: &Told<'_>) -> Result<Outcom
         show_facts(conn, app, subscription).await?;
     }
     tell(conn, app, told, &invoice, known.as_ref(), &payment).await?;
+    watch(conn, app, told, &payment, id).await?;
 
     let was_paid = known.as_ref().is_some_and(Payment::paid);
     let outcome = match told.kind {
@@ -61,6 +60,18 @@ pub async fn apply(conn: &mut Conn, app: &App, told: &Told<'_>) -> Result<Outcom
     let customer = invoice.customer.clone().filter(|_| linked);
     let outcome = outcome.with_appeared(invoice.payment_intent.into_iter().chain(invoice.charge).chain(customer));
     Ok(Outcome { seller, ..outcome })
+}
+
+/// An invoice that Stripe could not finish charges nobody until somebody looks at it.
+async fn watch(conn: &mut Conn, app: &App, told: &Told<'_>, payment: &Payment, id: &str) -> Result<(), Error> {
+    let now = app.clock.now();
+    if payment.invoice_status.as_deref().and_then(InvoiceStatus::read) > Some(InvoiceStatus::Draft) {
+        alerts::close(conn, alerts::Kind::UnfinishedInvoice, id, now).await?;
+    } else if told.kind == "invoice.finalization_failed" {
+        let message = format!("Stripe could not finish the invoice {id}, and charges nobody for it: look at it there.");
+        alerts::open(conn, alerts::Kind::UnfinishedInvoice, id, &message, now).await?;
+    }
+    Ok(())
 }
 
 /// What was paid once on a page of ours, and got this invoice afterwards.

@@ -162,9 +162,10 @@ async fn placed(conn: &mut Conn, app: &App, hints: Hints<'_>) -> Result<Result<(
     Ok(match place(conn, app, hints).await? {
         Place::Account { account, linked } => Ok((account, linked)),
         Place::Tombstone => Err(Outcome::tombstone()),
-        Place::Nowhere => Err(match hints.customer {
-            Some(customer) => Outcome::parked(customer, format!("no account is known for the customer {customer}")),
-            None => Outcome::ignored("it names no customer, and nothing else that leads to an account"),
+        Place::Nowhere => Err(match (hints.customer, hints.subscription) {
+            (Some(customer), _) => Outcome::parked(customer, format!("no account is known for the customer {customer}")),
+            (None, Some(subscription)) => Outcome::parked(subscription, format!("the subscription {subscription} is not known yet")),
+            (None, None) => Outcome::ignored("it names no customer, and nothing else that leads to an account"),
         }),
     })
 }

@@ -29,9 +29,6 @@ pub async fn apply(conn: &mut Conn, app: &App, told: &Told<'_>) -> Result<Outcom
     };
     store(conn, app, &payment, &refund).await?;
     let account = payment.account_id;
-    if standing(&refund) == Some("succeeded") {
-        mails::send_once(conn, app, &format!("refund:{id}"), BillingMail::Refunded { refund: id.clone() }).await?;
-    }
     let seller = settle(conn, app, payment, &id).await?;
     Ok(Outcome { seller, ..Outcome::completed(account, "the refund is counted") })
 }
@@ -47,7 +44,8 @@ pub async fn apply_dispute(conn: &mut Conn, app: &App, told: &Told<'_>) -> Resul
     let status = match (told.kind, dispute.status.as_deref()) {
         // Closed because the charge was refunded: the refund takes back what there is to take back.
         (_, Some("won" | "charge_refunded")) => "won",
-        (_, Some("lost")) => "lost",
+        // Prevented: given back before the bank had to decide.
+        (_, Some("lost" | "prevented")) => "lost",
         // A bank that only asks has taken nothing.
         (_, Some("warning_needs_response" | "warning_under_review" | "warning_closed")) => "inquiry",
         ("charge.dispute.funds_reinstated", _) => "won",
@@ -90,8 +88,8 @@ fn standing(refund: &Refund) -> Option<&'static str> {
     }
 }
 
-/// Added once; from then on its status only moves on: pending, succeeded, failed.
-pub async fn store(conn: &mut Conn, app: &App, payment: &Payment, refund: &Refund) -> QueryResult<()> {
+/// Added once; from then on its status only moves on: pending, succeeded, failed. Its account is told when it has succeeded.
+pub async fn store(conn: &mut Conn, app: &App, payment: &Payment, refund: &Refund) -> Result<(), Error> {
     let (Some(id), Some(amount)) = (refund.id.as_deref(), refund.amount) else { return Ok(()) };
     let status = standing(refund).unwrap_or("pending");
     let added = diesel::insert_into(refunds::table)
@@ -117,6 +115,9 @@ pub async fn store(conn: &mut Conn, app: &App, payment: &Payment, refund: &Refun
             .set(refunds::status.eq(status))
             .execute(conn)
             .await?;
+    }
+    if status == "succeeded" {
+        mails::send_once(conn, app, &format!("refund:{id}"), BillingMail::Refunded { refund: id.to_owned() }).await?;
     }
     Ok(())
 }

@@ -1,5 +1,8 @@
 //! `customer.subscription.*`.
 
+use chrono::{DateTime, Utc};
+
+use super::super::delivery;
 use super::super::derive::{self, Bought, Facts};
 use super::super::mails::{self, BillingMail};
 use super::super::ordering::{Order, Trust, Version, decide};
@@ -52,6 +55,9 @@ pub async fn apply(conn: &mut Conn, app: &App, told: &Told<'_>) -> Result<Outcom
     }
     if linked {
         outcome.appeared.extend(object.customer.clone());
+    }
+    if known.is_none() && outcome.status == delivery::Status::Completed {
+        outcome.appeared.push(id.to_owned());
     }
     Ok(outcome)
 }
@@ -170,13 +176,18 @@ pub(super) async fn tell(conn: &mut Conn, app: &App, known: Option<&Subscription
     if row.status == Status::Canceled && !was_over {
         return mails::send_once(conn, app, &format!("ended:{id}"), BillingMail::Ended { subscription: row.id }).await;
     }
-    let was_scheduled = known.is_some_and(|known| known.cancel_at.is_some());
+    let before = known.and_then(|known| known.cancel_at);
+    if before == row.cancel_at || row.status.is_terminal() {
+        return Ok(());
+    }
+    let about = |at: DateTime<Utc>| format!("cancellation_scheduled:{id}:{}", at.timestamp());
+    // What was taken back may be done again, and is told again.
+    if let Some(at) = before {
+        mails::forget(conn, &about(at)).await?;
+    }
     match row.cancel_at {
-        Some(at) if !was_scheduled && !row.status.is_terminal() => {
-            let about = format!("cancellation_scheduled:{id}:{}", at.timestamp());
-            mails::send_once(conn, app, &about, BillingMail::CancellationScheduled { subscription: row.id }).await
-        }
-        _ => Ok(()),
+        Some(at) => mails::send_once(conn, app, &about(at), BillingMail::CancellationScheduled { subscription: row.id }).await,
+        None => Ok(()),
     }
 }
 

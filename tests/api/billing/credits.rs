@@ -239,3 +239,15 @@ fn the_fee_and_the_rest_are_always_the_whole() {
     assert_eq!(shares(100, 0), (0, 100));
     assert_eq!(shares(100, 1000), (100, 0));
 }
+
+/// What the bank had given back before it had to decide is as gone as what was lost.
+#[tokio::test(flavor = "multi_thread")]
+async fn a_dispute_that_was_prevented_takes_for_good() {
+    let (app, story) = bought().await;
+    for kind in ["created", "closed"] {
+        app.expect(&story.event(&format!("charge.dispute.{kind}"), 9, dispute("dp_1", "cs_1", "prevented")), "completed").await;
+    }
+    assert_eq!(balance(&app).await, json!({ "balance": 0, "shortfall": 0 }));
+    assert_eq!(app.db_value("SELECT status FROM disputes").await, json!("lost"));
+    app.run_jobs().await;
+}

@@ -151,7 +151,7 @@ async fn so_it_is_with_credits_purchases_refunds_disputes_and_the_catalogue() {
     assert_eq!(payments, json!([payment("credits", "disputed", 400), payment("purchase", "refunded", 1000)]));
     assert_eq!(app.db_rows("SELECT status FROM purchases").await, json!([{ "status": "refunded" }]));
     let mails = app.db_rows("SELECT about FROM billing_mails ORDER BY about").await;
-    assert_eq!(mails, json!([{ "about": "dispute:dp_1" }, { "about": "dispute:dp_2" }]));
+    assert_eq!(mails, json!([{ "about": "dispute:dp_1" }, { "about": "dispute:dp_2" }, { "about": "refund:re_1" }]));
     let alerts = app.db_rows("SELECT subject, closed_at IS NULL AS open FROM alerts ORDER BY subject").await;
     assert_eq!(alerts, json!([{ "subject": stripe::PRO, "open": true }, { "subject": "prod_pro", "open": false }]));
 }

@@ -120,3 +120,33 @@ async fn what_ends_by_our_sweep_is_told_as_well() {
     app.run_jobs().await;
     assert_eq!(sent(&app), [("owner@example.com".to_owned(), "Your subscription has ended".to_owned())]);
 }
+
+#[tokio::test(flavor = "multi_thread")]
+async fn an_end_that_was_taken_back_and_comes_all_the_same_is_told_again() {
+    let (app, _owner, story) = stripe::app().await;
+    let end = story.begin + 30 * 24 * 3600;
+    for (seconds, cancel_at) in [(0, json!(null)), (10, json!(end)), (20, json!(null)), (30, json!(end)), (40, json!(end + 60))] {
+        let state = story.state("active", 0, &[("/cancel_at", cancel_at)]);
+        app.expect(&story.event("customer.subscription.updated", seconds, state), "completed").await;
+        app.run_jobs().await;
+    }
+    let subjects: Vec<String> = sent(&app).into_iter().map(|(_, subject)| subject).collect();
+    assert_eq!(subjects, ["Your subscription will end"; 3]);
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_refund_is_told_by_whichever_event_comes() {
+    let (app, _owner, story) = stripe::app().await;
+    for event in story.life().iter().take(5) {
+        app.deliver(event).await;
+    }
+    app.run_jobs().await;
+    let before = sent(&app).len();
+    let refund = story.refund("re_1", 0, 500, "succeeded");
+    let charge = story.charge(0, &[("/amount_refunded", json!(500)), ("/refunds", json!({ "data": [refund] }))]);
+    app.expect(&story.event("charge.refunded", 100, charge), "completed").await;
+    app.expect(&story.event("refund.created", 100, refund), "completed").await;
+    app.run_jobs().await;
+    assert_eq!(sent(&app).len(), before + 1);
+    assert!(sent(&app)[before].1.to_lowercase().contains("refund") || sent(&app)[before].1.contains("back"), "{:?}", sent(&app)[before]);
+}

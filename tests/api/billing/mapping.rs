@@ -81,8 +81,8 @@ async fn placeholders_and_nothing_lead_to_nobody() {
         assert_eq!(Reference::read(word), None, "{word}");
     }
     // A null customer is nobody's, although there are accounts without a customer.
-    let nobody = session("n1", &[("/customer", Value::Null)]);
-    app.expect(&nobody, "ignored").await;
+    app.expect(&session("n1", &[("/customer", Value::Null)]), "parked").await;
+    app.expect(&session("n3", &[("/customer", Value::Null), ("/subscription", Value::Null)]), "ignored").await;
     let placeholder = session("n2", &[("/customer", json!("null"))]);
     app.expect(&placeholder, "parked").await;
 }
@@ -132,5 +132,26 @@ async fn customers_that_are_linked_at_the_same_time_are_linked_once_and_one_is_t
         let primary = "SELECT count(*)::text FROM customers WHERE is_primary AND deleted_at IS NULL";
         assert_eq!(app.database_text(primary).await, ["1"]);
         app.db_execute("DELETE FROM customers").await;
+    }
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn an_invoice_moves_on_and_never_back() {
+    let told = [("invoice.payment_failed", "open"), ("invoice.marked_uncollectible", "uncollectible")];
+    for (last, status, wanted) in
+        [(None, "", "uncollectible"), (Some("invoice.paid"), "paid", "paid"), (Some("invoice.voided"), "void", "void")]
+    {
+        for reversed in [false, true] {
+            let (app, _owner, story) = crate::support::stripe::app().await;
+            let mut events: Vec<_> = told.into_iter().chain(last.map(|last| (last, status))).collect();
+            if reversed {
+                events.reverse();
+            }
+            for (seconds, (kind, status)) in (1..).zip(events) {
+                assert_eq!(app.deliver(&story.event(kind, seconds, story.invoice(status, 0, &[]))).await.status, 200);
+            }
+            assert_eq!(app.db_rows("SELECT invoice_status AS status FROM payments").await, json!([{ "status": wanted }]), "{reversed}");
+            app.run_jobs().await;
+        }
     }
 }

@@ -84,3 +84,14 @@ async fn what_is_changed_at_stripe_is_noticed() {
     app.expect(&event("product.created", 3, object("product.created")), "ignored").await;
     app.run_jobs().await;
 }
+
+#[tokio::test(flavor = "multi_thread")]
+async fn what_names_no_customer_waits_for_its_subscription() {
+    let (app, _owner, story) = stripe::app().await;
+    let invoice = story.invoice("paid", 0, &[("/customer", json!(null)), ("/customer_email", json!(null))]);
+    app.expect(&story.event("invoice.paid", 1, invoice), "parked").await;
+    app.expect(&story.event("customer.subscription.created", 0, story.state("active", 0, &[])), "completed").await;
+    app.run_jobs().await;
+    assert_eq!(status(&app, "invoice.paid").await, json!("completed"));
+    assert_eq!(app.db_rows("SELECT status FROM payments").await, json!([{ "status": "succeeded" }]));
+}

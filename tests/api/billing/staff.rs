@@ -122,3 +122,17 @@ async fn alerts_open_and_close_with_what_they_tell_of() {
     app.expect(&story.event("customer.subscription.deleted", 9, story.state("canceled", 0, &[])), "completed").await;
     assert_eq!(open().await, json!([]));
 }
+
+#[tokio::test(flavor = "multi_thread")]
+async fn an_invoice_that_stripe_could_not_finish_is_an_alert_until_it_is() {
+    let (app, _owner, story) = stripe::app().await;
+    let open = async || app.db_rows("SELECT kind, subject FROM alerts WHERE closed_at IS NULL").await;
+    let failed = |seconds| story.event("invoice.finalization_failed", seconds, story.invoice("draft", 0, &[]));
+    app.expect(&failed(1), "completed").await;
+    assert_eq!(open().await, json!([{ "kind": "unfinished_invoice", "subject": story.invoice_id(0) }]));
+    app.expect(&story.event("invoice.paid", 5, story.invoice("paid", 0, &[])), "completed").await;
+    assert_eq!(open().await, json!([]));
+    app.deliver(&failed(2)).await;
+    assert_eq!(open().await, json!([]), "what is told late is over");
+    app.run_jobs().await;
+}

@@ -134,3 +134,19 @@ async fn a_checkout_begins_the_subscription_until_it_is_heard_of() {
     app.advance(TimeDelta::seconds(5));
     app.run_jobs().await;
 }
+
+/// Bought on a page, and then gone at Stripe without a word: nobody knows when its period ends.
+#[tokio::test(flavor = "multi_thread")]
+async fn what_was_never_heard_of_ends_too() {
+    let (app, _owner, story) = stripe::app().await;
+    app.expect(&story.event("customer.subscription.created", 0, story.state("active", 0, &[])), "completed").await;
+    app.db_execute("UPDATE subscriptions SET current_period_start = NULL, current_period_end = NULL").await;
+    app.advance(TimeDelta::days(3));
+    assert_eq!(sweep(&app).await, json!("active"));
+    app.advance(TimeDelta::minutes(1));
+    assert_eq!(sweep(&app).await, json!("canceled"));
+    let ended = app.db_value("SELECT ended_at = updated_at FROM subscriptions WHERE provider = 'stripe'").await;
+    assert_eq!(ended, json!(true));
+    // It is asked for again and again, should Stripe know of it after all.
+    app.leave_jobs();
+}
