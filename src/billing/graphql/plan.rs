@@ -107,7 +107,7 @@ impl PlanObject {
         &self.0.features
     }
 
-    /// For how long it can be tried before it is paid.
+    /// For how long it can be tried before it is paid; an account has one trial.
     async fn trial_days(&self) -> i32 {
         self.0.trial_days
     }
