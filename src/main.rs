@@ -196,7 +196,7 @@ async fn run(config: Config, private: Option<&embedded::Embedded>, command: Comm
     let db = connect(&config, private)?;
     if config.database.url.is_some() {
         let unusable = |error| Error::internal(format!("DATABASE_URL leads to no database that can be used: {error}"));
-        drop(db.target().connect().await.map_err(unusable)?);
+        drop(db.target().connect_diesel().await.map_err(unusable)?);
     }
     match command {
         Command::Serve { no_worker } => serve_api(config, db, !no_worker).await,

@@ -263,7 +263,7 @@ impl Delivery {
             .await
     }
 
-    /// All whose customer, payment or price is known by now.
+    /// All whose customer, subscription, payment or price is known by now.
     pub async fn found(conn: &mut Conn) -> QueryResult<Vec<String>> {
         let query = format!("SELECT event_id FROM webhook_deliveries d WHERE {FOUND} ORDER BY received_at, id LIMIT 1000");
         let rows: Vec<EventId> = diesel::sql_query(query).load(conn).await?;

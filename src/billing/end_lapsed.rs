@@ -49,10 +49,15 @@ async fn end(app: &App, row: Subscription) -> Result<(), Error> {
             refetch::apply_subscription(app, &answer, Source::Refetch).await?;
             return Ok(());
         }
-        Err(StripeError::Unavailable(cause) | StripeError::Kept(cause)) => {
-            tracing::warn!(cause, "a lapsed subscription ends without having asked Stripe")
+        Err(StripeError::Refused(refused)) if refused.is_missing() => {
+            tracing::warn!(subscription = id, "Stripe does not know a lapsed subscription")
         }
-        Err(StripeError::Refused(refused)) => tracing::warn!(?refused, "Stripe does not know a lapsed subscription"),
+        // Nobody but Stripe knows when its period ends.
+        Err(error) if row.current_period_end.is_none() => {
+            tracing::warn!(subscription = id, ?error, "a subscription that was never heard of goes on until Stripe can be asked");
+            return Ok(());
+        }
+        Err(error) => tracing::warn!(subscription = id, ?error, "a lapsed subscription ends without having asked Stripe"),
     }
     let key = row.provider_customer_id.as_deref().unwrap_or(id);
     let ended = locked::transaction(app, key, async |conn| end_here(conn, app, &row, id).await).await?;

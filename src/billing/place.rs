@@ -3,6 +3,7 @@
 //! exactly one account.
 
 use super::customer::Customer;
+use super::subscription::Subscription;
 use crate::app::App;
 use crate::db::Conn;
 use crate::error::Error;
@@ -43,12 +44,23 @@ pub async fn place(conn: &mut Conn, app: &App, hints: Hints<'_>) -> Result<Place
             _ => Place::Tombstone,
         });
     }
+    if customer.is_none() && is_of_the_deleted(conn, hints).await? {
+        return Ok(Place::Tombstone);
+    }
     let Some(account) = named(conn, hints).await? else { return Ok(Place::Nowhere) };
     let linked = match customer {
         Some(customer) => Customer::link(conn, &app.clock, customer, account).await?,
         None => false,
     };
     Ok(Place::Account { account, linked })
+}
+
+/// What names a subscription only may belong to a customer who was deleted.
+async fn is_of_the_deleted(conn: &mut Conn, hints: Hints<'_>) -> Result<bool, Error> {
+    let Some(subscription) = hints.subscription else { return Ok(false) };
+    let known = Subscription::find_by_provider_id(conn, subscription).await?;
+    let Some(customer) = known.and_then(|row| row.provider_customer_id) else { return Ok(false) };
+    Ok(Customer::find(conn, &customer).await?.is_some_and(|customer| customer.is_tombstone()))
 }
 
 async fn named(conn: &mut Conn, hints: Hints<'_>) -> Result<Option<AccountId>, Error> {

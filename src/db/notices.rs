@@ -88,7 +88,7 @@ impl Notices {
     }
 }
 
-/// Publishes with the commit, and only if it happens. It makes all commits of the database wait in one line, so: rarely.
+/// Publishes with the commit, and only if it happens. It makes all such commits of the database wait in one line, so: rarely.
 pub async fn announce_in_txn(conn: &mut Conn, notice: Notice) -> Result<(), Error> {
     let payload = serde_json::to_string(&[notice])?;
     let query = diesel::sql_query("SELECT pg_notify($1, $2)")
@@ -141,12 +141,15 @@ async fn connected(
     };
     let mut messages = stream::poll_fn(move |context| connection.poll_message(context));
     let (greet, greeted) = oneshot::channel();
+    let greeting = format!("hello {:032x}", rand::random::<u128>());
     let hear = async {
         let mut greet = Some(greet);
         while let Some(message) = messages.next().await {
             match message {
                 Ok(AsyncMessage::Notification(note)) => {
-                    if let Some(greet) = greet.take() {
+                    if note.payload() == greeting
+                        && let Some(greet) = greet.take()
+                    {
                         greet.send(()).ok();
                     }
                     for notice in serde_json::from_str::<Vec<Notice>>(note.payload()).unwrap_or_default() {
@@ -160,12 +163,15 @@ async fn connected(
         "the server closed it".to_owned()
     };
     let tell = async {
-        // Said to oneself: behind a pooler, LISTEN may succeed and nothing ever be heard.
-        let listen = format!("LISTEN {CHANNEL}; NOTIFY {CHANNEL}, '[]'");
-        if let Err(ended) = answered(client.batch_execute(&listen)).await {
+        if let Err(ended) = answered(client.batch_execute(&format!("LISTEN {CHANNEL}"))).await {
+            return ended;
+        }
+        if let Err(ended) = greet_from_elsewhere(target, &greeting).await {
             return ended;
         }
         if !matches!(tokio::time::timeout(PATIENCE, greeted).await, Ok(Ok(()))) {
+            // Nobody else would hear of it either, and what is kept for better times would grow.
+            while queue.try_recv().is_ok() {}
             return DEAF.to_owned();
         }
         let notify = match answered(client.prepare("SELECT pg_notify($1, $2)")).await {
@@ -199,6 +205,15 @@ async fn connected(
         ended = hear => ended,
         ended = tell => ended,
     }
+}
+
+/// Behind a pooler LISTEN succeeds, and what is said on the same connection may be heard; what others say never is.
+async fn greet_from_elsewhere(target: &Target, greeting: &str) -> Result<(), String> {
+    let (client, connection) = answered(target.connect()).await?;
+    let driven = tokio::spawn(connection);
+    let greeted = answered(client.execute("SELECT pg_notify($1, $2)", &[&CHANNEL, &greeting])).await;
+    driven.abort();
+    greeted.map(|_| ())
 }
 
 const SILENT: &str = "the server does not answer";

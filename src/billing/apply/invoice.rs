@@ -49,7 +49,7 @@ pub async fn apply(conn: &mut Conn, app: &App, told: &Told<'_>) -> Result<Outcom
         show_facts(conn, app, subscription).await?;
     }
     tell(conn, app, told, &invoice, known.as_ref(), &payment).await?;
-    watch(conn, app, told, &payment, id).await?;
+    watch(conn, app, told, known.as_ref(), &payment, id).await?;
 
     let was_paid = known.as_ref().is_some_and(Payment::paid);
     let outcome = match told.kind {
@@ -63,15 +63,26 @@ pub async fn apply(conn: &mut Conn, app: &App, told: &Told<'_>) -> Result<Outcom
 }
 
 /// An invoice that Stripe could not finish charges nobody until somebody looks at it.
-async fn watch(conn: &mut Conn, app: &App, told: &Told<'_>, payment: &Payment, id: &str) -> Result<(), Error> {
+async fn watch(conn: &mut Conn, app: &App, told: &Told<'_>, known: Option<&Payment>, payment: &Payment, id: &str) -> Result<(), Error> {
     let now = app.clock.now();
-    if payment.invoice_status.as_deref().and_then(InvoiceStatus::read) > Some(InvoiceStatus::Draft) {
-        alerts::close(conn, alerts::Kind::UnfinishedInvoice, id, now).await?;
+    let is_draft = |payment: &Payment| payment.invoice_status.as_deref().and_then(InvoiceStatus::read) <= Some(InvoiceStatus::Draft);
+    if !is_draft(payment) {
+        if known.is_some_and(is_draft) {
+            alerts::close(conn, alerts::Kind::UnfinishedInvoice, id, now).await?;
+        }
     } else if told.kind == "invoice.finalization_failed" {
         let message = format!("Stripe could not finish the invoice {id}, and charges nobody for it: look at it there.");
         alerts::open(conn, alerts::Kind::UnfinishedInvoice, id, &message, now).await?;
     }
     Ok(())
+}
+
+/// `invoice.finalized` and `invoice.deleted`: of one that could not be finished, nobody has to think any more.
+pub async fn apply_end_of_draft(conn: &mut Conn, app: &App, told: &Told<'_>) -> Result<Outcome, Error> {
+    if let Some(id) = Invoice::read(told.object).id {
+        alerts::close(conn, alerts::Kind::UnfinishedInvoice, &id, app.clock.now()).await?;
+    }
+    Ok(Outcome::ignored("it only ends what was said of the draft"))
 }
 
 /// What was paid once on a page of ours, and got this invoice afterwards.

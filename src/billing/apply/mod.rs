@@ -11,6 +11,7 @@ use crate::db::Conn;
 use crate::db::notices::Notice;
 use crate::error::Error;
 use crate::id::AccountId;
+use crate::staff::lookup::is_placeholder;
 use crate::stripe::object::Event;
 
 mod catalogue; // products and prices
@@ -140,6 +141,7 @@ pub async fn apply(conn: &mut Conn, app: &App, told: &Told<'_>) -> Result<Outcom
         | "invoice.voided"
         | "invoice.marked_uncollectible"
         | "invoice.finalization_failed" => invoice::apply(conn, app, told).await,
+        "invoice.finalized" | "invoice.deleted" => invoice::apply_end_of_draft(conn, app, told).await,
         "invoice_payment.paid" => charge::apply_invoice_payment(conn, app, told).await,
         "charge.succeeded" | "charge.refunded" => charge::apply(conn, app, told).await,
         "refund.created" | "refund.updated" | "refund.failed" => refund::apply(conn, app, told).await,
@@ -162,7 +164,7 @@ async fn placed(conn: &mut Conn, app: &App, hints: Hints<'_>) -> Result<Result<(
     Ok(match place(conn, app, hints).await? {
         Place::Account { account, linked } => Ok((account, linked)),
         Place::Tombstone => Err(Outcome::tombstone()),
-        Place::Nowhere => Err(match (hints.customer, hints.subscription) {
+        Place::Nowhere => Err(match (hints.customer.filter(|customer| !is_placeholder(customer)), hints.subscription) {
             (Some(customer), _) => Outcome::parked(customer, format!("no account is known for the customer {customer}")),
             (None, Some(subscription)) => Outcome::parked(subscription, format!("the subscription {subscription} is not known yet")),
             (None, None) => Outcome::ignored("it names no customer, and nothing else that leads to an account"),

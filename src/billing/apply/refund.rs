@@ -44,7 +44,8 @@ pub async fn apply_dispute(conn: &mut Conn, app: &App, told: &Told<'_>) -> Resul
     let status = match (told.kind, dispute.status.as_deref()) {
         // Closed because the charge was refunded: the refund takes back what there is to take back.
         (_, Some("won" | "charge_refunded")) => "won",
-        // Prevented: given back before the bank had to decide.
+        (_, Some("prevented")) if dispute.case_type.as_deref() == Some("block") => "won",
+        // Prevented otherwise: given back before the bank had to decide.
         (_, Some("lost" | "prevented")) => "lost",
         // A bank that only asks has taken nothing.
         (_, Some("warning_needs_response" | "warning_under_review" | "warning_closed")) => "inquiry",
@@ -57,7 +58,8 @@ pub async fn apply_dispute(conn: &mut Conn, app: &App, told: &Told<'_>) -> Resul
         _ => &["inquiry", "open"],
     };
     store_dispute(conn, app, &payment, &dispute, &id, status, further).await?;
-    if status != "inquiry" {
+    // There is nothing to answer to a bank that only asks, or that was never asked.
+    if status != "inquiry" && dispute.status.as_deref() != Some("prevented") {
         mails::send_once(conn, app, &format!("dispute:{id}"), BillingMail::Disputed { dispute: id.clone() }).await?;
     }
     let account = payment.account_id;
@@ -110,13 +112,14 @@ pub async fn store(conn: &mut Conn, app: &App, payment: &Payment, refund: &Refun
         "succeeded" => &["pending"],
         _ => &[],
     };
+    let mut moved = added;
     if added == 0 && !before.is_empty() {
-        diesel::update(refunds::table.find(id).filter(refunds::status.eq_any(before)))
+        moved = diesel::update(refunds::table.find(id).filter(refunds::status.eq_any(before)))
             .set(refunds::status.eq(status))
             .execute(conn)
             .await?;
     }
-    if status == "succeeded" {
+    if status == "succeeded" && moved > 0 {
         mails::send_once(conn, app, &format!("refund:{id}"), BillingMail::Refunded { refund: id.to_owned() }).await?;
     }
     Ok(())

@@ -78,8 +78,9 @@ async fn keep(conn: &mut Conn, app: &App, known: &Subscription, id: &str, trust:
 /// A row made from a checkout is older than whatever an event tells.
 fn compare(known: &Subscription, object: &object::Subscription, told: &Told<'_>) -> (Order, Trust) {
     let (Some(from), Some(raw)) = (known.version_created, &known.raw) else {
-        // An erased account's has lost Stripe's words, and what has ended has ended all the same.
-        let order = if known.status.is_terminal() { Order::Stale } else { Order::Later };
+        // An erased account's has lost Stripe's words, and what has ended has ended all the same. Our own end of what was never heard of
+        // is in doubt, and counts less than whatever is told.
+        let order = if known.status.is_terminal() && !known.needs_refetch { Order::Stale } else { Order::Later };
         return (order, Trust::default());
     };
     let stored = Version {

@@ -75,6 +75,8 @@ pub struct Dispute {
     pub currency: Option<String>,
     pub status: Option<String>,
     pub reason: Option<String>,
+    /// How far it went: of what was prevented, `block` was never paid back, and `resolution` was.
+    pub case_type: Option<String>,
     pub created: Option<DateTime<Utc>>,
 }
 
@@ -88,6 +90,7 @@ impl Dispute {
             currency: currency(object, "currency"),
             status: text(object, "status"),
             reason: text(object, "reason"),
+            case_type: text(object, "payment_method_details.card.case_type"),
             created: time(object, "created"),
         }
     }

@@ -240,14 +240,19 @@ fn the_fee_and_the_rest_are_always_the_whole() {
     assert_eq!(shares(100, 1000), (100, 0));
 }
 
-/// What the bank had given back before it had to decide is as gone as what was lost.
+/// What was given back before the bank had to decide is as gone as what was lost, and what was blocked was never touched.
 #[tokio::test(flavor = "multi_thread")]
-async fn a_dispute_that_was_prevented_takes_for_good() {
-    let (app, story) = bought().await;
-    for kind in ["created", "closed"] {
-        app.expect(&story.event(&format!("charge.dispute.{kind}"), 9, dispute("dp_1", "cs_1", "prevented")), "completed").await;
+async fn a_dispute_that_was_prevented_takes_for_good_unless_it_was_blocked() {
+    for (case_type, status, left) in [("resolution", "lost", 0), ("block", "won", 100)] {
+        let (app, story) = bought().await;
+        for kind in ["created", "closed"] {
+            let mut told = dispute("dp_1", "cs_1", "prevented");
+            told["payment_method_details"] = json!({ "card": { "case_type": case_type } });
+            app.expect(&story.event(&format!("charge.dispute.{kind}"), 9, told), "completed").await;
+        }
+        assert_eq!(balance(&app).await, json!({ "balance": left, "shortfall": 0 }));
+        assert_eq!(app.db_value("SELECT status FROM disputes").await, json!(status));
+        assert_eq!(app.db_rows("SELECT about FROM billing_mails").await, json!([]), "there is nothing to answer");
+        app.run_jobs().await;
     }
-    assert_eq!(balance(&app).await, json!({ "balance": 0, "shortfall": 0 }));
-    assert_eq!(app.db_value("SELECT status FROM disputes").await, json!("lost"));
-    app.run_jobs().await;
 }

@@ -1,6 +1,6 @@
 //! Rule 7: a deleted customer is a tombstone.
 
-use serde_json::json;
+use serde_json::{Value, json};
 
 use crate::support::stripe;
 
@@ -21,6 +21,8 @@ async fn what_is_told_of_a_deleted_customer_changes_nothing() {
         story.event("customer.subscription.updated", 20, story.state("active", 1, &[])),
         story.event("customer.subscription.deleted", 20, story.state("canceled", 0, &[])),
         story.event("invoice.paid", 20, story.invoice("paid", 1, &[])),
+        story.event("invoice.paid", 21, story.invoice("paid", 1, &[("/customer", Value::Null), ("/customer_email", Value::Null)])),
+        story.event("customer.subscription.updated", 21, story.state("active", 1, &[("/customer", Value::Null)])),
         story.event("charge.succeeded", 20, story.charge(1, &[])),
         story.event("refund.created", 20, story.refund("re_1", 0, 6000, "succeeded")),
         story.event("customer.updated", 20, json!({ "id": story.customer, "email": "owner@example.com" })),

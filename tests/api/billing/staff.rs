@@ -134,5 +134,12 @@ async fn an_invoice_that_stripe_could_not_finish_is_an_alert_until_it_is() {
     assert_eq!(open().await, json!([]));
     app.deliver(&failed(2)).await;
     assert_eq!(open().await, json!([]), "what is told late is over");
+    for (period, end) in [(1, "invoice.finalized"), (2, "invoice.deleted")] {
+        let failed = story.event("invoice.finalization_failed", 1, story.invoice("draft", period, &[]));
+        app.expect(&failed, "completed").await;
+        assert_eq!(open().await, json!([{ "kind": "unfinished_invoice", "subject": story.invoice_id(period) }]));
+        app.expect(&story.event(end, 9, story.invoice("open", period, &[])), "ignored").await;
+        assert_eq!(open().await, json!([]), "{end}");
+    }
     app.run_jobs().await;
 }

@@ -135,10 +135,49 @@ async fn a_checkout_begins_the_subscription_until_it_is_heard_of() {
     app.run_jobs().await;
 }
 
-/// Bought on a page, and then gone at Stripe without a word: nobody knows when its period ends.
+/// Bought on a page, and nothing was heard of it since: only Stripe knows when its period ends.
 #[tokio::test(flavor = "multi_thread")]
-async fn what_was_never_heard_of_ends_too() {
-    let (app, _owner, story) = stripe::app().await;
+async fn what_was_never_heard_of_goes_on_until_stripe_can_be_asked() {
+    let story = Story::new("a");
+    let away = Arc::new(AtomicBool::new(true));
+    let url = answering_unless(away.clone(), story.state("active", 1, &[])).await;
+    let (app, owner, _) = stripe::app_with(&[("STRIPE_API_BASE", &url)]).await;
+    let account = uuid::Uuid::from(crate::support::people::ids(&owner).await.1);
+    app.db_execute(&format!(
+        "INSERT INTO subscriptions (id, account_id, plan_id, interval, status, seats, provider, provider_subscription_id, is_primary, needs_refetch, \
+             collection_paused, version_first, version_contested, created_at, updated_at) \
+         SELECT gen_random_uuid(), '{account}', id, 'month', 'active', 1, 'stripe', '{}', true, true, false, false, false, '{now}', '{now}' \
+         FROM plans WHERE key = 'pro'",
+        story.subscription,
+        now = app.app.clock.now(),
+    ))
+    .await;
+    app.advance(TimeDelta::days(3));
+    away.store(false, Ordering::Relaxed);
+    assert_eq!(sweep(&app).await, json!("active"));
+    assert_eq!(
+        app.db_value("SELECT needs_refetch FROM subscriptions WHERE provider = 'stripe'").await,
+        json!(true),
+        "it is too early to ask"
+    );
+    away.store(true, Ordering::Relaxed);
+    app.advance(TimeDelta::days(30));
+    assert_eq!(sweep(&app).await, json!("active"), "while Stripe is away, nobody knows");
+    // As after an end of ours: what Stripe says counts.
+    app.db_execute("UPDATE subscriptions SET status = 'canceled', ended_at = now() WHERE provider = 'stripe'").await;
+    app.expect(&story.event("customer.subscription.updated", 5, story.state("active", 0, &[])), "completed").await;
+    assert_eq!(app.db_value("SELECT status FROM subscriptions WHERE provider = 'stripe'").await, json!("active"));
+    app.leave_jobs();
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn what_stripe_does_not_know_and_nobody_heard_of_ends() {
+    let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
+    let url = format!("http://{}", listener.local_addr().unwrap());
+    let missing = json!({ "error": { "type": "invalid_request_error", "code": "resource_missing", "message": "No such subscription" } });
+    let router = Router::new().fallback(async || (StatusCode::NOT_FOUND, Json(missing)));
+    tokio::spawn(async move { axum::serve(listener, router).await });
+    let (app, _owner, story) = stripe::app_with(&[("STRIPE_API_BASE", &url)]).await;
     app.expect(&story.event("customer.subscription.created", 0, story.state("active", 0, &[])), "completed").await;
     app.db_execute("UPDATE subscriptions SET current_period_start = NULL, current_period_end = NULL").await;
     app.advance(TimeDelta::days(3));
@@ -147,6 +186,5 @@ async fn what_was_never_heard_of_ends_too() {
     assert_eq!(sweep(&app).await, json!("canceled"));
     let ended = app.db_value("SELECT ended_at = updated_at FROM subscriptions WHERE provider = 'stripe'").await;
     assert_eq!(ended, json!(true));
-    // It is asked for again and again, should Stripe know of it after all.
     app.leave_jobs();
 }
