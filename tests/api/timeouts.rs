@@ -11,10 +11,10 @@ use tokio::time::{sleep, timeout};
 use tokio_postgres::Client;
 
 use super::live::Socket;
-use super::support::TestApp;
 use super::support::app::Server;
 use super::support::people::ids;
 use super::support::trees::{ANSWER, START, answer, looping, published, start};
+use super::support::{Actor, TestApp};
 
 const SOON: Duration = Duration::from_secs(5);
 const TREES: &str = "{ trees(first: 1) { nodes { title } } }";
@@ -52,16 +52,23 @@ impl Lock {
     }
 }
 
+/// An owner, and the same one through a process that gives each operation a second: what has to be made first may take longer.
+async fn hurried() -> (TestApp, Actor, Actor) {
+    let (app, _, owner) = TestApp::with_owner().await;
+    let (_, router) = app.second_process_with(&[("OPERATION_SECONDS", "1")]);
+    let hurried = owner.through(router);
+    (app, owner, hurried)
+}
+
 #[tokio::test(flavor = "multi_thread")]
 async fn an_answer_that_waits_for_a_locked_row_is_told_so_and_never_happens() {
-    let app = TestApp::with(&[("OPERATION_SECONDS", "1")]).await;
-    let owner = app.sign_up("owner").await;
+    let (app, owner, hurried) = hurried().await;
     let (tree, _) = published(&owner, "Light", looping()).await;
     let session = start(&owner, &tree).await;
     let lock = Lock::take(&app, "SELECT 1 FROM sessions FOR UPDATE").await;
     let input = json!({ "sessionId": session, "revision": 1, "nodeKey": "light", "answer": { "option": "no" } });
     let begun = Instant::now();
-    let late = owner.gql(ANSWER, json!({ "input": input })).await;
+    let late = hurried.gql(ANSWER, json!({ "input": input })).await;
     assert!((1.0..3.0).contains(&begun.elapsed().as_secs_f64()), "after {:?}", begun.elapsed());
     assert_eq!((late.status.as_u16(), late.codes()), (200, vec!["TIMEOUT".to_owned()]));
     assert_eq!(late.json()["errors"][0]["message"], "the operation took longer than 1 s and was stopped");
@@ -75,11 +82,10 @@ async fn an_answer_that_waits_for_a_locked_row_is_told_so_and_never_happens() {
 
 #[tokio::test(flavor = "multi_thread")]
 async fn a_mutation_that_was_stopped_leaves_no_transaction_behind() {
-    let app = TestApp::with(&[("OPERATION_SECONDS", "1")]).await;
-    let owner = app.sign_up("owner").await;
+    let (app, owner, hurried) = hurried().await;
     let (tree, _) = published(&owner, "Light", looping()).await;
     let lock = Lock::take(&app, "LOCK TABLE session_steps IN ACCESS EXCLUSIVE MODE").await;
-    let late = owner.gql(START, json!({ "input": { "tree": { "id": tree } } })).await;
+    let late = hurried.gql(START, json!({ "input": { "tree": { "id": tree } } })).await;
     assert_eq!(late.codes(), ["TIMEOUT"]);
     lock.nobody_waits().await;
     // What its transaction wrote is neither kept nor locked.
@@ -93,19 +99,18 @@ async fn a_mutation_that_was_stopped_leaves_no_transaction_behind() {
 
 #[tokio::test(flavor = "multi_thread")]
 async fn as_many_hanging_queries_as_there_are_connections_do_not_hold_up_the_next() {
-    let app = TestApp::with(&[("OPERATION_SECONDS", "1")]).await;
-    let owner = app.sign_up("owner").await;
+    let (app, _owner, hurried) = hurried().await;
     let lock = Lock::take(&app, "LOCK TABLE trees IN ACCESS EXCLUSIVE MODE").await;
-    for late in futures_util::future::join_all((0..4).map(|_| owner.gql(TREES, json!({})))).await {
+    for late in futures_util::future::join_all((0..4).map(|_| hurried.gql(TREES, json!({})))).await {
         assert_eq!(late.codes(), ["TIMEOUT"]);
     }
     for _ in 0..4 {
-        let next = owner.ok("{ viewer { user { username } } }", json!({})).await;
+        let next = hurried.ok("{ viewer { user { username } } }", json!({})).await;
         assert_eq!(next.str("viewer.user.username"), "owner");
     }
     lock.nobody_waits().await;
     lock.release().await;
-    owner.ok(TREES, json!({})).await;
+    hurried.ok(TREES, json!({})).await;
 }
 
 #[tokio::test(flavor = "multi_thread")]
