@@ -47,6 +47,7 @@ pub struct Notices {
 pub struct Epoch(u64);
 
 const CHANNEL: &str = "fixpath";
+const NOTIFY: &str = "SELECT pg_notify($1, $2)";
 /// After a batch, the next one waits this long: under load one statement then carries many notices, and nobody sees the difference.
 const PAUSE: Duration = Duration::from_millis(5);
 /// PostgreSQL refuses a payload of 8,000 bytes; a notice has about 100.
@@ -91,9 +92,7 @@ impl Notices {
 /// Publishes with the commit, and only if it happens. It makes all such commits of the database wait in one line, so: rarely.
 pub async fn announce_in_txn(conn: &mut Conn, notice: Notice) -> Result<(), Error> {
     let payload = serde_json::to_string(&[notice])?;
-    let query = diesel::sql_query("SELECT pg_notify($1, $2)")
-        .bind::<diesel::sql_types::Text, _>(CHANNEL)
-        .bind::<diesel::sql_types::Text, _>(payload);
+    let query = diesel::sql_query(NOTIFY).bind::<diesel::sql_types::Text, _>(CHANNEL).bind::<diesel::sql_types::Text, _>(payload);
     diesel_async::RunQueryDsl::execute(query, conn).await?;
     Ok(())
 }
@@ -174,7 +173,7 @@ async fn connected(
             while queue.try_recv().is_ok() {}
             return DEAF.to_owned();
         }
-        let notify = match answered(client.prepare("SELECT pg_notify($1, $2)")).await {
+        let notify = match answered(client.prepare(NOTIFY)).await {
             Ok(notify) => notify,
             Err(ended) => return ended,
         };
@@ -211,7 +210,7 @@ async fn connected(
 async fn greet_from_elsewhere(target: &Target, greeting: &str) -> Result<(), String> {
     let (client, connection) = answered(target.connect()).await?;
     let driven = tokio::spawn(connection);
-    let greeted = answered(client.execute("SELECT pg_notify($1, $2)", &[&CHANNEL, &greeting])).await;
+    let greeted = answered(client.execute(NOTIFY, &[&CHANNEL, &greeting])).await;
     driven.abort();
     greeted.map(|_| ())
 }
