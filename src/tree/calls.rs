@@ -5,9 +5,9 @@ use std::sync::Arc;
 
 use diesel::prelude::*;
 
-use super::document::Document;
+use super::document::{Document, Key};
 use super::tree::{Status, Tree, TreeRef};
-use super::validate::{Callee, Callees};
+use super::validate::{Callee, Callees, Runs};
 use super::version::{Closure, Pin, Version, Versions};
 use crate::db::Conn;
 use crate::db::schema::trees;
@@ -86,13 +86,12 @@ impl Calls {
 
     /// What validation has to know of them. `this` is the tree that calls; none for one that does not exist yet.
     pub fn callees(&self, this: Option<TreeId>) -> Callees {
-        let describe = |tree: &Tree| {
+        let mut known = HashMap::new();
+        let mut describe = |tree: &Tree| {
             let Some(version) = callable(tree).and_then(|id| self.versions.get(id)) else { return Callee::NotPublished };
-            Callee::Published {
-                variables: version.document.variables.clone(),
-                depth: self.depth(version, &mut HashMap::new()),
-                calls_this: this.is_some_and(|this| tree.id == this || self.reaches(version, this)),
-            }
+            let Nested { depth, runs } = self.nested(version, &mut known);
+            let calls_this = this.is_some_and(|this| tree.id == this || self.reaches(version, this));
+            Callee::Published { variables: version.document.variables.clone(), depth, runs, calls_this }
         };
         self.called.iter().map(|(reference, tree)| (reference.clone(), describe(tree))).collect()
     }
@@ -106,15 +105,18 @@ impl Calls {
         document.nodes.iter().filter_map(|(key, node)| Some((key.clone(), pin(node.tree.as_deref()?)?))).collect()
     }
 
-    /// How many calls deep it goes; 1 for a version that calls nobody. Published calls are at most 8 deep, so this recursion ends.
-    fn depth(&self, version: &Version, known: &mut HashMap<VersionId, usize>) -> usize {
-        if let Some(depth) = known.get(&version.id) {
-            return *depth;
+    /// Published calls are at most 8 deep, so this recursion ends.
+    fn nested(&self, version: &Version, known: &mut HashMap<VersionId, Nested>) -> Nested {
+        if let Some(nested) = known.get(&version.id) {
+            return *nested;
         }
-        let callees = version.pins.values().filter_map(|pin| self.versions.get(pin.version));
-        let depth = 1 + callees.map(|callee| self.depth(callee, known)).max().unwrap_or(0);
-        known.insert(version.id, depth);
-        depth
+        let callees = version.pins.iter().filter_map(|(key, pin)| Some((key, self.versions.get(pin.version)?)));
+        let callees: HashMap<&Key, Nested> = callees.map(|(key, callee)| (key, self.nested(callee, known))).collect();
+        let depth = 1 + callees.values().map(|callee| callee.depth).max().unwrap_or(0);
+        let runs = Runs::of(&version.document, &|key| callees.get(key).map(|callee| callee.runs));
+        let nested = Nested { depth, runs };
+        known.insert(version.id, nested);
+        nested
     }
 
     /// Whether a version calls any version of a tree, directly or through others.
@@ -130,6 +132,14 @@ impl Calls {
         }
         false
     }
+}
+
+/// What of a version depends on those that it calls.
+#[derive(Clone, Copy)]
+struct Nested {
+    /// How many calls deep it goes; 1 for a version that calls nobody.
+    depth: usize,
+    runs: Runs,
 }
 
 /// What a call of this tree would run: nothing unless it is published and in use.

@@ -48,6 +48,7 @@ mod sandbox;
 mod schema;
 mod session_limits;
 mod session_report;
+mod session_runs;
 mod session_state;
 mod sessions;
 mod shutdown;

@@ -105,6 +105,40 @@ async fn calls_nest_eight_deep_and_no_deeper() {
     assert!(issue["message"].as_str().unwrap().contains("9 deep"), "{issue}");
 }
 
+/// So many decisions in a row, and then a call, if it names a tree.
+fn deciding(count: usize, calls: Option<&str>) -> Value {
+    let decision = |i: usize| {
+        let next = format!("n{}", i + 1);
+        json!({ "kind": "decision", "title": "", "rules": [{ "when": "pages > 3", "to": next }], "otherwise": next })
+    };
+    let mut nodes: serde_json::Map<String, Value> = (0..count).map(|i| (format!("n{i}"), decision(i))).collect();
+    let end = calls.map_or(
+        json!({ "kind": "resolution", "title": "", "outcome": "resolved" }),
+        |tree| json!({ "kind": "subtree", "title": "", "tree": tree }),
+    );
+    nodes.insert(format!("n{count}"), end);
+    json!({ "schema": 1, "root": "n0", "variables": [{ "name": "pages", "kind": "number", "default": 1 }], "nodes": nodes })
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn what_runs_on_for_too_long_through_all_that_it_calls_is_not_published() {
+    let (_app, _, owner) = TestApp::with_owner().await;
+    published(&owner, "Sixty", deciding(60, None)).await;
+    let (eighty, _) = published(&owner, "Eighty", deciding(20, Some("sixty"))).await;
+    // Nobody is asked anything, and it ends all the same.
+    let session = start(&owner, &eighty).await;
+    let shown = owner.ok("query($id: ID!) { session(id: $id) { revision current { __typename } } }", json!({ "id": session })).await;
+    assert_eq!(shown.data("session"), json!({ "revision": 82, "current": { "__typename": "ResolutionNode" } }));
+
+    published(&owner, "Hundred", deciding(18, Some("eighty"))).await;
+    let long = create(&owner, "Long", deciding(19, Some("eighty"))).await;
+    let issue = long.data("createTree.version.issues.0");
+    assert_eq!((&issue["code"], &issue["nodeKey"]), (&json!("LIMIT"), &json!("n0")));
+    assert!(issue["message"].as_str().unwrap().contains("101 decisions and calls"), "{issue}");
+    let refused = publish(&owner, &long.str("createTree.tree.id"), 1).await;
+    assert_eq!(refused.refusals("publishTree"), ["TREE_INVALID"]);
+}
+
 #[tokio::test(flavor = "multi_thread")]
 async fn an_archived_tree_is_called_by_old_versions_only() {
     let (_app, _, owner) = TestApp::with_owner().await;

@@ -3,7 +3,7 @@
 use fixpath::staff::demo;
 use fixpath::tree::document::{Document, Node, NodeKind};
 use fixpath::tree::template;
-use fixpath::tree::validate::{Callee, Callees, Stage, validate};
+use fixpath::tree::validate::{Callee, Callees, Runs, Stage, validate};
 use std::collections::HashSet;
 
 /// What is published before anything is.
@@ -65,7 +65,8 @@ fn every_demo_tree_can_be_published_in_the_order_given() {
         let (size, depth) = if calls.is_empty() { (5..=10, 1) } else { (15..=40, 2) };
         assert_eq!(validate(&tree.document, Stage::Publish, &published), [], "{}", tree.slug);
         assert!(size.contains(&tree.document.nodes.len()), "{} has {} nodes", tree.slug, tree.document.nodes.len());
-        let earlier = published.insert(tree.slug, Callee::Published { variables: tree.document.variables, depth, calls_this: false });
+        let runs = Runs::of(&tree.document, &|_| None);
+        let earlier = published.insert(tree.slug, Callee::Published { variables: tree.document.variables, depth, runs, calls_this: false });
         assert_eq!(earlier, None);
     }
     assert_eq!(published.len(), 5);

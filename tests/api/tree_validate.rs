@@ -1,7 +1,7 @@
 use std::collections::HashMap;
 
 use fixpath::tree::document::Document;
-use fixpath::tree::validate::{Callee, Callees, Issue, IssueCode, MAX_ISSUES, Severity, Stage, has_errors, validate};
+use fixpath::tree::validate::{Callee, Callees, Issue, IssueCode, MAX_ISSUES, Runs, Severity, Stage, has_errors, validate};
 use proptest::prelude::*;
 use serde_json::{Value, json};
 
@@ -304,9 +304,12 @@ fn a_shortcut_that_is_no_number_sets_no_number() {
     assert_eq!(codes(&spoil(tree, "/nodes/pages/options/0/key", json!("unknown"))), ["MAYBE_UNSET decide (W)"]);
 }
 
+/// A tree that asks something at once, and last of all.
+const ASKS: Runs = Runs { before: 0, through: None, after: Some(0) };
+
 fn published(depth: usize) -> Callee {
     let variables = serde_json::from_value(json!([{"name": "wanted", "kind": "number"}])).unwrap();
-    Callee::Published { variables, depth, calls_this: false }
+    Callee::Published { variables, depth, runs: ASKS, calls_this: false }
 }
 
 fn callees(other: Callee) -> Callees {
@@ -332,7 +335,7 @@ fn a_call_needs_a_published_tree() {
 
 #[test]
 fn calls_do_not_lead_back_nor_nest_too_deep() {
-    let back = Callee::Published { variables: vec![], depth: 1, calls_this: true };
+    let back = Callee::Published { variables: vec![], depth: 1, runs: ASKS, calls_this: true };
     assert_eq!(codes_at(&calling(), Stage::Publish, &callees(back)), ["SUBTREE_CYCLE plug"]);
     assert_eq!(codes_at(&calling(), Stage::Publish, &callees(published(7))), none());
     assert_eq!(codes_at(&calling(), Stage::Publish, &callees(published(8))), ["SUBTREE_CYCLE plug"]);
@@ -484,6 +487,16 @@ fn a_hundred_decisions_may_follow_each_other() {
         |next: String| json!({"kind": "decision", "title": "", "rules": [{"when": "pages > 3", "to": next.clone()}], "otherwise": next});
     assert_eq!(codes(&chain(100, decision)), none());
     assert_eq!(codes(&chain(101, decision)), ["LIMIT n0"]);
+
+    // Those of the tree that is called come on top: before it asks, and after it has asked for the last time.
+    let call = |runs: Runs| callees(Callee::Published { variables: vec![], depth: 1, runs, calls_this: false });
+    let tree = spoil(chain(40, decision), "/nodes/n20", json!({"kind": "subtree", "title": "", "tree": "other", "next": "n21"}));
+    for (before, after, found) in [(79, 81, none()), (80, 81, vec!["LIMIT n0".into()]), (79, 82, vec!["LIMIT n20".into()])] {
+        let runs = Runs { before, through: None, after: Some(after) };
+        assert_eq!(codes_at(&tree, Stage::Publish, &call(runs)), found, "{runs:?}");
+    }
+    let asks_nothing = Runs { before: 61, through: Some(61), after: None };
+    assert_eq!(codes_at(&tree, Stage::Publish, &call(asks_nothing)), ["LIMIT n0"]);
 }
 
 #[test]
@@ -539,7 +552,8 @@ fn ends_from_everywhere(document: &Document) -> bool {
 }
 
 fn callee(document: &Document) -> Callee {
-    Callee::Published { variables: document.variables.clone(), depth: 1, calls_this: false }
+    let runs = Runs::of(document, &|_| None);
+    Callee::Published { variables: document.variables.clone(), depth: 1, runs, calls_this: false }
 }
 
 proptest! {

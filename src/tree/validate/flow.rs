@@ -1,10 +1,8 @@
-use super::IssueCode::{Limit, NoPathToEnd, UndeclaredCycle, Unreachable};
+use super::IssueCode::{NoPathToEnd, UndeclaredCycle, Unreachable};
 use super::graph::Graph;
+use super::hops::is_automatic;
 use super::{Report, Severity, Stage, name, quoted};
 use crate::tree::document::{Node, NodeKind};
-
-/// So many decisions and calls may follow each other before somebody is asked something.
-pub const MAX_HOPS: usize = 100;
 
 pub(super) fn check(graph: &Graph, stage: Stage, report: &mut Report) {
     let reached = match graph.root {
@@ -28,7 +26,6 @@ pub(super) fn check(graph: &Graph, stage: Stage, report: &mut Report) {
         }
     }
     cycles(graph, report);
-    hops(graph, report);
 }
 
 /// A subtree without `next` ends the session as its callee does.
@@ -38,11 +35,6 @@ fn is_end(node: &Node) -> bool {
         NodeKind::Subtree => node.next.is_none(),
         NodeKind::Question | NodeKind::Action | NodeKind::Decision => false,
     }
-}
-
-/// Decisions and calls go on by themselves. (What a callee asks does not count: it may ask nothing.)
-fn is_automatic(node: &Node) -> bool {
-    matches!(node.kind, NodeKind::Decision | NodeKind::Subtree)
 }
 
 fn cycles(graph: &Graph, report: &mut Report) {
@@ -65,23 +57,5 @@ fn report_cycle(graph: &Graph, mut cycle: Vec<usize>, fault: &str, report: &mut 
     }
     if let Some(&first) = cycle.first() {
         report.error(UndeclaredCycle, graph.nodes[first].key, format!("There is a cycle of {}, {fault}.", keys.join(", ")));
-    }
-}
-
-/// The longest way through decisions and calls only.
-fn hops(graph: &Graph, report: &mut Report) {
-    let mut hops = vec![0; graph.nodes.len()];
-    let mut longest = (0, 0);
-    // Each component comes after those it leads to; cycles are reported elsewhere and count as one.
-    for component in graph.components(is_automatic) {
-        for index in component {
-            hops[index] = 1 + graph.targets(index).map(|to| hops[to]).max().unwrap_or(0);
-            longest = longest.max((hops[index], index));
-        }
-    }
-    let (count, index) = longest;
-    if let Some(first) = graph.nodes.get(index).filter(|_| count > MAX_HOPS) {
-        let message = format!("From {} {count} decisions and calls follow each other; at most {MAX_HOPS} are allowed.", quoted(first.key));
-        report.error(Limit, first.key, message);
     }
 }

@@ -6,6 +6,7 @@
 //! - `structure`: kinds, fields and edges that are missing, lead nowhere or belong elsewhere.
 //! - `content`: texts, links and media.
 //! - `flow`: what can be reached, what ends, and cycles.
+//! - `hops`: how far a session runs on by itself.
 //! - `variables`: declarations, types, expressions, and what may be read before it is set.
 //! - `subtrees`: calls of other trees.
 //! - `limits`: sizes and names. A document beyond the limits of the whole is not looked at further.
@@ -15,13 +16,14 @@
 mod content;
 mod flow;
 mod graph;
+mod hops;
 mod limits;
 mod structure;
 mod subtrees;
 mod variables;
 
 pub use content::is_web;
-pub use flow::MAX_HOPS;
+pub use hops::{MAX_HOPS, Runs};
 pub use limits::*;
 pub use subtrees::{MAX_CALL_DEPTH, MAX_PINS};
 
@@ -122,6 +124,7 @@ pub enum Callee {
         variables: Vec<Variable>,
         /// 1 for a tree that calls nobody.
         depth: usize,
+        runs: Runs,
         /// Whether it calls the tree at hand, directly or through others.
         calls_this: bool,
     },
@@ -138,6 +141,7 @@ pub fn validate(document: &Document, stage: Stage, callees: &Callees) -> Vec<Iss
         content::check(document, &mut report);
         let graph = Graph::of(document);
         flow::check(&graph, stage, &mut report);
+        hops::check(&graph, callees, &mut report);
         variables::check(document, &graph, &mut report);
         subtrees::check(document, callees, &mut report);
     }

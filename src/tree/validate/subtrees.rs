@@ -24,7 +24,7 @@ pub(super) fn check(document: &Document, callees: &Callees, report: &mut Report)
         match callees.get(tree) {
             None | Some(Callee::Missing) => report.error(SubtreeNotPublished, key, format!("{calls}, and there is no such tree.")),
             Some(Callee::NotPublished) => report.error(SubtreeNotPublished, key, format!("{calls}, which is not published.")),
-            Some(Callee::Published { variables, depth, calls_this }) => {
+            Some(Callee::Published { variables, depth, calls_this, runs: _ }) => {
                 let depth = depth.saturating_add(1);
                 if *calls_this {
                     report.error(SubtreeCycle, key, format!("{calls}, which leads back to this tree."));
