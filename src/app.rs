@@ -65,7 +65,7 @@ impl App {
         let stop = CancellationToken::new();
         let signing_key = SigningKey::load(&config).map_err(|error| Error::internal(error.0))?;
         let notices = Notices::start(db.target().clone(), stop.clone());
-        let hasher = Hasher::new()?;
+        let hasher = Hasher::new(config.hashing)?;
         let tokens = token::Keys::load(&config).map_err(|error| Error::internal(error.0))?;
         let requesters = Requesters::start(&notices, stop.clone());
         let trees = Trees::start(&notices, stop.clone());

@@ -22,6 +22,7 @@ pub struct Config {
     pub database: Database,
     pub http: Http,
     pub keys: Keys,
+    pub hashing: Hashing,
     pub worker: Worker,
     pub mail: Mail,
     pub providers: Providers,
@@ -89,6 +90,20 @@ pub struct Keys {
     /// PEM blocks one after another; tokens signed by them are still accepted.
     pub jwt_previous: Option<SecretString>,
     pub export_signing: Option<SecretString>,
+}
+
+/// What a hash costs whoever makes one, and whoever guesses. No variable sets it: nobody should lower it by accident.
+#[derive(Clone, Copy, Debug)]
+pub struct Hashing {
+    pub memory_kib: u32,
+    pub passes: u32,
+}
+
+impl Default for Hashing {
+    /// OWASP's first recommendation for Argon2id.
+    fn default() -> Self {
+        Self { memory_kib: 19 * 1024, passes: 2 }
+    }
 }
 
 /// Where else people may prove who they are. None: not offered.
@@ -223,6 +238,7 @@ impl Config {
                 jwt_previous: env.secret("JWT_PREVIOUS_KEYS"),
                 export_signing: env.secret("EXPORT_SIGNING_KEY"),
             },
+            hashing: Hashing::default(),
             worker: Worker {
                 concurrency: env.number("WORKER_CONCURRENCY", 4, 1, 100)?,
                 dead_after: Duration::from_secs(env.number("WORKER_DEAD_AFTER", 60, 2, 3600)?),

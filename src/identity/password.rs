@@ -8,29 +8,27 @@ use argon2::{Algorithm, Argon2, Params, PasswordHash, PasswordHasher, PasswordVe
 use secrecy::{ExposeSecret, SecretString};
 use tokio::sync::Semaphore;
 
+use crate::config::Hashing;
 use crate::error::Error;
 
-// OWASP's first recommendation for Argon2id.
-const MEMORY_KIB: u32 = 19 * 1024;
-const PASSES: u32 = 2;
 const LANES: u32 = 1;
-
-/// In PHC form, made with our parameters. Its salt and its output are chosen, not computed: no password fits.
-const NOBODYS_HASH: &str = "$argon2id$v=19$m=19456,t=2,p=1$bm9ib2R5bm9ib2R5bm9ibw$AAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAA";
 
 pub struct Hasher {
     argon2: Argon2<'static>,
+    nobodys_hash: String,
     permits: Arc<Semaphore>,
     verifications: AtomicU64,
 }
 
 impl Hasher {
     /// As many hashes at once as there are cores, less one for everybody else.
-    pub fn new() -> Result<Self, Error> {
+    pub fn new(cost: Hashing) -> Result<Self, Error> {
+        let Hashing { memory_kib, passes } = cost;
         let cores = std::thread::available_parallelism().map_or(1, std::num::NonZero::get);
-        let params = Params::new(MEMORY_KIB, PASSES, LANES, None).map_err(|error| Error::internal(format!("argon2: {error}")))?;
+        let params = Params::new(memory_kib, passes, LANES, None).map_err(|error| Error::internal(format!("argon2: {error}")))?;
         Ok(Self {
             argon2: Argon2::new(Algorithm::Argon2id, Version::V0x13, params),
+            nobodys_hash: nobodys_hash(cost),
             permits: Arc::new(Semaphore::new(cores.saturating_sub(1).max(1))),
             verifications: AtomicU64::new(0),
         })
@@ -47,7 +45,7 @@ impl Hasher {
         self.verifications.fetch_add(1, Ordering::Relaxed);
         let (argon2, password) = (self.argon2.clone(), password.clone());
         let known = stored.is_some();
-        let stored = stored.unwrap_or(NOBODYS_HASH).to_owned();
+        let stored = stored.unwrap_or(&self.nobodys_hash).to_owned();
         let fits = self
             .take_turn(move || {
                 let hash = PasswordHash::new(&stored)?;
@@ -73,4 +71,10 @@ impl Hasher {
         };
         Ok(tokio::task::spawn_blocking(work).await?)
     }
+}
+
+/// In PHC form, and as costly as all others. Its salt and its output are chosen, not computed: no password fits.
+fn nobodys_hash(Hashing { memory_kib, passes }: Hashing) -> String {
+    let output = "A".repeat(43);
+    format!("$argon2id$v=19$m={memory_kib},t={passes},p={LANES}$bm9ib2R5bm9ib2R5bm9ibw${output}")
 }

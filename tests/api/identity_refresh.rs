@@ -2,7 +2,7 @@ use chrono::TimeDelta;
 use serde_json::{Value, json};
 
 use crate::support::TestApp;
-use crate::support::app::PASSWORD;
+use crate::support::app::{PASSWORD, SLOW_HASHES};
 use crate::support::people::{AUTH, db_join, device, ids, refresh, sign_in, who};
 
 #[tokio::test]
@@ -67,7 +67,8 @@ async fn what_was_never_given_is_refused() {
 
 #[tokio::test]
 async fn who_reads_the_database_cannot_sign_in_with_what_it_holds() {
-    let (app, _, _) = TestApp::with_owner().await;
+    let app = TestApp::with(&[SLOW_HASHES]).await;
+    app.sign_up("owner").await;
     let (_, token) = device(&app, "owner").await;
     let (client, connection) = app.app.db.target().connect().await.unwrap();
     tokio::spawn(connection);

@@ -4,7 +4,7 @@ use chrono::TimeDelta;
 use serde_json::json;
 
 use crate::support::TestApp;
-use crate::support::app::PASSWORD;
+use crate::support::app::{PASSWORD, SLOW_HASHES};
 use crate::support::people::{device, ids, sign_in, who};
 
 #[tokio::test]
@@ -107,7 +107,7 @@ async fn a_person_without_an_account_is_told_so() {
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn two_hundred_sign_ins_at_once_do_not_starve_others() {
-    let app = TestApp::new().await;
+    let app = TestApp::with(&[SLOW_HASHES]).await;
     let crowd: Vec<_> = (0..200)
         .map(|number| {
             let anon = app.anon();

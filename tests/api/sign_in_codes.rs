@@ -64,7 +64,7 @@ async fn what_is_stored_is_a_slow_hash_and_the_queue_holds_no_code() {
     assert!(queued.contains("mail_sign_in_code") && !queued.contains("code\":\""), "{queued}");
     app.run_jobs().await;
     let stored = app.database_text("SELECT hash FROM sign_in_codes").await;
-    assert!(stored[0].starts_with("$argon2id$v=19$m=19456,t=2,p=1$"), "{stored:?}");
+    assert!(stored[0].starts_with("$argon2id$v=19$"), "{stored:?}");
 }
 
 #[tokio::test]

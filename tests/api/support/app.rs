@@ -12,7 +12,7 @@ use axum::http::{Request, Response};
 use chrono::{DateTime, TimeDelta, Utc};
 use fixpath::app::App;
 use fixpath::clock::Clock;
-use fixpath::config::{Config, MailTransport};
+use fixpath::config::{Config, Hashing, MailTransport};
 use fixpath::db::Db;
 use fixpath::db::tls::Target;
 use fixpath::http::{router, serve};
@@ -37,6 +37,8 @@ MC4CAQAwBQYDK2VwBCIEIA5dI4ZMuDfXcdEwhsP7GZr444A321Iok+d0oW2IJ2Yp
 /// The origin of the configured single-page app.
 pub const ORIGIN: &str = "http://localhost:3000";
 pub const PASSWORD: &str = "correct horse battery";
+/// Among the variables: passwords and codes are hashed as they are in production.
+pub const SLOW_HASHES: (&str, &str) = ("TESTS_HASH", "slowly");
 
 pub struct TestApp {
     pub app: App,
@@ -226,6 +228,10 @@ fn build(database: &Database, variables: &[(&str, &str)], clock: Clock) -> App {
     // Mails are kept, unless a test says where they go.
     if !variables.iter().any(|(name, _)| *name == "SMTP_URL") {
         config.mail.transport = MailTransport::Memory;
+    }
+    // A third of what the tests cost would be hashes.
+    if !variables.contains(&SLOW_HASHES) {
+        config.hashing = Hashing { memory_kib: 8, passes: 1 };
     }
     let replica = config.database.replica_url.as_ref().map(|url| Target::parse(url.expose_secret()).unwrap());
     let db = Db::new(Target::parse(&database.url).unwrap(), replica, config.database.pool_size).unwrap();
