@@ -3,6 +3,9 @@
 SHELL := bash
 .SHELLFLAGS := -euo pipefail -c
 TARGET := $(or $(CARGO_TARGET_DIR),target)
+# Clippy as the compiler, as `cargo clippy -- -D warnings` has it: what is linted is what is tested. `cargo clippy` only checks, so that
+# the tests would compile every dependency a second time.
+LINTED := RUSTC_WORKSPACE_WRAPPER=clippy-driver CLIPPY_ARGS=-Dwarnings__CLIPPY_HACKERY__ cargo test
 
 .PHONY: run test chaos fmt lint licences unit judges bench vendor advisories schema clean
 
@@ -15,18 +18,18 @@ test: lint licences unit judges ## everything that CI runs
 
 lint:
 	cargo fmt --check
-	cargo clippy --bins --tests --benches -- -D warnings
+	$(LINTED) --no-run --bins --tests --benches
 
 licences:
 	cargo deny check licenses bans sources
 
 unit:
 	@scripts/ensure-postgres.sh
-	cargo test
+	$(LINTED)
 
 judges: ## tools that others wrote, against a real server and in a real browser
 	@# As the tests build it: `cargo build` leaves out what only tests want of some crates, and would compile these and the server again.
-	cargo test --no-run --quiet
+	$(LINTED) --no-run --quiet
 	third_party/graphiql/vendor.sh --check
 	tests/judges/run.sh $(TARGET)/debug/fixpath
 
