@@ -51,16 +51,12 @@ where
 }
 
 fn is_busy(error: &Error) -> bool {
-    let lock_timeout = match error.database() {
-        // diesel has no kind for it; `lc_messages = C` is set on each connection.
-        Some(diesel::result::Error::DatabaseError(_, info)) => info.message().contains("due to lock timeout"),
-        _ => false,
-    };
+    let held = matches!(error, Error::RateLimited(_));
     let no_connection = matches!(
         error.cause(),
         Some(deadpool::managed::PoolError::<diesel_async::pooled_connection::PoolError>::Timeout(deadpool::managed::TimeoutType::Wait))
     );
-    lock_timeout || no_connection
+    held || no_connection
 }
 
 /// Somebody with another key wrote the same row first.

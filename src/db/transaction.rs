@@ -6,6 +6,7 @@ use std::time::Duration;
 use diesel::result::DatabaseErrorKind;
 
 use super::lent::Lent;
+use super::lock::come_again;
 use super::{Conn, Db, Lock};
 use crate::error::Error;
 
@@ -37,13 +38,13 @@ impl Db {
         self.run(None, &body).await
     }
 
-    /// The same while it holds a lock: what `body` reads stays true until its end.
+    /// The same while it holds a lock: what `body` reads stays true until its end. `RateLimited`: somebody else has held it for too long.
     pub async fn transaction_under<T, F>(&self, lock: &Lock, body: &F) -> Result<T, Error>
     where
         F: for<'conn> AsyncFn(&'conn mut Conn) -> Result<T, Error> + for<'conn> Attempt<'conn, T> + Send + Sync,
         T: Send,
     {
-        self.run(Some(lock), body).await
+        self.run(Some(lock), body).await.map_err(come_again)
     }
 
     async fn run<T, F>(&self, lock: Option<&Lock>, body: &F) -> Result<T, Error>

@@ -9,16 +9,15 @@ use super::document::{Document, Key};
 use super::tree::{Status, Tree, TreeRef};
 use super::validate::{Callee, Callees, Runs};
 use super::version::{Closure, Pin, Version, Versions};
-use crate::db::Conn;
 use crate::db::schema::trees;
+use crate::db::{Conn, Lock};
 use crate::error::Error;
 use crate::id::{AccountId, TreeId, VersionId};
 
 /// Held by whoever changes what calls what, until the transaction ends: of two trees that begin to call each other, the second sees
 /// the cycle; a tree that is being called cannot be deleted.
-pub async fn lock(conn: &mut Conn, account: AccountId) -> QueryResult<()> {
-    let lock = diesel::sql_query("SELECT pg_advisory_xact_lock(hashtextextended('calls:' || $1::text, 0))");
-    diesel_async::RunQueryDsl::execute(lock.bind::<diesel::sql_types::Uuid, _>(account), conn).await.map(|_| ())
+pub fn lock(account: AccountId) -> Lock {
+    Lock::named(format!("calls:{}", uuid::Uuid::from(account)))
 }
 
 /// What a document calls, as it is written there.

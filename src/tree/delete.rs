@@ -22,9 +22,8 @@ pub async fn delete(app: &App, actor: &Actor, id: TreeId, revision: i32) -> Resu
     let now = app.clock.now();
     let deleted = app
         .db
-        .transaction(async |conn| {
-            // Publishing a caller waits here, and starting a session waits for the row: whoever comes second sees the other.
-            calls::lock(conn, actor.account).await?;
+        // Publishing a caller waits for the lock, and starting a session for the row: whoever comes second sees the other.
+        .transaction_under(&calls::lock(actor.account), &async |conn| {
             let tree = Tree::lock(conn, actor.account, id, revision).await?;
             // Whoever is about to buy it holds the listing: this waits for them, and sees their checkout.
             listing::withdraw_in_txn(conn, tree.account_id, tree.id, now).await?;

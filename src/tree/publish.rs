@@ -30,8 +30,7 @@ pub async fn publish(app: &App, actor: &Actor, id: TreeId, revision: i32, notes:
 
     let published = app
         .db
-        .transaction(async |conn| {
-            calls::lock(conn, actor.account).await?;
+        .transaction_under(&calls::lock(actor.account), &async |conn| {
             let tree = Tree::lock(conn, actor.account, id, revision).await?;
             tree.require_in_use()?;
             let document = Tree::draft(conn, tree.account_id, tree.id).await?;

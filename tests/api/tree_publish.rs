@@ -92,6 +92,19 @@ async fn calls_form_no_cycle_however_long() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
+async fn who_cannot_have_the_calls_of_an_account_in_time_is_told_to_come_again() {
+    let (app, _, owner) = TestApp::with_owner().await;
+    let tree = create(&owner, "A", looping()).await.str("createTree.tree.id");
+    // Somebody else is changing what calls what, and takes long.
+    app.db_execute("BEGIN; SELECT pg_advisory_xact_lock(hashtextextended('calls:' || id, 0)) FROM accounts").await;
+    let (published, deleted) = tokio::join!(publish(&owner, &tree, 1), act(&owner, "deleteTree", &tree, 1));
+    assert_eq!(published.refusals("publishTree"), ["RATE_LIMITED"]);
+    assert_eq!(deleted.refusals("deleteTree"), ["RATE_LIMITED"]);
+    app.db_execute("COMMIT").await;
+    assert_eq!(publish(&owner, &tree, 1).await.refusals("publishTree"), Vec::<String>::new());
+}
+
+#[tokio::test(flavor = "multi_thread")]
 async fn calls_nest_eight_deep_and_no_deeper() {
     let (app, _, owner) = TestApp::with_owner().await;
     app.db_plan("enterprise").await;
