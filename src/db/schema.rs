@@ -507,6 +507,7 @@ diesel::table! {
         node_key -> Text,
         heading -> Text,
         body -> Text,
+        tags -> Text,
     }
 }
 

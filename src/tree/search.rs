@@ -50,10 +50,14 @@ const CANDIDATES: i64 = 1000;
 /// Two ways to match, each by its own index: words (the last one as a prefix), and likeness. A match by words counts for more than
 /// any likeness, hence likeness, which costs more, is looked at only where words do not fill the page. Where only likeness was found,
 /// the snippet shows the likest word. (How alike words must be for `%>` is set on each connection: `db/tls.rs`.)
+///
+/// A word counts for 1 in a tree's title, 0.6 in its tags, 0.36 in its summary, 0.2 in a node's title and 0.072 in a node's body. Said over
+/// and over, it comes to at most 1.65 times what it counts for once, so no place outweighs the one before it by saying it more often.
 const SEARCH: &str = "
 WITH by_words AS (
     SELECT DISTINCT ON (tree_id) * FROM (
-        SELECT tree_id, node_key, heading, body, 1 + ts_rank(search, to_tsquery('simple', $3))::float8 AS score
+        SELECT tree_id, node_key, heading, body, 1 + ts_rank('{0, 0.36, 0.6, 1}', search, to_tsquery('simple', $3))::float8
+            * CASE WHEN node_key = '' THEN 1.0 ELSE 0.2 END AS score
         FROM tree_texts
         WHERE account_id = $1 AND edition = $2 AND search @@ to_tsquery('simple', $3)
         LIMIT $5) matched

@@ -39,6 +39,8 @@ struct Row<'a> {
     /// Empty for the row of the tree itself.
     node_key: &'a str,
     heading: String,
+    /// Those of the body's words that are tags.
+    tags: String,
     body: String,
 }
 
@@ -50,11 +52,12 @@ pub async fn write(conn: &mut Conn, tree: &Tree, edition: Edition, document: &Do
         edition: edition.as_str(),
         node_key,
         heading: clipped(heading).to_owned(),
+        tags: String::new(),
         body: clipped(&body).to_owned(),
     };
     let mut about = tree.tags.clone();
     about.extend(tree.summary.clone());
-    let mut rows = vec![row("", &tree.title, about.join("\n"))];
+    let mut rows = vec![Row { tags: tree.tags.join("\n"), ..row("", &tree.title, about.join("\n")) }];
     for (key, node) in document.nodes.iter().take(MAX_NODES) {
         let mut words: Vec<&str> = node.body.iter().map(String::as_str).collect();
         words.extend(node.options.iter().flat_map(|option| [Some(option.label.as_str()), option.hint.as_deref()]).flatten());
