@@ -20,6 +20,7 @@ use crate::session::graphql::{SessionMutation, SessionQuery, SessionSubscription
 use crate::staff::graphql::StaffQuery;
 use crate::tree::graphql::{TreeMutation, TreeQuery};
 
+pub mod connection;
 pub mod error;
 pub mod guard; // what an operation may ask for
 pub mod in_order; // a faster walk through objects whose fields are at hand

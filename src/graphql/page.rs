@@ -1,15 +1,15 @@
-//! Relay connections over keyset cursors.
+//! Pages of lists, over keyset cursors.
 //!
 //! A cursor is opaque: the position's sort key and id, and the order it belongs to. It stays right while rows come and go, and is
 //! refused in another order.
 
-use async_graphql::connection::{Connection, CursorType, Edge, EmptyFields};
-use async_graphql::{ObjectType, OutputType};
+use async_graphql::OutputType;
 use base64::Engine;
 use base64::engine::general_purpose::URL_SAFE_NO_PAD;
 use serde::de::DeserializeOwned;
 use serde::{Deserialize, Serialize};
 
+use super::connection::{Connection, Edge};
 use crate::error::Error;
 
 pub const MAX_PAGE: i32 = 100;
@@ -87,24 +87,14 @@ pub struct Slice<R> {
 
 impl<R> Slice<R> {
     /// `key` tells a row's position, as `page` will read it back.
-    pub fn connection<N, F, K>(
-        self,
-        order: &'static str,
-        fields: F,
-        key: impl Fn(&R) -> K,
-        node: impl Fn(R) -> N,
-    ) -> Connection<Cursor, N, F, EmptyFields>
+    pub fn connection<N, F, K>(self, order: &'static str, more: F, key: impl Fn(&R) -> K, node: impl Fn(R) -> N) -> Connection<N, F>
     where
-        N: OutputType + ObjectType,
-        F: ObjectType,
+        N: OutputType,
         K: Serialize,
     {
-        let mut connection = Connection::with_additional_fields(self.has_previous, self.has_next, fields);
-        connection.edges.extend(self.rows.into_iter().map(|row| {
-            let cursor = Cursor::seal(order, &key(&row));
-            Edge::new(cursor, node(row))
-        }));
-        connection
+        let edge = |row| Edge { cursor: Cursor::seal(order, &key(&row)).into(), node: node(row) };
+        let edges = self.rows.into_iter().map(edge).collect();
+        Connection { edges, has_previous: self.has_previous, has_next: self.has_next, more }
     }
 }
 
@@ -131,18 +121,5 @@ impl Cursor {
 impl From<Cursor> for String {
     fn from(cursor: Cursor) -> Self {
         cursor.0
-    }
-}
-
-/// For `Connection`, which writes cursors but leaves reading them to us.
-impl CursorType for Cursor {
-    type Error = std::convert::Infallible;
-
-    fn decode_cursor(text: &str) -> Result<Self, Self::Error> {
-        Ok(Self(text.to_owned()))
-    }
-
-    fn encode_cursor(&self) -> String {
-        self.0.clone()
     }
 }

@@ -1,13 +1,13 @@
 //! Credits.
 
-use async_graphql::connection::{Connection, EmptyFields};
 use async_graphql::{Context, ID, Object, SimpleObject};
 
 use super::plan::Money;
 use crate::billing::credit::{self, Balance, Kind, Pack};
 use crate::error::Error;
 use crate::graphql::app;
-use crate::graphql::page::{Cursor, PageArgs};
+use crate::graphql::connection::{Connection, EmptyFields};
+use crate::graphql::page::PageArgs;
 use crate::graphql::scalars::DateTime;
 use crate::id::{AccountId, CreditEntryId, Id};
 
@@ -41,7 +41,7 @@ impl Credits {
         ctx: &Context<'_>,
         #[graphql(default = 20, desc = "How many, at most 100.")] first: Option<i32>,
         #[graphql(desc = "Begin after this cursor.")] after: Option<String>,
-    ) -> Result<Connection<Cursor, CreditEntry>, Error> {
+    ) -> Result<Connection<CreditEntry>, Error> {
         const ORDER: &str = "credit entries by time";
         let page = PageArgs::forward(first, after).page::<CreditEntryId>(ORDER)?;
         let rows = credit::Entry::page(&mut *app(ctx)?.db.conn().await?, self.account, &page).await?;

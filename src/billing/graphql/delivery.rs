@@ -1,13 +1,13 @@
 //! What staff see of Stripe's deliveries.
 
-use async_graphql::connection::{Connection, EmptyFields};
 use async_graphql::{Context, ID, InputObject, Object, SimpleObject};
 
 use crate::billing::delivery::{self, Delivery, Filter};
 use crate::billing::retry_webhooks;
 use crate::db::is_storable;
 use crate::error::Error;
-use crate::graphql::page::{Cursor, PageArgs};
+use crate::graphql::connection::{Connection, EmptyFields};
+use crate::graphql::page::PageArgs;
 use crate::graphql::payload::{Payload, UserError, answer};
 use crate::graphql::scalars::{DateTime, Json};
 use crate::graphql::{actor, app, requester};
@@ -55,7 +55,7 @@ impl BillingStaff {
         #[graphql(default = 20, desc = "How many, at most 100.")] first: Option<i32>,
         #[graphql(desc = "Begin after this cursor.")] after: Option<String>,
         #[graphql(desc = "Only these.")] filter: Option<WebhookDeliveryFilter>,
-    ) -> Result<Connection<Cursor, WebhookDelivery>, Error> {
+    ) -> Result<Connection<WebhookDelivery>, Error> {
         const ORDER: &str = "deliveries by arrival";
         let page = PageArgs::forward(first, after).page::<delivery::Position>(ORDER)?;
         if page.after.is_some_and(|(received, _)| !is_storable(received)) {

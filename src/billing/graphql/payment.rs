@@ -1,6 +1,5 @@
 //! Payments.
 
-use async_graphql::connection::{Connection, EmptyFields};
 use async_graphql::{Context, ID, Object};
 
 use super::plan::Money;
@@ -8,11 +7,12 @@ use crate::billing::payment::{self, Payment, Status};
 use crate::db::is_storable;
 use crate::error::Error;
 use crate::graphql::app;
-use crate::graphql::page::{Cursor, PageArgs};
+use crate::graphql::connection::{Connection, EmptyFields};
+use crate::graphql::page::PageArgs;
 use crate::graphql::scalars::{DateTime, Url};
 use crate::id::{AccountId, Id};
 
-pub type Payments = Connection<Cursor, PaymentObject>;
+pub type Payments = Connection<PaymentObject>;
 
 /// An account's, the newest first.
 pub async fn page(ctx: &Context<'_>, account: AccountId, first: Option<i32>, after: Option<String>) -> Result<Payments, Error> {

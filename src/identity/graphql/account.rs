@@ -1,6 +1,5 @@
 //! Accounts, and who belongs to them.
 
-use async_graphql::connection::{Connection, EmptyFields};
 use async_graphql::{Context, ID, Object};
 
 use super::audit::{self, AuditLog};
@@ -15,7 +14,8 @@ use crate::billing::graphql::subscription::PlanSubscription;
 use crate::billing::{entitlement, usage};
 use crate::db::is_storable;
 use crate::error::Error;
-use crate::graphql::page::{Cursor, PageArgs};
+use crate::graphql::connection::Connection;
+use crate::graphql::page::PageArgs;
 use crate::graphql::scalars::DateTime;
 use crate::graphql::{app, loaders};
 use crate::id::{AccountId, Id};
@@ -62,7 +62,7 @@ impl AccountObject {
         ctx: &Context<'_>,
         #[graphql(default = 20, desc = "How many, at most 100.")] first: Option<i32>,
         #[graphql(desc = "Begin after this cursor.")] after: Option<String>,
-    ) -> Result<Option<Connection<Cursor, MembershipObject, MembersTotal, EmptyFields>>, Error> {
+    ) -> Result<Option<Connection<MembershipObject, MembersTotal>>, Error> {
         const ORDER: &str = "members by joining";
         let page = PageArgs::forward(first, after).page::<membership::Position>(ORDER)?;
         if !self.is_viewers() {

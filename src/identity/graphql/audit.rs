@@ -1,19 +1,19 @@
 //! The audit log on the wire.
 
-use async_graphql::connection::{Connection, EmptyFields};
 use async_graphql::{Context, ID, Object};
 
 use super::account::AccountObject;
 use super::user::UserObject;
 use crate::db::is_storable;
 use crate::error::Error;
-use crate::graphql::page::{Cursor, PageArgs};
+use crate::graphql::connection::{Connection, EmptyFields};
+use crate::graphql::page::PageArgs;
 use crate::graphql::scalars::DateTime;
 use crate::graphql::{actor, app};
 use crate::id::{AccountId, Id};
 use crate::identity::audit::{AuditEntry, Position};
 
-pub type AuditLog = Connection<Cursor, AuditEntryObject, EmptyFields, EmptyFields>;
+pub type AuditLog = Connection<AuditEntryObject>;
 
 /// The newest lines first: an account's, or all. Whether the viewer may read them is for the caller to check.
 pub async fn log(ctx: &Context<'_>, account: Option<AccountId>, first: Option<i32>, after: Option<String>) -> Result<AuditLog, Error> {

@@ -1,11 +1,11 @@
 //! What is on sale.
 
-use async_graphql::connection::{Connection, EmptyFields};
 use async_graphql::{Context, ID, Object};
 
 use crate::billing::graphql::plan::Money;
 use crate::error::Error;
-use crate::graphql::page::{Cursor, PageArgs};
+use crate::graphql::connection::{Connection, EmptyFields};
+use crate::graphql::page::PageArgs;
 use crate::graphql::{actor, app, loaders};
 use crate::id::{Id, ListingId};
 use crate::marketplace::listing::Listing;
@@ -88,7 +88,7 @@ impl MarketplaceQuery {
         #[graphql(default = 20, desc = "How many, at most 100.")] first: Option<i32>,
         #[graphql(desc = "Begin after this cursor.")] after: Option<String>,
         #[graphql(desc = "Words of titles, summaries and tags. Forgives typos in titles.")] query: Option<String>,
-    ) -> Result<Option<Connection<Cursor, ListingObject>>, Error> {
+    ) -> Result<Option<Connection<ListingObject>>, Error> {
         const ORDER: &str = "marketplace";
         let (app, actor) = (app(ctx)?, actor(ctx)?);
         let page = PageArgs::forward(first, after).page::<ListingId>(ORDER)?;

@@ -1,18 +1,18 @@
 //! What was bought and sold.
 
-use async_graphql::connection::{Connection, EmptyFields};
 use async_graphql::{Context, ID, Object};
 
 use crate::billing::graphql::plan::Money;
 use crate::billing::purchase::{Purchase, Status};
 use crate::error::Error;
 use crate::graphql::app;
-use crate::graphql::page::{Cursor, PageArgs};
+use crate::graphql::connection::{Connection, EmptyFields};
+use crate::graphql::page::PageArgs;
 use crate::graphql::scalars::DateTime;
 use crate::id::{AccountId, Id, PurchaseId};
 use crate::tree::graphql::TreeObject;
 
-pub type Purchases = Connection<Cursor, PurchaseObject>;
+pub type Purchases = Connection<PurchaseObject>;
 
 /// What an account has bought, the newest first.
 pub async fn bought(ctx: &Context<'_>, buyer: AccountId, first: Option<i32>, after: Option<String>) -> Result<Purchases, Error> {

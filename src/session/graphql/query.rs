@@ -2,13 +2,13 @@
 
 use std::sync::Arc;
 
-use async_graphql::connection::{Connection, EmptyFields};
 use async_graphql::{Context, ID, Object};
 
 use super::input::SessionFilter;
 use super::session::SessionObject;
 use crate::error::Error;
-use crate::graphql::page::{Cursor, PageArgs};
+use crate::graphql::connection::Connection;
+use crate::graphql::page::PageArgs;
 use crate::graphql::{actor, app};
 use crate::id::{Id, SessionId};
 use crate::session::list::{self, Filter};
@@ -32,7 +32,7 @@ impl SessionQuery {
         last: Option<i32>,
         before: Option<String>,
         filter: Option<SessionFilter>,
-    ) -> Result<Option<Connection<Cursor, SessionObject, SessionTotal, EmptyFields>>, Error> {
+    ) -> Result<Option<Connection<SessionObject, SessionTotal>>, Error> {
         let (app, actor) = (app(ctx)?, actor(ctx)?);
         let filter: Filter = filter.unwrap_or_default().try_into()?;
         let args = PageArgs { first, after, last, before };

@@ -2,13 +2,13 @@
 
 use std::sync::Arc;
 
-use async_graphql::connection::{Connection, EmptyFields};
 use async_graphql::{Context, Enum, ID, Object, SimpleObject};
 
 use super::step::SessionStep;
 use crate::error::Error;
+use crate::graphql::connection::{Connection, EmptyFields};
 use crate::graphql::in_order::InOrder;
-use crate::graphql::page::{Cursor, Page, PageArgs};
+use crate::graphql::page::{Page, PageArgs};
 use crate::graphql::scalars::{DateTime, Json};
 use crate::graphql::{actor, app, loaders};
 use crate::id::{Id, SessionId, VersionId};
@@ -102,7 +102,7 @@ impl SessionObject {
         ctx: &Context<'_>,
         #[graphql(default = 100)] first: Option<i32>,
         after: Option<String>,
-    ) -> Result<Connection<Cursor, SessionStep, EmptyFields, EmptyFields>, Error> {
+    ) -> Result<Connection<SessionStep>, Error> {
         let page: Page<i32> = PageArgs::forward(first, after).page("steps")?;
         let library = self.library(ctx).await?;
         let part = Part { session: self.0.id, after: page.after.unwrap_or(0), limit: page.limit() };

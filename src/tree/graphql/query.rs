@@ -2,12 +2,12 @@
 
 use std::sync::Arc;
 
-use async_graphql::connection::{Connection, EmptyFields, PageInfo};
 use async_graphql::{Context, Object, SimpleObject};
 
 use super::input::{TreeFilter, TreeOrder, TreeRef};
 use super::tree::{CategoryObject, TreeObject};
 use crate::error::Error;
+use crate::graphql::connection::{Connection, PageInfo};
 use crate::graphql::page::{Cursor, PageArgs};
 use crate::graphql::scalars::Json;
 use crate::graphql::{actor, app, loaders};
@@ -43,7 +43,7 @@ impl TreeQuery {
         before: Option<String>,
         filter: Option<TreeFilter>,
         order_by: Option<TreeOrder>,
-    ) -> Result<Option<Connection<Cursor, TreeObject, TreeTotal, EmptyFields>>, Error> {
+    ) -> Result<Option<Connection<TreeObject, TreeTotal>>, Error> {
         let (app, actor) = (app(ctx)?, actor(ctx)?);
         let filter: Filter = filter.unwrap_or_default().try_into()?;
         let order = Order::from(order_by);

@@ -2,12 +2,12 @@
 
 use std::sync::Arc;
 
-use async_graphql::connection::{Connection, EmptyFields};
 use async_graphql::{Context, ID, Object};
 
 use super::version::TreeVersion;
 use crate::error::Error;
-use crate::graphql::page::{Cursor, Page, PageArgs};
+use crate::graphql::connection::{Connection, EmptyFields};
+use crate::graphql::page::{Page, PageArgs};
 use crate::graphql::scalars::DateTime;
 use crate::graphql::{actor, app, loaders};
 use crate::id::{Id, TreeId};
@@ -123,7 +123,7 @@ impl TreeObject {
         ctx: &Context<'_>,
         #[graphql(default = 20)] first: Option<i32>,
         after: Option<String>,
-    ) -> Result<Connection<Cursor, TreeVersion, EmptyFields, EmptyFields>, Error> {
+    ) -> Result<Connection<TreeVersion>, Error> {
         let page: Page<i32> = PageArgs::forward(first, after).page("versions")?;
         let node = |version| TreeVersion::published(version, Some(self.0.clone()));
         if !self.is_own(ctx)? {
