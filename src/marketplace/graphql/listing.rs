@@ -61,8 +61,7 @@ impl ListedTree<'_> {
 
     /// Where it is filed.
     async fn category(&self, ctx: &Context<'_>) -> Result<Option<CategoryObject>, Error> {
-        let Some(slug) = self.0.category.clone() else { return Ok(None) };
-        Ok(loaders::one::<loaders::Categories>(ctx, slug).await?.map(|category| CategoryObject { category, trees: None }))
+        CategoryObject::load(ctx, self.0.category.as_deref()).await
     }
 
     /// How many nodes it has, without those of the trees that it calls.

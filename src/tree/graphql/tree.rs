@@ -76,8 +76,7 @@ impl TreeObject {
 
     /// Where it is filed.
     async fn category(&self, ctx: &Context<'_>) -> Result<Option<CategoryObject>, Error> {
-        let Some(slug) = self.0.category.clone() else { return Ok(None) };
-        Ok(loaders::one::<loaders::Categories>(ctx, slug).await?.map(|category| CategoryObject { category, trees: None }))
+        CategoryObject::load(ctx, self.0.category.as_deref()).await
     }
 
     /// Words to find it by.
@@ -173,6 +172,14 @@ pub struct CategoryObject {
     pub category: Category,
     /// Known already where all categories are listed.
     pub trees: Option<i64>,
+}
+
+impl CategoryObject {
+    /// None where a tree is filed nowhere.
+    pub async fn load(ctx: &Context<'_>, slug: Option<&str>) -> Result<Option<Self>, Error> {
+        let Some(slug) = slug else { return Ok(None) };
+        Ok(loaders::one::<loaders::Categories>(ctx, slug.to_owned()).await?.map(|category| Self { category, trees: None }))
+    }
 }
 
 /// Where trees are filed; shared by all accounts.
