@@ -4,6 +4,7 @@ use std::time::Duration;
 
 use fixpath::tree::document::{AskKind, Choice, Document, Node, NodeKind, OutcomeKind};
 use fixpath::tree::formats::{Format, ImportCode, ImportIssue, export, json, markdown, mermaid, twee};
+use fixpath::tree::validate::{Callees, IssueCode, Stage, validate};
 use indexmap::IndexMap;
 use proptest::prelude::*;
 use proptest::test_runner::{Config, TestCaseResult, TestRunner};
@@ -446,6 +447,36 @@ flowchart TD
     assert_eq!(node(&document, "b").ask, Some(AskKind::YesNo));
     assert_eq!(node(&document, "d").title, "Bulb burned out?");
     assert_eq!((outcome(&document, "f"), outcome(&document, "g")), (Some(OutcomeKind::Escalated), Some(OutcomeKind::Resolved)));
+}
+
+/// People draw the start as an end, and ends as boxes: what leads on is what happens.
+#[test]
+fn a_flowchart_whose_boxes_are_ends_and_whose_start_is_round_is_a_valid_tree() {
+    let text = "\
+flowchart TD
+    start([Somebody calls]) --> ask{Does it print?}
+    ask -->|Yes| done[Say goodbye]
+    ask -->|No| paper[Add paper]
+    ask -->|Smoke| fire((Run)):::escalated
+    paper -->|It helps| done
+    paper -->|It does not| fire
+";
+    let document = mermaid::read(text).unwrap();
+    let kinds: Vec<_> = document.nodes.iter().map(|(key, node)| (key.as_str(), &node.kind)).collect();
+    let expected = [
+        ("start", &NodeKind::Action),
+        ("ask", &NodeKind::Question),
+        ("done", &NodeKind::Resolution),
+        ("paper", &NodeKind::Question),
+        ("fire", &NodeKind::Resolution),
+    ];
+    assert_eq!(kinds, expected);
+    assert_eq!((outcome(&document, "done"), outcome(&document, "fire")), (Some(OutcomeKind::Resolved), Some(OutcomeKind::Escalated)));
+    assert_eq!(validate(&document, Stage::Publish, &Callees::new()), []);
+    // A question stays one, also where nobody can answer it: the author is told.
+    let unanswered = mermaid::read(&text.replace("[Say goodbye]", "{Say goodbye?}")).unwrap();
+    let issues = validate(&unanswered, Stage::Draft, &Callees::new());
+    assert!(issues.iter().any(|issue| issue.code == IssueCode::MissingEdges && issue.node_key.as_deref() == Some("done")), "{issues:?}");
 }
 
 #[test]
