@@ -1,5 +1,11 @@
 //! `searchTrees`: what is found, by whom, and what it costs.
 
+use diesel::QueryableByName;
+use diesel::pg::Pg;
+use diesel::row::NamedRow;
+use diesel::sql_types::Text;
+use diesel_async::RunQueryDsl;
+use fixpath::tree::search::{prefix_query, words};
 use serde_json::{Value, json};
 
 use crate::support::people::colleague;
@@ -71,12 +77,23 @@ async fn words_are_found_wherever_they_stand() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn a_title_counts_for_more_than_a_body() {
-    let (_app, _, owner) = TestApp::with_owner().await;
-    create(&owner, "Something else", with_node("Look", "The gateway is in the rack.")).await;
-    create(&owner, "Gateway is down", looping()).await;
-    create(&owner, "Another", with_node("Restart the gateway", "")).await;
-    assert_eq!(titles(&search(&owner, "gateway").await), ["Gateway is down", "Another", "Something else"]);
+async fn no_place_outweighs_the_one_before_it_by_saying_a_word_more_often() {
+    let (app, _, owner) = TestApp::with_owner().await;
+    app.db_plan("enterprise").await;
+    for (word, times) in [("gateway", 1), ("antenna", 9)] {
+        let said = vec![word; times].join(" ");
+        for input in [
+            json!({ "title": word }),
+            json!({ "title": "By its tag", "tags": [word] }),
+            json!({ "title": "By its summary", "summary": said }),
+            json!({ "title": "By a node's title", "source": { "document": with_node(&said, "") } }),
+            json!({ "title": "By a node's body", "source": { "document": with_node("Look", &said) } }),
+        ] {
+            assert_eq!(owner.ok(CREATE, json!({ "input": input })).await.refusals("createTree"), Vec::<String>::new());
+        }
+        let order = [word, "By its tag", "By its summary", "By a node's title", "By a node's body"];
+        assert_eq!(titles(&search(&owner, word).await), order, "{times} times");
+    }
 }
 
 #[tokio::test(flavor = "multi_thread")]
@@ -193,5 +210,56 @@ async fn nothing_that_is_typed_breaks_a_search() {
     assert_eq!(titles(&search(&owner, "🚀 quoted").await).len(), 1, "what is no word does not count");
     for long in ["x".repeat(201), "日".repeat(201)] {
         assert_eq!(owner.gql(SEARCH, json!({ "query": long })).await.codes(), ["BAD_USER_INPUT"]);
+    }
+}
+
+/// One line of a plan.
+struct Line(String);
+
+impl QueryableByName<Pg> for Line {
+    fn build<'a>(row: &impl NamedRow<'a, Pg>) -> diesel::deserialize::Result<Self> {
+        NamedRow::get::<Text, _>(row, "QUERY PLAN").map(Self)
+    }
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn the_statement_that_was_run_scans_no_table() {
+    let (app, _, owner) = TestApp::with_owner().await;
+    create(&owner, "One", looping()).await;
+    // Ten accounts with 100 trees of 20 nodes each: to read all of an account's texts, or everybody's, would be a choice.
+    app.db_execute(
+        "INSERT INTO accounts (id, name, created_at) SELECT gen_random_uuid(), 'Others', now() FROM generate_series(1, 9);
+         INSERT INTO trees SELECT accounts.id, gen_random_uuid(), 'copy-' || n, 'Copy ' || n, summary, category, tags, locale, status, revision,
+             draft, draft_digest, NULL, 0, created_by, trees.created_at, updated_at FROM trees, accounts, generate_series(1, 100) n;
+         INSERT INTO tree_texts (account_id, tree_id, edition, node_key, heading, body)
+             SELECT account_id, id, 'draft', 'n' || n, 'heading ' || md5(id::text || n), 'body ' || md5(n || id::text)
+             FROM trees, generate_series(1, 20) n WHERE slug LIKE 'copy-%'",
+    )
+    .await;
+    app.db_execute("VACUUM ANALYZE trees, tree_texts").await;
+    let account = app.database_text("SELECT account_id::text FROM trees WHERE slug = 'one'").await.remove(0);
+    for (query, likeness) in [("lightt", true), ("prnter cartrige", true), ("heading", false)] {
+        search(&owner, query).await;
+        // The pool lends what came back last: the connection that has just searched.
+        let conn = &mut *app.app.db.conn().await.unwrap();
+        let prepared = "SELECT name AS \"QUERY PLAN\" FROM pg_prepared_statements WHERE ltrim(statement, E'\\n') LIKE 'WITH by_words%'";
+        let names: Vec<Line> = diesel::sql_query(prepared).load(conn).await.unwrap();
+        let [Line(name)] = &names[..] else { panic!("{} searches are prepared", names.len()) };
+        let (prefixes, words) = (prefix_query(&words(query)), words(query).join(" "));
+        for after in ["NULL, NULL", "0.5, gen_random_uuid()"] {
+            let explain = format!("EXPLAIN EXECUTE {name} ('{account}', 'draft', '{prefixes}', '{words}', 1000, {after}, 21)");
+            // Planned for these values, and once for all values, as PostgreSQL may do from the sixth time on.
+            for mode in ["force_custom_plan", "force_generic_plan"] {
+                diesel::sql_query(format!("SET plan_cache_mode = {mode}")).execute(conn).await.unwrap();
+                let lines: Vec<Line> = diesel::sql_query(&explain).load(conn).await.unwrap();
+                let plan: String = lines.into_iter().map(|Line(line)| line + "\n").collect();
+                assert!(!plan.contains("Seq Scan"), "{query} {mode}:\n{plan}");
+                let used = |index: &&str| plan.contains(*index);
+                assert!(["tree_texts_search_idx", "trees_pkey"].iter().all(used), "{query} {mode}:\n{plan}");
+                // A word that fills the page leaves the likeness of texts unread.
+                let alike = ["tree_texts_heading_idx", "tree_texts_body_idx"].iter().all(used);
+                assert!(alike || !likeness, "{query} {mode}:\n{plan}");
+            }
+        }
     }
 }
