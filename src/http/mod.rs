@@ -12,6 +12,7 @@ mod live; // GraphQL over WebSocket
 mod nulls; // null where a field failed
 mod oauth; // to providers and back
 mod operation; // the pipeline that every operation goes through
+mod order; // fields in the order in which they are asked for
 mod origin; // which pages may call
 mod params; // what a client sends to have an operation run
 mod requester; // token, cookie and address → who asks

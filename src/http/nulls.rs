@@ -1,9 +1,10 @@
 //! Null where a field failed. async-graphql leaves a field that failed out of its object, whatever its type says; a client is promised
 //! null in its place, or, if its type excludes null, in place of the nearest thing around it whose type does not.
 
-use async_graphql::parser::types::{DocumentOperations, ExecutableDocument, Selection, SelectionSet};
+use async_graphql::parser::types::{ExecutableDocument, Selection, SelectionSet};
 use async_graphql::{Name, PathSegment, Response as Executed, Value};
 
+use super::operation::definition;
 use crate::graphql::shape::{FieldShape, Shape};
 
 /// Puts the nulls of all errors into the data.
@@ -49,11 +50,7 @@ fn place_of_null<'p>(
     operation: Option<&str>,
     shape: &Shape,
 ) -> Option<&'p [PathSegment]> {
-    let operation = match (&document.operations, operation) {
-        (DocumentOperations::Single(operation), _) => &operation.node,
-        (DocumentOperations::Multiple(operations), Some(name)) => &operations.get(name)?.node,
-        (DocumentOperations::Multiple(operations), None) => &operations.values().next()?.node,
-    };
+    let operation = definition(document, operation)?;
     let mut sets = vec![(shape.root(operation.ty), &operation.selection_set.node)];
     let mut field: Option<&FieldShape> = None;
     // How many lists of the field's type the path has entered.

@@ -11,9 +11,9 @@ use tracing::Instrument;
 use super::answer::{self, BAD_USER_INPUT, Refused, TIMEOUT, UNAUTHENTICATED, VALIDATION_FAILED, error};
 use super::arrival::{Arrival, Outcome};
 use super::documents::Documents;
-use super::nulls;
 use super::params::Params;
 use super::requester::Claim;
+use super::{nulls, order};
 use crate::app::App;
 use crate::graphql::guard::{self, Measure};
 use crate::graphql::loaders::{self, Batches};
@@ -169,6 +169,7 @@ impl Finish {
     fn finish(&self, mut executed: Executed) -> Executed {
         answer::normalise(&mut executed, &self.request_id);
         nulls::put(&mut executed, &self.document, self.operation.as_deref(), &self.shape);
+        order::put(&mut executed.data, &self.document, self.operation.as_deref());
         if executed.errors.is_empty() && executed.data == Value::Null {
             // Everything was skipped: that is an empty object, not nothing.
             executed.data = Value::Object(Default::default());
@@ -182,6 +183,15 @@ pub fn refused_by_guard(refusal: guard::Refusal) -> ServerError {
     let error = ServerError::from(refusal);
     metrics::guard_refused(answer::code(&error).unwrap_or_default());
     error
+}
+
+/// The operation of this name, which was chosen; None: the only one.
+pub fn definition<'d>(document: &'d ExecutableDocument, name: Option<&str>) -> Option<&'d OperationDefinition> {
+    match (&document.operations, name) {
+        (DocumentOperations::Single(operation), _) => Some(&operation.node),
+        (DocumentOperations::Multiple(operations), Some(name)) => operations.get(name).map(|operation| &operation.node),
+        (DocumentOperations::Multiple(operations), None) => operations.values().next().map(|operation| &operation.node),
+    }
 }
 
 fn choose<'a>(document: &'a ExecutableDocument, wanted: Option<&str>) -> Result<(Option<String>, &'a OperationDefinition), ServerError> {

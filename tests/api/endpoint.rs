@@ -5,6 +5,8 @@ use axum::http::{Method, Request, StatusCode};
 use serde_json::{Value, json};
 
 use super::support::app::ORIGIN;
+use super::support::people::colleague;
+use super::support::trees::{create, looping};
 use super::support::{Answer, TestApp};
 
 fn post(body: impl Into<Body>, headers: &[(&str, &str)]) -> Request<Body> {
@@ -49,6 +51,33 @@ async fn the_answer_has_the_form_that_the_client_prefers() {
         assert_eq!((answer.status, answer.header("content-type")), (StatusCode::OK, content_type), "{accept}");
     }
     assert_eq!(app.send(post(HELLO, &[JSON])).await.header("content-type"), plain, "without Accept");
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn fields_come_in_the_order_in_which_they_are_asked_for() {
+    let (app, _, owner) = TestApp::with_owner().await;
+    create(&owner, "Light", looping()).await;
+    // What has to be read comes before what is at hand: in objects, in lists, in fragments, and where a field is selected twice.
+    let query = "query { trees { nodes { createdBy { username } title } pageInfo { hasNextPage } totalCount } ...Who plans { tier: key }
+            viewer { role account { name } } }
+        fragment Who on Query { viewer { account { members { nodes { user { username } ... on Membership { role } } } } staff } }";
+    let expected = json!({
+        "trees": { "nodes": [{ "createdBy": { "username": "owner" }, "title": "Light" }], "pageInfo": { "hasNextPage": false }, "totalCount": 1 },
+        "viewer": {
+            "account": { "members": { "nodes": [{ "user": { "username": "owner" }, "role": "OWNER" }] }, "name": "owner's account" },
+            "staff": false, "role": "OWNER",
+        },
+        "plans": [{ "tier": "free" }, { "tier": "starter" }, { "tier": "pro" }, { "tier": "enterprise" }],
+    });
+    // As text: to JSON's equality, order is nothing.
+    assert_eq!(owner.ok(query, json!({})).await.data("").to_string(), expected.to_string());
+
+    let technician = colleague(&app, &owner, "ted", "technician").await;
+    let query = "{ viewer { account { auditLog { nodes { action } } name } role } }";
+    let refused = technician.gql(query, json!({})).await;
+    assert_eq!(refused.codes(), ["FORBIDDEN"]);
+    let expected = json!({ "viewer": { "account": { "auditLog": null, "name": "owner's account" }, "role": "TECHNICIAN" } });
+    assert_eq!(refused.data("").to_string(), expected.to_string(), "what failed, too");
 }
 
 #[tokio::test]
