@@ -79,8 +79,13 @@ pub async fn load(conn: &mut Conn, account: AccountId, now: DateTime<Utc>) -> Re
 }
 
 /// What an account is shown as paying for, or having on trial: what gives it access, or what is left of it. None: nothing.
-pub async fn shown(conn: &mut Conn, account: AccountId, now: DateTime<Utc>) -> Result<Option<Subscription>, Error> {
-    let Some(id) = load(conn, account, now).await?.subscription else { return Ok(None) };
+pub async fn shown(
+    conn: &mut Conn,
+    account: AccountId,
+    entitled: &Entitlements,
+    now: DateTime<Utc>,
+) -> Result<Option<Subscription>, Error> {
+    let Some(id) = entitled.subscription else { return Ok(None) };
     let row = Subscription::find(conn, account, id).await?;
     Ok(row.filter(|row| !row.is_local() || row.trial_end.is_none_or(|end| end > now)))
 }

@@ -51,8 +51,7 @@ pub async fn require(conn: &mut Conn, account: AccountId, feature: Feature, now:
 }
 
 /// Every limit of an account, and how much of it is used.
-pub async fn limits(conn: &mut Conn, account: AccountId, now: DateTime<Utc>) -> Result<Vec<Limit>, Error> {
-    let entitled = entitlement::load(conn, account, now).await?;
+pub async fn limits(conn: &mut Conn, account: AccountId, entitled: &Entitlements, now: DateTime<Utc>) -> Result<Vec<Limit>, Error> {
     let mut limits = Vec::new();
     for key in LimitKey::ALL {
         limits.push(Limit { key, max: entitled.max(key), used: used(conn, account, key, now).await? });

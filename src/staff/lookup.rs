@@ -113,11 +113,12 @@ pub async fn report(app: &App, text: &str) -> Result<Option<Report>, Error> {
     let mut deliveries = Delivery::page(&mut conn, &about, &page).await?;
     // A page reads one more, to know whether there are more.
     deliveries.truncate(DELIVERIES);
+    let entitled = entitlement::load(&mut conn, found.account, now).await?;
     Ok(Some(Report {
         matched_by: reference.kind(),
-        subscription: entitlement::shown(&mut conn, found.account, now).await?,
+        subscription: entitlement::shown(&mut conn, found.account, &entitled, now).await?,
         deliveries,
-        explanation: entitlement::load(&mut conn, found.account, now).await?.reason,
+        explanation: entitled.reason,
         found,
     }))
 }

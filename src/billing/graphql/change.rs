@@ -118,8 +118,9 @@ pub struct SubscriptionPayload {
 
 impl SubscriptionPayload {
     pub async fn now(ctx: &Context<'_>, app: &App, actor: &Actor) -> Result<Self, Error> {
-        let shown = entitlement::shown(&mut *app.db.conn().await?, actor.account, app.clock.now()).await?;
-        let subscription = match shown {
+        let (mut conn, now) = (app.db.conn().await?, app.clock.now());
+        let entitled = entitlement::load(&mut conn, actor.account, now).await?;
+        let subscription = match entitlement::shown(&mut conn, actor.account, &entitled, now).await? {
             Some(row) => Some(PlanSubscription::new(ctx, row).await?),
             None => None,
         };

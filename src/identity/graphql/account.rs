@@ -41,6 +41,11 @@ impl AccountObject {
     pub fn is_viewers(&self) -> bool {
         self.viewer.account == self.row.id
     }
+
+    /// Read once for all fields that need it.
+    async fn entitled(&self, ctx: &Context<'_>) -> Result<entitlement::Entitlements, Error> {
+        loaders::one::<loaders::Entitled>(ctx, self.row.id).await?.ok_or_else(vanished)
+    }
 }
 
 /// What people work for.
@@ -116,8 +121,8 @@ impl AccountObject {
         if !self.is_viewers() {
             return Ok(None);
         }
-        let app = app(ctx)?;
-        let limits = usage::limits(&mut *app.db.conn().await?, self.row.id, app.clock.now()).await?;
+        let (app, entitled) = (app(ctx)?, self.entitled(ctx).await?);
+        let limits = usage::limits(&mut *app.db.conn().await?, self.row.id, &entitled, app.clock.now()).await?;
         Ok(Some(limits.into_iter().map(Limit::from).collect()))
     }
 
@@ -126,8 +131,7 @@ impl AccountObject {
         if !self.is_viewers() {
             return Ok(None);
         }
-        let app = app(ctx)?;
-        Ok(Some(entitlement::load(&mut *app.db.conn().await?, self.row.id, app.clock.now()).await?.into()))
+        Ok(Some(self.entitled(ctx).await?.into()))
     }
 
     /// What it pays for, or has on trial; null if that is nothing, or unless the access token speaks for this account.
@@ -135,8 +139,8 @@ impl AccountObject {
         if !self.is_viewers() {
             return Ok(None);
         }
-        let app = app(ctx)?;
-        let shown = entitlement::shown(&mut *app.db.conn().await?, self.row.id, app.clock.now()).await?;
+        let (app, entitled) = (app(ctx)?, self.entitled(ctx).await?);
+        let shown = entitlement::shown(&mut *app.db.conn().await?, self.row.id, &entitled, app.clock.now()).await?;
         match shown {
             Some(row) => Ok(Some(PlanSubscription::new(ctx, row).await?)),
             None => Ok(None),
