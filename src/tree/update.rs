@@ -71,7 +71,11 @@ pub async fn update(app: &App, actor: &Actor, input: UpdateTree) -> Result<(Tree
                 .await
                 .map_err(slug_taken)?;
             let about = title.is_some() || summary.is_some() || tags.is_some();
-            let draft = index(app, conn, &tree, about).await?;
+            let draft = match &document {
+                Some(document) => document.clone(),
+                None => Tree::draft(conn, tree.account_id, tree.id).await?,
+            };
+            index(app, conn, &tree, &draft, about).await?;
             Ok((tree, Arc::new(draft)))
         })
         .await?;
@@ -80,15 +84,14 @@ pub async fn update(app: &App, actor: &Actor, input: UpdateTree) -> Result<(Tree
 }
 
 /// Titles, tags and summaries belong to both editions: a renamed tree is found by its new name everywhere. `about`: whether any of these
-/// was given. Returns the draft.
-async fn index(app: &App, conn: &mut Conn, tree: &Tree, about: bool) -> Result<Document, Error> {
-    let draft = Tree::draft(conn, tree.account_id, tree.id).await?;
-    texts::write(conn, tree, Edition::Draft, &draft).await?;
+/// was given.
+async fn index(app: &App, conn: &mut Conn, tree: &Tree, draft: &Document, about: bool) -> Result<(), Error> {
+    texts::write(conn, tree, Edition::Draft, draft).await?;
     if about
         && let Some(version) = tree.published_version_id
         && let Some(version) = app.versions.get(conn, tree.account_id, version).await?
     {
         texts::write(conn, tree, Edition::Published, &version.document).await?;
     }
-    Ok(draft)
+    Ok(())
 }
