@@ -207,8 +207,7 @@ async fn the_purchases_of_an_account_cost_the_same_statements_however_many_they_
             market.shop.app.db_execute("DELETE FROM purchases WHERE tree_title IN ('Tree 0', 'Tree 1')").await;
         }
     }
-    assert_eq!(counts[1], counts[2]);
-    assert!(counts[1] <= 5, "the account, the purchases, its own trees, bought ones, and once more for what they show: {counts:?}");
+    assert_eq!(counts[1..], [5, 5], "the account, the purchases, its own trees, bought ones, and once more for what they show");
 }
 
 /// In whichever order: a sale, and what becomes of it.
