@@ -3,6 +3,7 @@
 
 mod account_deletion;
 mod accounts;
+mod answers;
 mod audit_log;
 mod authorization;
 mod billing;
