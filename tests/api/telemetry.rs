@@ -1,18 +1,24 @@
 //! What is written down about requests, and what never is.
 
-use std::io::{Read, Write};
+use std::io::Read;
 use std::net::TcpListener;
 use std::path::PathBuf;
 
+use axum::body::{Body, Bytes};
 use axum::extract::ConnectInfo;
 use axum::http::Request;
-use axum::routing::get;
-use axum::{Router, body::Body, middleware};
+use axum::routing::{get, post};
+use axum::{Router, middleware};
 use fixpath::clock::Clock;
 use fixpath::config::{Log, LogFormat};
 use fixpath::http::arrival::observe;
 use fixpath::telemetry;
+use opentelemetry_proto::tonic::collector::trace::v1::ExportTraceServiceRequest;
+use opentelemetry_proto::tonic::common::v1::{KeyValue, any_value};
+use opentelemetry_proto::tonic::trace::v1::Span;
+use prost::Message;
 use serde_json::{Value, json};
+use tokio::sync::mpsc::{UnboundedReceiver, unbounded_channel};
 
 use super::live::Socket;
 use super::support::TestApp;
@@ -153,32 +159,74 @@ async fn a_panic_is_answered_with_a_request_id() {
     assert!(!answer.text().contains("on purpose"));
 }
 
-/// A collector that answers one request and tells its head.
-fn collector() -> (String, std::thread::JoinHandle<String>) {
-    let listener = TcpListener::bind("127.0.0.1:0").unwrap();
+/// A collector, and the bodies that arrive at it.
+async fn collector() -> (String, UnboundedReceiver<Bytes>) {
+    let (arrived, arriving) = unbounded_channel();
+    let receive = post(move |body: Bytes| std::future::ready(drop(arrived.send(body))));
+    let listener = tokio::net::TcpListener::bind("127.0.0.1:0").await.unwrap();
     let address = format!("http://{}", listener.local_addr().unwrap());
-    let request = std::thread::spawn(move || {
-        let (mut stream, _) = listener.accept().unwrap();
-        let mut bytes = [0; 65_536];
-        let length = stream.read(&mut bytes).unwrap();
-        stream.write_all(b"HTTP/1.1 200 OK\r\ncontent-length: 0\r\n\r\n").unwrap();
-        String::from_utf8_lossy(&bytes[..length]).into_owned()
-    });
-    (address, request)
+    tokio::spawn(axum::serve(listener, Router::new().route("/v1/traces", receive)).into_future());
+    (address, arriving)
+}
+
+/// What OpenTelemetry calls attributes, as JSON.
+fn attributes(list: &[KeyValue]) -> Value {
+    let value = |pair: &KeyValue| match pair.value.as_ref().and_then(|value| value.value.clone()) {
+        Some(any_value::Value::StringValue(text)) => json!(text),
+        Some(any_value::Value::IntValue(number)) => json!(number),
+        other => json!(format!("{other:?}")),
+    };
+    list.iter().map(|pair| (pair.key.clone(), value(pair))).collect()
+}
+
+/// The line that ends a request, as an event in its span.
+fn outcome(request: &Span) -> Value {
+    let line = request.events.iter().find(|event| event.name == "operation");
+    attributes(&line.unwrap_or_else(|| panic!("no outcome in {request:?}")).attributes)
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn spans_go_to_the_collector() {
-    let (endpoint, request) = collector();
-    let app = TestApp::new().await;
+async fn a_collector_is_told_which_operation_ran_how_it_went_and_nothing_secret() {
+    let (endpoint, mut arriving) = collector().await;
+    let (_app, _, owner) = TestApp::with_owner().await;
     let log = Log { format: LogFormat::Pretty, dir: None, otlp_endpoint: Some(endpoint.into()) };
     let (dispatch, telemetry) = telemetry::build(&log, "info").unwrap_or_else(|error| panic!("{error:?}"));
     let in_use = tracing::dispatcher::set_default(&dispatch);
-    app.anon().gql("query Traced { __typename }", json!({})).await;
+    let owner = owner.at_address("203.0.113.9");
+    let search = "query Traced($words: String!) { searchTrees(query: $words) { edges { score } } }";
+    let found = owner.ok(search, json!({ "words": "a-secret-value" })).await;
+    let refused = owner.gql("query Broken { nothingOfThisName }", json!({})).await;
     drop(in_use);
     tokio::task::spawn_blocking(move || drop((dispatch, telemetry))).await.unwrap();
-    let request = tokio::task::spawn_blocking(move || request.join().unwrap()).await.unwrap();
-    assert!(request.starts_with("POST /v1/traces HTTP/1.1"), "{request}");
+    let bodies: Vec<Bytes> = std::iter::from_fn(|| arriving.try_recv().ok()).collect();
+
+    let told: Vec<_> = bodies.iter().flat_map(|body| ExportTraceServiceRequest::decode(&body[..]).unwrap().resource_spans).collect();
+    for resource in &told {
+        assert_eq!(attributes(&resource.resource.as_ref().unwrap().attributes)["service.name"], "fixpath");
+    }
+    let spans: Vec<&Span> = told.iter().flat_map(|resource| &resource.scope_spans).flat_map(|scope| &scope.spans).collect();
+    let expected = [(&found, "Traced", "ok"), (&refused, "Broken", "GRAPHQL_VALIDATION_FAILED")];
+    for (answer, name, how) in expected {
+        let operation = spans.iter().find(|span| span.name == "operation" && attributes(&span.attributes)["operation"] == name);
+        let operation = operation.unwrap_or_else(|| panic!("no span of {name} in {spans:?}"));
+        assert_eq!(attributes(&operation.attributes)["kind"], "query");
+        let around = spans.iter().find(|span| span.span_id == operation.parent_span_id).expect("it runs within a request");
+        assert_eq!((around.name.as_str(), &around.trace_id), ("request", &operation.trace_id));
+        let request = attributes(&around.attributes);
+        assert_eq!((&request["request_id"], &request["http.path"]), (&json!(answer.header("x-request-id")), &json!("/graphql")));
+        let outcome = outcome(around);
+        assert_eq!((&outcome["operation"], &outcome["outcome"]), (&json!(name), &json!(how)));
+    }
+    assert_eq!(spans.len(), 2 * expected.len(), "one of the request, one of the operation: {spans:?}");
+    let all = bodies.concat();
+    assert!(contains(&all, "Traced"), "a text that was told is found");
+    for secret in [owner.token.as_deref().unwrap(), "203.0.113.9", "a-secret-value", "nothingOfThisName", "owner@example.com"] {
+        assert!(!contains(&all, secret), "{secret} is told to the collector");
+    }
+}
+
+fn contains(bytes: &[u8], text: &str) -> bool {
+    bytes.windows(text.len()).any(|window| window == text.as_bytes())
 }
 
 #[tokio::test(flavor = "multi_thread")]
