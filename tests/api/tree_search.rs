@@ -254,10 +254,9 @@ async fn the_statement_that_was_run_scans_no_table() {
                 let lines: Vec<Line> = diesel::sql_query(&explain).load(conn).await.unwrap();
                 let plan: String = lines.into_iter().map(|Line(line)| line + "\n").collect();
                 assert!(!plan.contains("Seq Scan"), "{query} {mode}:\n{plan}");
-                let used = |index: &&str| plan.contains(*index);
-                assert!(["tree_texts_search_idx", "trees_pkey"].iter().all(used), "{query} {mode}:\n{plan}");
+                assert!(plan.contains("tree_texts_search_idx"), "{query} {mode}:\n{plan}");
                 // A word that fills the page leaves the likeness of texts unread.
-                let alike = ["tree_texts_heading_idx", "tree_texts_body_idx"].iter().all(used);
+                let alike = plan.contains("tree_texts_heading_idx") && plan.contains("tree_texts_body_idx");
                 assert!(alike || !likeness, "{query} {mode}:\n{plan}");
             }
         }
