@@ -3,22 +3,26 @@
 use std::io::Read;
 use std::net::TcpListener;
 use std::path::PathBuf;
+use std::sync::LazyLock;
 
 use axum::body::{Body, Bytes};
 use axum::extract::ConnectInfo;
-use axum::http::Request;
+use axum::http::{Request, StatusCode};
 use axum::routing::{get, post};
 use axum::{Router, middleware};
 use fixpath::clock::Clock;
 use fixpath::config::{Log, LogFormat};
 use fixpath::http::arrival::observe;
-use fixpath::telemetry;
+use fixpath::telemetry::{self, Telemetry};
 use opentelemetry_proto::tonic::collector::trace::v1::ExportTraceServiceRequest;
 use opentelemetry_proto::tonic::common::v1::{KeyValue, any_value};
 use opentelemetry_proto::tonic::trace::v1::Span;
 use prost::Message;
 use serde_json::{Value, json};
 use tokio::sync::mpsc::{UnboundedReceiver, unbounded_channel};
+use tracing::Dispatch;
+use tracing::level_filters::LevelFilter;
+use tracing_subscriber::layer::SubscriberExt;
 
 use super::live::Socket;
 use super::support::TestApp;
@@ -50,11 +54,19 @@ fn to_files(folder: &Folder) -> Log {
     Log { format: LogFormat::Json, dir: Some(folder.0.clone()), otlp_endpoint: None }
 }
 
+/// Beside one that listens to nothing. With a single listener, `tracing` has the thread that comes to a line first decide whether anybody
+/// wants it, for good: that may be another test's thread, which has none.
+fn build(log: &Log, filter: &str) -> (Dispatch, Telemetry) {
+    static DEAF: LazyLock<Dispatch> = LazyLock::new(|| Dispatch::new(tracing_subscriber::registry().with(LevelFilter::OFF)));
+    LazyLock::force(&DEAF);
+    telemetry::build(log, filter).unwrap_or_else(|error| panic!("{error:?}"))
+}
+
 #[tokio::test]
 async fn a_request_is_one_line_without_address_token_or_body() {
     let folder = Folder::new("requests");
     let app = TestApp::new().await;
-    let (dispatch, telemetry) = telemetry::build(&to_files(&folder), "info").unwrap_or_else(|error| panic!("{error:?}"));
+    let (dispatch, telemetry) = build(&to_files(&folder), "info");
     let in_use = tracing::dispatcher::set_default(&dispatch);
     let anon = app.anon().at_address("203.0.113.9").signed_in("a-secret-token");
     let answer = anon.gql("query Hello { __typename @include(if: true) }", json!({ "password": "a-secret-value" })).await;
@@ -85,7 +97,7 @@ async fn operations_over_a_socket_have_ids_of_their_own() {
     let folder = Folder::new("socket");
     let (app, _, owner) = TestApp::with_owner().await;
     app.db_execute("ALTER TABLE categories RENAME TO hidden").await;
-    let (dispatch, telemetry) = telemetry::build(&to_files(&folder), "info").unwrap_or_else(|error| panic!("{error:?}"));
+    let (dispatch, telemetry) = build(&to_files(&folder), "info");
     let in_use = tracing::dispatcher::set_default(&dispatch);
     let mut socket = Socket::greeted(&app.serve().await, owner.token.as_deref().unwrap()).await;
     for (id, query) in [("a", "query First { __typename }"), ("b", "query Broken { categories { slug } }")] {
@@ -110,7 +122,7 @@ async fn a_collector_s_password_is_in_no_line_and_no_error() {
     let endpoint = format!("http://fixpath:traceword@{nobody}");
     let log = Log { otlp_endpoint: Some(endpoint.into()), ..to_files(&folder) };
     assert!(!format!("{log:?}").contains("traceword"));
-    let (dispatch, telemetry) = telemetry::build(&log, "debug").unwrap_or_else(|error| panic!("{error:?}"));
+    let (dispatch, telemetry) = build(&log, "debug");
     let in_use = tracing::dispatcher::set_default(&dispatch);
     app.anon().gql("query Traced { __typename }", json!({})).await;
     drop(in_use);
@@ -130,7 +142,7 @@ async fn a_cause_is_logged_once_and_never_sent() {
     let folder = Folder::new("cause");
     let (app, _, owner) = TestApp::with_owner().await;
     app.db_execute("ALTER TABLE categories RENAME TO hidden").await;
-    let (dispatch, telemetry) = telemetry::build(&to_files(&folder), "info").unwrap_or_else(|error| panic!("{error:?}"));
+    let (dispatch, telemetry) = build(&to_files(&folder), "info");
     let in_use = tracing::dispatcher::set_default(&dispatch);
     let answer = owner.gql("{ categories { slug } again: categories { slug } }", json!({})).await;
     drop((in_use, dispatch, telemetry));
@@ -162,7 +174,7 @@ async fn a_panic_is_answered_with_a_request_id() {
 /// A collector, and the bodies that arrive at it.
 async fn collector() -> (String, UnboundedReceiver<Bytes>) {
     let (arrived, arriving) = unbounded_channel();
-    let receive = post(move |body: Bytes| std::future::ready(drop(arrived.send(body))));
+    let receive = post(move |body: Bytes| std::future::ready(arrived.send(body).map_err(|_| StatusCode::GONE)));
     let listener = tokio::net::TcpListener::bind("127.0.0.1:0").await.unwrap();
     let address = format!("http://{}", listener.local_addr().unwrap());
     tokio::spawn(axum::serve(listener, Router::new().route("/v1/traces", receive)).into_future());
@@ -190,7 +202,7 @@ async fn a_collector_is_told_which_operation_ran_how_it_went_and_nothing_secret(
     let (endpoint, mut arriving) = collector().await;
     let (_app, _, owner) = TestApp::with_owner().await;
     let log = Log { format: LogFormat::Pretty, dir: None, otlp_endpoint: Some(endpoint.into()) };
-    let (dispatch, telemetry) = telemetry::build(&log, "info").unwrap_or_else(|error| panic!("{error:?}"));
+    let (dispatch, telemetry) = build(&log, "info");
     let in_use = tracing::dispatcher::set_default(&dispatch);
     let owner = owner.at_address("203.0.113.9");
     let search = "query Traced($words: String!) { searchTrees(query: $words) { edges { score } } }";
@@ -241,7 +253,7 @@ async fn a_collector_over_https_is_spoken_to_in_tls() {
     });
     let app = TestApp::new().await;
     let log = Log { format: LogFormat::Pretty, dir: None, otlp_endpoint: Some(endpoint.into()) };
-    let (dispatch, telemetry) = telemetry::build(&log, "info").unwrap_or_else(|error| panic!("{error:?}"));
+    let (dispatch, telemetry) = build(&log, "info");
     let in_use = tracing::dispatcher::set_default(&dispatch);
     app.anon().gql("query Traced { __typename }", json!({})).await;
     drop(in_use);
@@ -269,7 +281,7 @@ async fn a_folder_of_logs_has_one_file_a_day_and_keeps_thirty() {
     let before = today();
     // Two starts of one day write into the same file.
     for start in ["first", "second"] {
-        let (dispatch, telemetry) = telemetry::build(&to_files(&folder), "info").unwrap_or_else(|error| panic!("{error:?}"));
+        let (dispatch, telemetry) = build(&to_files(&folder), "info");
         tracing::dispatcher::with_default(&dispatch, || tracing::info!(start, "a line"));
         drop((dispatch, telemetry));
     }
