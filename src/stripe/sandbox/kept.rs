@@ -52,7 +52,7 @@ impl Keeper {
         look(&mut |inner| {
             let keeping = Keeping {
                 port: self.port,
-                ahead: inner.ahead(),
+                ahead: inner.world.ahead,
                 world: &inner.world,
                 keys: &inner.keys,
                 waiting: inner.deliveries.waiting().collect(),

@@ -39,8 +39,6 @@ pub struct Inner {
     pub faults: Faults,
     pub keys: Keys,
     pub requests: VecDeque<Request>,
-    /// By how many seconds the sandbox is ahead of the clock.
-    ahead: i64,
 }
 
 /// One API request, for the dashboard.
@@ -76,12 +74,8 @@ impl Inner {
         }
     }
 
-    pub fn ahead(&self) -> i64 {
-        self.ahead
-    }
-
     pub fn advance(&mut self, seconds: i64) {
-        self.ahead += seconds.max(0);
+        self.world.ahead += seconds.max(0);
         let until = self.world.now + seconds.max(0);
         self.world.run_until(until);
     }
@@ -105,9 +99,10 @@ impl Shared {
     /// As it was left, and to be kept there again.
     pub fn new(clock: Clock, options: Options, base_url: String, kept: Kept, keeper: Option<Keeper>) -> Arc<Self> {
         let mut deliveries = Deliveries::new(options.redelivery.clone());
-        let Kept { world, ahead, keys, waiting, .. } = kept;
+        let Kept { mut world, ahead, keys, waiting, .. } = kept;
+        world.ahead = ahead;
         deliveries.restore(&world, &waiting);
-        let inner = Inner { world, deliveries, faults: Faults::default(), keys, requests: VecDeque::new(), ahead };
+        let inner = Inner { world, deliveries, faults: Faults::default(), keys, requests: VecDeque::new() };
         let keeper = keeper.map(Arc::new);
         Arc::new(Self { clock, options, base_url, wake: Notify::new(), sent: Notify::new(), inner: Mutex::new(inner), keeper })
     }
@@ -125,9 +120,9 @@ impl Shared {
         let mut inner = self.inner.lock().unwrap_or_else(PoisonError::into_inner);
         if inner.faults.frozen {
             // The pause is made up for: afterwards time goes on from here.
-            inner.ahead = inner.world.now - self.clock.now().timestamp();
+            inner.world.ahead = inner.world.now - self.clock.now().timestamp();
         } else {
-            let now = self.clock.now().timestamp() + inner.ahead;
+            let now = self.clock.now().timestamp() + inner.world.ahead;
             inner.world.cause = Default::default();
             inner.world.run_until(now);
         }

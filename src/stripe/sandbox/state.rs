@@ -45,6 +45,9 @@ impl Default for Settings {
 pub struct World {
     /// In seconds. Never goes back.
     pub now: i64,
+    /// By how many seconds that is later than by the clients' clock: somebody has let time pass here alone.
+    #[serde(skip)]
+    pub ahead: i64,
     /// Given anew at each start, as chance is.
     #[serde(skip)]
     pub settings: Settings,
@@ -101,6 +104,7 @@ impl World {
     pub fn new(seed: u64, now: i64, settings: Settings) -> Self {
         Self {
             now,
+            ahead: 0,
             settings,
             events: Vec::new(),
             cause: Cause::default(),

@@ -230,6 +230,26 @@ async fn a_trial_begins_as_trialing() {
     assert_eq!(shop.subscription().await["status"], "TRIALING");
 }
 
+/// Whoever tries everything by hand lets time pass in the sandbox, while our own clock goes on as ever.
+#[tokio::test(flavor = "multi_thread")]
+async fn time_that_has_passed_in_the_sandbox_alone_keeps_nobody_from_buying() {
+    let shop = Shop::open().await;
+    shop.sandbox.advance(31 * 86_400);
+    let left = shop.start(json!({ "planKey": "starter" })).await;
+    shop.sandbox.advance(22 * 3_600);
+    assert_eq!(shop.sandbox.object(&left)["status"], "open", "a page lasts a day, whenever it was made");
+    let page = shop.start(json!({})).await;
+    assert_eq!(shop.pay(&page, "works"), "paid");
+    shop.settle().await;
+    assert_eq!(shop.subscription().await["status"], "ACTIVE");
+    let credits = "mutation { buyCredits(input: { packKey: \"credits-100\", successUrl: \"http://localhost:3000/\", \
+                   cancelUrl: \"http://localhost:3000/\" }) { checkout { id } userErrors { code } } }";
+    let page = shop.owner.ok(credits, json!({})).await.str("buyCredits.checkout.id");
+    shop.sandbox.advance(24 * 3_600);
+    assert_eq!(shop.sandbox.object(&page)["status"], "expired");
+    shop.settle().await;
+}
+
 #[tokio::test(flavor = "multi_thread")]
 async fn a_promotion_code_takes_its_part_off() {
     let shop = Shop::open().await;
