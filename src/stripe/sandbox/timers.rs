@@ -34,7 +34,7 @@ pub fn fire(world: &mut World, timer: Timer, id: &str, due: i64) {
             world.emit("customer.subscription.trial_will_end", id);
         }
         Timer::PeriodEnd if alive && lifecycle::period(object).1 == due => lifecycle::period_ended(world, id, due),
-        Timer::FirstPaymentExpires if object.text("status") == "incomplete" => lifecycle::expire(world, id),
+        Timer::FirstPaymentExpires if object.text("status") == "incomplete" => lifecycle::first_payment_due(world, id),
         Timer::PendingUpdateExpires if object.maybe_int("pending_update/expires_at") == Some(due) => change::expire(world, id),
         Timer::ResumeCollection if alive && object.maybe_int("pause_collection/resumes_at") == Some(due) => {
             world.change(id, "customer.subscription.updated", json!({ "pause_collection": null }));

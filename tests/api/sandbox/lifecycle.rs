@@ -87,6 +87,21 @@ async fn a_first_payment_that_never_comes_expires() {
 }
 
 #[tokio::test]
+async fn what_was_never_paid_expires_at_once_when_it_is_cancelled() {
+    let shop = Shop::open().await;
+    let session = shop.checkout(&shop.pro, &[]).await;
+    let id = text(&shop.pay(&session, "delayed"), "/session/subscription");
+    shop.events();
+    shop.sandbox.act(Action::Cancel { subscription: id.clone() }).unwrap();
+    let over = shop.sandbox.object(&id);
+    assert_eq!((&over["status"], &over["canceled_at"]), (&json!("incomplete_expired"), &over["ended_at"]));
+    let told = shop.events();
+    assert_eq!(told[0], "customer.subscription.updated");
+    assert!(!told.contains(&"customer.subscription.deleted".to_owned()), "{told:?}");
+    assert_eq!(text(&shop.sandbox.object(&text(&over, "/latest_invoice")), "/status"), "void");
+}
+
+#[tokio::test]
 async fn a_trial_warns_three_days_before_it_ends_and_then_charges() {
     let shop = Shop::open().await;
     let id = shop.subscribe("works", &[("subscription_data[trial_period_days]", "14")]).await;

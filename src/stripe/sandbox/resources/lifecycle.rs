@@ -250,8 +250,8 @@ pub fn invoice_not_paid(world: &mut World, invoice: &str, final_attempt: bool) {
     }
 }
 
-/// The first payment never came.
-pub fn expire(world: &mut World, id: &str) {
+/// The first payment never came, in time.
+pub fn first_payment_due(world: &mut World, id: &str) {
     let invoice = world.object(id).text("latest_invoice").to_owned();
     let processing = world.object(world.object(&invoice).text("_payment_intent")).text("status") == "processing";
     if processing {
@@ -259,8 +259,15 @@ pub fn expire(world: &mut World, id: &str) {
         world.at(later, Timer::FirstPaymentExpires, id);
         return;
     }
-    let now = world.now;
-    world.change(id, UPDATED, json!({ "status": "incomplete_expired", "ended_at": now }));
+    expire(world, id, json!({}));
+}
+
+/// The end of what has never begun, with more to say about it. It is no deletion, not even when somebody has asked for it.
+pub fn expire(world: &mut World, id: &str, more: Value) {
+    let (now, invoice) = (world.now, world.object(id).text("latest_invoice").to_owned());
+    let mut fields = json!({ "status": "incomplete_expired", "ended_at": now });
+    fields.also(more);
+    world.change(id, UPDATED, fields);
     if world.object(&invoice).text("status") == "open" {
         invoices::void_now(world, &invoice);
     }

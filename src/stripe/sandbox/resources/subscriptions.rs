@@ -306,6 +306,11 @@ pub fn cancel(world: &mut World, id: &str, params: &Value) -> Answer {
             invoices::collect(world, &invoice, false);
         }
     }
+    if subscription.text("status") == "incomplete" {
+        let now = world.now;
+        lifecycle::expire(world, id, json!({ "canceled_at": now, "cancellation_details/reason": "cancellation_requested" }));
+        return Ok(world.object(id).clone());
+    }
     world.edit(id, json!({ "cancel_at": null, "cancel_at_period_end": false, "canceled_at": null }));
     lifecycle::end(world, id, Some("cancellation_requested"));
     Ok(world.object(id).clone())
