@@ -10,7 +10,7 @@ use super::open_checkout::open_checkout;
 use super::return_url;
 use super::seats;
 use super::start_trial::mailbox;
-use super::subscription::{STRIPE, Subscription};
+use super::subscription::{STRIPE, Status, Subscription};
 use crate::app::App;
 use crate::db::Conn;
 use crate::db::schema::{card_fingerprints, checkouts, subscriptions, trial_grants, users};
@@ -85,7 +85,13 @@ fn shown(key: &str) -> String {
 async fn refuse_second(conn: &mut Conn, account: AccountId) -> Result<(), Error> {
     let rows = Subscription::of_account(conn, account).await?;
     if let Some(live) = rows.iter().find(|row| row.is_live()) {
-        let message = format!("The account has a subscription, which is {}: change that one.", live.status.as_str());
+        let message = match live.status {
+            // Nothing of it can be changed yet.
+            Status::Incomplete => "The account has a subscription whose first payment has not arrived: wait for it, pay its invoice, or \
+                                   cancel it."
+                .to_owned(),
+            status => format!("The account has a subscription, which is {}: change that one.", status.as_str()),
+        };
         return Err(Refusal::new(Code::AlreadySubscribed, message).into());
     }
     // Paid for, or about to be: its subscription has not been heard of yet.

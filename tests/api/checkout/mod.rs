@@ -3,6 +3,7 @@
 mod calls;
 mod changing;
 mod credits;
+mod delayed;
 mod ending;
 mod invoices;
 mod kills;

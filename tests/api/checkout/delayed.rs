@@ -1,0 +1,120 @@
+//! A plan that is paid by bank debit: the money comes days after the checkout, or does not.
+
+use fixpath::stripe::sandbox::actions::Action;
+use serde_json::{Value, json};
+
+use crate::support::shop::Shop;
+
+/// Somebody without a trial, who has just paid by bank debit; the session's id.
+async fn paid_by_debit(shop: &Shop) -> String {
+    let session = shop.start(json!({ "seats": 2 })).await;
+    assert_eq!(shop.pay(&session, "delayed"), "processing");
+    session
+}
+
+fn the_money(shop: &Shop, success: bool) {
+    let payment_intent = shop.sandbox.world(|world| {
+        let waiting = world.all("payment_intent").find(|intent| intent["status"] == "processing").unwrap();
+        waiting["id"].as_str().unwrap().to_owned()
+    });
+    shop.sandbox.act(Action::Settle { payment_intent, success }).unwrap();
+}
+
+/// What the account may do, and its payments.
+async fn stands(shop: &Shop) -> (Value, Value) {
+    let query = "{ viewer { account { entitlements { plan { key } reason } payments { nodes { status hostedInvoiceUrl } } } } }";
+    let answer = shop.owner.ok(query, json!({})).await;
+    (answer.data("viewer.account.entitlements"), answer.data("viewer.account.payments.nodes"))
+}
+
+const WAITS: &str = "The first payment for the Pro plan has not arrived yet. Until then, the Free plan counts.";
+
+#[tokio::test(flavor = "multi_thread")]
+async fn the_plan_is_had_when_the_money_has_come() {
+    for synced in [false, true] {
+        let shop = Shop::open().await;
+        let session = paid_by_debit(&shop).await;
+        if synced {
+            let answer = shop.sync(&session).await;
+            assert_eq!(answer.data("syncCheckout.subscription.status"), "INCOMPLETE", "{}", answer.text());
+        }
+        shop.settle().await;
+        assert_eq!(shop.subscription().await["status"], "INCOMPLETE");
+        assert_eq!(stands(&shop).await.0, json!({ "plan": { "key": "free" }, "reason": WAITS }));
+        the_money(&shop, true);
+        shop.settle().await;
+        let now = shop.subscription().await;
+        assert_eq!((&now["status"], &now["plan"]["key"], &now["seats"]), (&json!("ACTIVE"), &json!("pro"), &json!(2)));
+        let (entitled, payments) = stands(&shop).await;
+        assert_eq!((&entitled["plan"]["key"], &payments[0]["status"]), (&json!("pro"), &json!("SUCCEEDED")));
+        assert_eq!(payments.as_array().unwrap().len(), 1, "{payments}");
+    }
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn while_the_money_is_on_its_way_nothing_else_is_bought() {
+    let shop = Shop::open().await;
+    paid_by_debit(&shop).await;
+    shop.settle().await;
+    let again = shop.start_as(&shop.owner, json!({})).await;
+    assert_eq!(again.refusals("startCheckout"), ["ALREADY_SUBSCRIBED"]);
+    let message = again.str("startCheckout.userErrors.0.message");
+    assert_eq!(message, "The account has a subscription whose first payment has not arrived: wait for it, pay its invoice, or cancel it.");
+    assert_eq!(shop.count("checkout.session"), 1);
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn money_that_does_not_come_gives_nothing_and_the_invoice_can_be_paid_with_a_card() {
+    let shop = Shop::open().await;
+    paid_by_debit(&shop).await;
+    shop.settle().await;
+    the_money(&shop, false);
+    shop.settle().await;
+    let (entitled, payments) = stands(&shop).await;
+    assert_eq!(entitled, json!({ "plan": { "key": "free" }, "reason": WAITS }));
+    assert_eq!(payments[0]["status"], "FAILED");
+    let told = shop.subscription().await;
+    assert_eq!((&told["status"], &told["needsAttention"]), (&json!("INCOMPLETE"), &json!("The last payment failed: check your card.")));
+    assert_eq!(shop.app.db_value("SELECT status FROM checkouts").await, "failed");
+    let page = payments[0]["hostedInvoiceUrl"].as_str().unwrap();
+    let answer = reqwest::Client::new().post(page).form(&[("card", "works")]).send().await.unwrap();
+    assert!(answer.status().is_success(), "{}", answer.status());
+    shop.settle().await;
+    assert_eq!(shop.subscription().await["status"], "ACTIVE");
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_trial_of_ours_goes_on_whether_the_purchase_beside_it_fails_or_is_given_up() {
+    let shop = Shop::open().await;
+    let trier = shop.app.sign_up("trier").await;
+    shop.app.db_verify("trier").await;
+    let shop = Shop { owner: trier, ..shop };
+    let trial = shop.subscription().await;
+    assert_eq!((&trial["status"], &trial["providerId"]), (&json!("TRIALING"), &Value::Null));
+    paid_by_debit(&shop).await;
+    shop.settle().await;
+    assert_eq!(shop.subscription().await, trial, "while the money is on its way");
+    the_money(&shop, false);
+    shop.settle().await;
+    assert_eq!(shop.subscription().await, trial, "when it has not come");
+    let given_up = shop.changed("cancelSubscription", json!({})).await;
+    assert_eq!(given_up, trial, "nothing but the purchase was given up");
+    shop.settle().await;
+    assert_eq!(shop.subscription().await, trial);
+    assert_eq!(shop.app.db_value("SELECT status FROM subscriptions WHERE provider = 'stripe'").await, "incomplete_expired");
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn what_was_never_paid_can_be_given_up_and_bought_anew() {
+    let shop = Shop::open().await;
+    paid_by_debit(&shop).await;
+    the_money(&shop, false);
+    shop.settle().await;
+    shop.changed("cancelSubscription", json!({})).await;
+    shop.settle().await;
+    let session = shop.start(json!({ "planKey": "starter" })).await;
+    assert_eq!(shop.pay(&session, "works"), "paid");
+    shop.settle().await;
+    assert_eq!(shop.subscription().await["plan"]["key"], "starter");
+    assert_eq!(shop.app.db_value("SELECT count(*) FROM subscriptions WHERE status = 'active'").await, 1);
+}
