@@ -108,8 +108,9 @@ async fn refuse_second(conn: &mut Conn, account: AccountId) -> Result<(), Error>
     Ok(())
 }
 
-/// One trial each: whoever had one here, or at Stripe, or whose mailbox had one under another account, or who pays with a card that
-/// another account has paid with, gets no other.
+/// One trial each: whoever had one here, or at Stripe, or whose mailbox had one under another account, or who has paid with a card that
+/// another account had paid with before, gets no other. (That the first account goes on paying with its card, whoever else does so
+/// later, takes nothing from it.) A card is known once it has paid something; one that is only stored for a trial is not told of.
 async fn trial_days(conn: &mut Conn, actor: &Actor, days: i32) -> Result<i32, Error> {
     use diesel::dsl::{exists, select};
     if days == 0 {
@@ -124,7 +125,8 @@ async fn trial_days(conn: &mut Conn, actor: &Actor, days: i32) -> Result<i32, Er
     let shared = own
         .inner_join(others.on(own.field(card_fingerprints::fingerprint).eq(others.field(card_fingerprints::fingerprint))))
         .filter(own.field(card_fingerprints::account_id).eq(account))
-        .filter(others.field(card_fingerprints::account_id).ne(account));
+        .filter(others.field(card_fingerprints::account_id).ne(account))
+        .filter(others.field(card_fingerprints::created_at).le(own.field(card_fingerprints::created_at)));
     let had = select(exists(subscribed)).get_result::<bool>(conn).await?
         || select(exists(tried)).get_result::<bool>(conn).await?
         || select(exists(tried_elsewhere)).get_result::<bool>(conn).await?

@@ -1,5 +1,6 @@
 //! `charge.*` and `invoice_payment.paid`: which money belongs to which payment, and which card it came from.
 
+use chrono::{DateTime, Utc};
 use diesel::prelude::*;
 use diesel_async::RunQueryDsl;
 
@@ -32,7 +33,7 @@ pub async fn apply(conn: &mut Conn, app: &App, told: &Told<'_>) -> Result<Outcom
     };
     link.store(conn).await?;
     if let Some(fingerprint) = &charge.fingerprint {
-        remember_card(conn, app, account, fingerprint).await?;
+        remember_card(conn, account, fingerprint, told.from).await?;
     }
     let payment = link.payment(conn).await?;
     let appeared = [charge.payment_intent.clone(), Some(id.clone()), charge.customer.clone().filter(|_| linked)];
@@ -81,12 +82,12 @@ pub async fn apply_invoice_payment(conn: &mut Conn, app: &App, told: &Told<'_>) 
     Ok(outcome.with_appeared(link.payment_intent.into_iter().chain(link.charge)))
 }
 
-async fn remember_card(conn: &mut Conn, app: &App, account: AccountId, fingerprint: &str) -> QueryResult<()> {
+async fn remember_card(conn: &mut Conn, account: AccountId, fingerprint: &str, paid_at: DateTime<Utc>) -> QueryResult<()> {
     diesel::insert_into(card_fingerprints::table)
         .values((
             card_fingerprints::fingerprint.eq(fingerprint),
             card_fingerprints::account_id.eq(account),
-            card_fingerprints::created_at.eq(app.clock.now()),
+            card_fingerprints::created_at.eq(paid_at),
         ))
         .on_conflict_do_nothing()
         .execute(conn)

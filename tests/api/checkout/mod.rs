@@ -15,3 +15,4 @@ mod restarts;
 mod shapes;
 mod starting;
 mod syncing;
+mod trials;

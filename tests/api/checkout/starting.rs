@@ -189,47 +189,6 @@ async fn whoever_has_not_verified_their_address_buys_nothing() {
     assert_eq!(shop.app.db_value("SELECT count(*) FROM checkouts").await, 0);
 }
 
-#[tokio::test(flavor = "multi_thread")]
-async fn a_trial_is_given_once() {
-    let shop = Shop::open().await;
-    let id = shop.start(json!({})).await;
-    assert_eq!(shop.sandbox.object(&id)["amount_total"], 2900, "the owner had a trial");
-    let card = "INSERT INTO card_fingerprints SELECT 'the same card', id, now() FROM accounts";
-    let new = shop.app.sign_up("new").await;
-    shop.app.db_verify("new").await;
-    let account = uuid::Uuid::from(people::ids(&new).await.1);
-    shop.app.db_execute(&format!("DELETE FROM trial_grants WHERE account_id = '{account}'")).await;
-    let trial = shop.start_as(&new, json!({})).await.str("startCheckout.checkout.id");
-    assert_eq!(shop.sandbox.object(&trial)["amount_total"], 0);
-    shop.app.db_execute(card).await;
-    let paid = shop.start_as(&new, json!({ "planKey": "starter" })).await.str("startCheckout.checkout.id");
-    assert_eq!(shop.sandbox.object(&paid)["amount_total"], 1200, "another account pays with this card");
-    shop.settle().await;
-}
-
-#[tokio::test(flavor = "multi_thread")]
-async fn another_address_of_the_same_mailbox_gets_no_other_trial() {
-    let shop = Shop::open().await;
-    let again = shop.app.sign_up("again").await;
-    shop.app.db_verify("again").await;
-    let account = uuid::Uuid::from(people::ids(&again).await.1);
-    let address = "UPDATE users SET email = 'Owner+2@example.com' WHERE username = 'again'";
-    shop.app.db_execute(&format!("{address}; DELETE FROM trial_grants WHERE account_id = '{account}'")).await;
-    let page = shop.start_as(&again, json!({ "planKey": "enterprise" })).await.str("startCheckout.checkout.id");
-    assert_eq!(shop.sandbox.object(&page)["amount_total"], 5900);
-    shop.settle().await;
-}
-
-#[tokio::test(flavor = "multi_thread")]
-async fn a_trial_begins_as_trialing() {
-    let shop = Shop::open().await;
-    shop.app.db_execute("DELETE FROM trial_grants").await;
-    let id = shop.start(json!({})).await;
-    shop.pay(&id, "works");
-    shop.settle().await;
-    assert_eq!(shop.subscription().await["status"], "TRIALING");
-}
-
 /// Whoever tries everything by hand lets time pass in the sandbox, while our own clock goes on as ever.
 #[tokio::test(flavor = "multi_thread")]
 async fn time_that_has_passed_in_the_sandbox_alone_keeps_nobody_from_buying() {

@@ -1,0 +1,118 @@
+//! Trials at Stripe: who gets one, and who does not. Whoever signs up has had ours, so these are about accounts that had none.
+
+use fixpath::stripe::sandbox::actions::Action;
+use serde_json::{Value, json};
+
+use crate::support::app::ORIGIN;
+use crate::support::shop::Shop;
+use crate::support::{Actor, people};
+
+/// What the page of a plan with a trial asks for now, for who gets none.
+const WITHOUT: i64 = 1200;
+
+/// A platform that gives no trial of its own: whoever buys Starter begins with one at Stripe.
+async fn open() -> Shop {
+    let shop = Shop::open().await;
+    shop.app.db_execute("UPDATE plans SET trial_days = 0 WHERE key = 'pro'").await;
+    shop
+}
+
+async fn person(shop: &Shop, name: &str) -> Actor {
+    let person = shop.app.sign_up(name).await;
+    shop.app.db_verify(name).await;
+    person
+}
+
+/// Pays something with that card, so that the card is known to be theirs.
+async fn buys_credits(shop: &Shop, who: &Actor, card: &str) {
+    let query = "mutation($input: BuyCreditsInput!) { buyCredits(input: $input) { checkout { id } userErrors { code } } }";
+    let input = json!({ "packKey": "credits-100", "successUrl": format!("{ORIGIN}/ok"), "cancelUrl": format!("{ORIGIN}/no") });
+    let session = who.ok(query, json!({ "input": input })).await.str("buyCredits.checkout.id");
+    assert_eq!(shop.pay(&session, card), "paid");
+    shop.settle().await;
+}
+
+/// The page on which they would begin with Starter, and what it asks for now.
+async fn starter(shop: &Shop, who: &Actor) -> (String, Value) {
+    let page = shop.start_as(who, json!({ "planKey": "starter" })).await.str("startCheckout.checkout.id");
+    let asked = shop.sandbox.object(&page)["amount_total"].clone();
+    (page, asked)
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_second_account_with_a_card_that_is_known_gets_no_trial() {
+    let shop = open().await;
+    let (first, second, third) = (person(&shop, "first").await, person(&shop, "second").await, person(&shop, "third").await);
+    buys_credits(&shop, &first, "4242 4242 4242 4242").await;
+    buys_credits(&shop, &second, "4242424242424242").await;
+    buys_credits(&shop, &third, "5555 5555 5555 4444").await;
+    assert_eq!(starter(&shop, &second).await.1, WITHOUT, "the first account has paid with this card before");
+    assert_eq!(starter(&shop, &third).await.1, 0, "nobody else has paid with this one");
+    let (page, asked) = starter(&shop, &first).await;
+    assert_eq!(asked, 0, "that another account uses the card later takes nothing from the first");
+    assert_eq!(shop.pay(&page, "works"), "paid");
+    shop.settle().await;
+    let status = "{ viewer { account { subscription { status plan { key } } } } }";
+    assert_eq!(
+        first.ok(status, json!({})).await.data("viewer.account.subscription"),
+        json!({ "status": "TRIALING", "plan": { "key": "starter" } })
+    );
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_card_that_an_account_has_paid_its_plan_with_is_known_as_well() {
+    let shop = open().await;
+    shop.subscribe(json!({})).await;
+    let second = person(&shop, "second").await;
+    buys_credits(&shop, &second, "works").await;
+    assert_eq!(starter(&shop, &second).await.1, WITHOUT);
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_card_that_is_only_stored_is_nobodys() {
+    let shop = open().await;
+    let (first, second) = (person(&shop, "first").await, person(&shop, "second").await);
+    buys_credits(&shop, &first, "5555 5555 5555 4444").await;
+    let customer = shop.sandbox.world(|world| world.all("charge").next().unwrap()["customer"].as_str().unwrap().to_owned());
+    shop.sandbox.act(Action::NewCard { customer, card: "works".into() }).unwrap();
+    shop.settle().await;
+    buys_credits(&shop, &second, "works").await;
+    assert_eq!(starter(&shop, &second).await.1, 0, "the first account has never paid with it");
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn whoever_had_ours_gets_no_other() {
+    let shop = Shop::open().await;
+    let id = shop.start(json!({})).await;
+    assert_eq!(shop.sandbox.object(&id)["amount_total"], 2900, "the owner had a trial");
+    let new = shop.app.sign_up("new").await;
+    shop.app.db_verify("new").await;
+    let account = uuid::Uuid::from(people::ids(&new).await.1);
+    shop.app.db_execute(&format!("DELETE FROM trial_grants WHERE account_id = '{account}'")).await;
+    let trial = shop.start_as(&new, json!({})).await.str("startCheckout.checkout.id");
+    assert_eq!(shop.sandbox.object(&trial)["amount_total"], 0);
+    shop.settle().await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn another_address_of_the_same_mailbox_gets_no_other_trial() {
+    let shop = Shop::open().await;
+    let again = shop.app.sign_up("again").await;
+    shop.app.db_verify("again").await;
+    let account = uuid::Uuid::from(people::ids(&again).await.1);
+    let address = "UPDATE users SET email = 'Owner+2@example.com' WHERE username = 'again'";
+    shop.app.db_execute(&format!("{address}; DELETE FROM trial_grants WHERE account_id = '{account}'")).await;
+    let page = shop.start_as(&again, json!({ "planKey": "enterprise" })).await.str("startCheckout.checkout.id");
+    assert_eq!(shop.sandbox.object(&page)["amount_total"], 5900);
+    shop.settle().await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_trial_begins_as_trialing() {
+    let shop = Shop::open().await;
+    shop.app.db_execute("DELETE FROM trial_grants").await;
+    let id = shop.start(json!({})).await;
+    shop.pay(&id, "works");
+    shop.settle().await;
+    assert_eq!(shop.subscription().await["status"], "TRIALING");
+}
