@@ -35,8 +35,9 @@ async fn changed(app: &App, claim: &Claim, actor: Actor, request_id: &str) {
     loop {
         // Also at once: what changed before the subscription was not heard.
         match claim.resolve(app, true, request_id).await {
-            Ok(now) if now != Some(actor) => return,
-            Ok(_) => {}
+            // Whoever has proved their address meanwhile loses nothing: what asks for that asks anew each time.
+            Ok(Some(now)) if (Actor { verified: actor.verified, ..now }) == actor => {}
+            Ok(_) => return,
             // Nobody knows; so ask until somebody does.
             Err(_) => {
                 tokio::time::sleep(ASK_AGAIN).await;

@@ -13,6 +13,7 @@ use tokio_tungstenite::tungstenite::{Error, Message};
 use tokio_tungstenite::{MaybeTlsStream, WebSocketStream, connect_async};
 
 use super::support::app::{ORIGIN, PASSWORD, Server};
+use super::support::people::verify_email;
 use super::support::{Actor, Answer, TestApp};
 
 /// A client of graphql-transport-ws.
@@ -318,4 +319,35 @@ async fn an_event_stream_hears_of_each_step_until_its_reader_is_signed_out() {
     owner.ok("mutation { signOut(input: { everywhere: true }) { userErrors { code } } }", json!({})).await;
     let last = tokio::time::timeout(Duration::from_secs(5), answer.text()).await.expect("the stream ends").unwrap();
     assert!(last.starts_with("event: complete"), "{last}");
+}
+
+/// They may do more from then on, and nothing less: nothing that they watch ends.
+#[tokio::test]
+async fn whoever_proves_their_address_meanwhile_goes_on_watching() {
+    let (app, anon, owner) = TestApp::with_owner().await;
+    let id = session(&owner).await;
+    let server = app.serve().await;
+    let token = owner.token.as_deref().unwrap();
+    let mut socket = Socket::greeted(&server, token).await;
+    socket.subscribe("watch", WATCH, json!({ "id": id })).await;
+    let mut revision = socket.next().await["payload"]["data"]["sessionUpdated"]["revision"].as_i64().unwrap();
+    let request = reqwest::Client::new().post(server.url("/graphql")).header("accept", "text/event-stream").bearer_auth(token);
+    let mut events = request.json(&json!({ "query": WATCH, "variables": { "id": id } })).send().await.unwrap();
+    events.chunk().await.unwrap().unwrap();
+    assert_eq!(
+        verify_email(&anon, &app.mailed_token("verify_email", "owner@example.com")).await.refusals("verifyEmail"),
+        Vec::<String>::new()
+    );
+    for _ in 0..3 {
+        note(&owner, &id, &json!(revision)).await;
+        revision += 1;
+        assert_eq!(socket.next().await["payload"]["data"]["sessionUpdated"]["revision"], revision);
+        let event = String::from_utf8(events.chunk().await.unwrap().unwrap().to_vec()).unwrap();
+        assert!(event.starts_with("event: next") && event.contains(&revision.to_string()), "{event}");
+    }
+    // What needs the address is open by now, over the same socket.
+    let invite = "mutation { inviteMember(input: { email: \"grace@example.com\", role: ENGINEER }) { userErrors { code } } }";
+    socket.subscribe("invite", invite, json!({})).await;
+    assert_eq!(socket.next().await["payload"]["data"]["inviteMember"]["userErrors"], json!([]));
+    app.leave_jobs();
 }
