@@ -1,5 +1,6 @@
 //! Trials at Stripe: who gets one, and who does not. Whoever signs up has had ours, so these are about accounts that had none.
 
+use chrono::TimeDelta;
 use fixpath::stripe::sandbox::actions::Action;
 use serde_json::{Value, json};
 
@@ -23,12 +24,17 @@ async fn person(shop: &Shop, name: &str) -> Actor {
     person
 }
 
-/// Pays something with that card, so that the card is known to be theirs.
-async fn buys_credits(shop: &Shop, who: &Actor, card: &str) {
+/// Pays something with that card.
+async fn pays(shop: &Shop, who: &Actor, card: &str) {
     let query = "mutation($input: BuyCreditsInput!) { buyCredits(input: $input) { checkout { id } userErrors { code } } }";
     let input = json!({ "packKey": "credits-100", "successUrl": format!("{ORIGIN}/ok"), "cancelUrl": format!("{ORIGIN}/no") });
     let session = who.ok(query, json!({ "input": input })).await.str("buyCredits.checkout.id");
     assert_eq!(shop.pay(&session, card), "paid");
+}
+
+/// The same, so that the card is known to be theirs.
+async fn buys_credits(shop: &Shop, who: &Actor, card: &str) {
+    pays(shop, who, card).await;
     shop.settle().await;
 }
 
@@ -57,6 +63,21 @@ async fn a_second_account_with_a_card_that_is_known_gets_no_trial() {
         first.ok(status, json!({})).await.data("viewer.account.subscription"),
         json!({ "status": "TRIALING", "plan": { "key": "starter" } })
     );
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn who_came_first_is_told_by_the_payments_whichever_is_heard_of_first() {
+    let shop = open().await;
+    let (first, second) = (person(&shop, "first").await, person(&shop, "second").await);
+    pays(&shop, &first, "works").await;
+    let late = shop.sandbox.take_deliveries();
+    shop.app.advance(TimeDelta::minutes(1));
+    buys_credits(&shop, &second, "works").await;
+    for signed in &late {
+        shop.deliver_one(signed).await;
+    }
+    shop.settle().await;
+    assert_eq!((starter(&shop, &first).await.1, starter(&shop, &second).await.1), (json!(0), json!(WITHOUT)));
 }
 
 #[tokio::test(flavor = "multi_thread")]
