@@ -32,8 +32,9 @@ export GOOGLE_ISSUER=http://localhost:$(free_port) GOOGLE_CLIENT_ID=judges GOOGL
 export SHOP_ORIGIN=http://localhost:$(free_port)
 # Where checkout.mjs reads its mail.
 export MAIL_DIR=$work/mail
-# Judges ask faster than people.
-FIXPATH_ENV=development BIND=127.0.0.1:$port DATA_DIR=$work/data ALLOWED_ORIGINS=$SHOP_ORIGIN RATE_LIMIT_PER_MINUTE=1000000 "$binary" >"$work/log" 2>&1 &
+# Judges ask faster than people, and checkout.mjs is many people, each at another address.
+FIXPATH_ENV=development BIND=127.0.0.1:$port DATA_DIR=$work/data ALLOWED_ORIGINS=$SHOP_ORIGIN \
+  RATE_LIMIT_PER_MINUTE=1000000 TRUSTED_PROXIES=127.0.0.0/8 "$binary" >"$work/log" 2>&1 &
 server=$!
 
 export FIXPATH_URL=http://localhost:$port
