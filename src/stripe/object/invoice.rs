@@ -54,7 +54,7 @@ impl Invoice {
             amount_paid: number(object, "amount_paid"),
             currency: currency(object, "currency"),
             billing_reason: text(object, "billing_reason"),
-            description: text(object, "description").or_else(|| lines.iter().find_map(|line| text(line, "description"))),
+            description: text(object, "description").or_else(|| dearest(lines)),
             hosted_url: text(object, "hosted_invoice_url"),
             attempt_count: number(object, "attempt_count"),
             paid_at: time(object, "status_transitions.paid_at"),
@@ -66,6 +66,13 @@ impl Invoice {
             checkout: metadata(object, "metadata", &["checkout", "checkout_id"]),
         }
     }
+}
+
+/// What the most money is for: the invoice of an upgrade begins with what is given back.
+fn dearest(lines: &[Value]) -> Option<String> {
+    let described = lines.iter().filter(|line| text(line, "description").is_some());
+    // Of equals, the first.
+    text(described.rev().max_by_key(|line| number(line, "amount"))?, "description")
 }
 
 fn line_subscription(line: &Value) -> Option<String> {

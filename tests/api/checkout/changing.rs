@@ -36,7 +36,8 @@ async fn an_upgrade_is_paid_and_had_at_once_for_what_the_preview_said() {
     assert_eq!((&changed["plan"]["key"], &changed["status"]), (&json!("pro"), &json!("ACTIVE")));
     shop.settle().await;
     assert_eq!(of_stripe(&shop, &id), (2900, 1));
-    assert_eq!(shop.app.db_value("SELECT amount FROM payments WHERE billing_reason = 'subscription_update'").await, due);
+    let paid = shop.app.db_rows("SELECT amount, description FROM payments WHERE billing_reason = 'subscription_update'").await;
+    assert_eq!(paid, json!([{ "amount": due, "description": "Remaining time on Pro after 11 Jan 2026" }]), "not what was given back for it");
     assert_eq!(shop.count("subscription"), 1, "no second one beside it");
 }
 

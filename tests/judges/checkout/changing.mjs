@@ -5,7 +5,7 @@ import { origin } from "./shop.mjs";
 import { stripe } from "./stripe.mjs";
 
 const HALF_A_MONTH = 15 * 86_400;
-const PAYMENTS = "subscription { providerId } payments { nodes { status amount { amount } } }";
+const PAYMENTS = "subscription { providerId } payments { nodes { status amount { amount } description } }";
 const preview = (person, what) => person.page.evaluate((what) => window.app.preview(what), what);
 
 export default {
@@ -21,7 +21,9 @@ export default {
     await hal.change("changePlan", { planKey: "pro" });
     await hal.shows({ refused: "", plan: "pro ACTIVE 1", access: "pro", payments: `SUCCEEDED ${due}, SUCCEEDED 1200` });
     const { subscription, payments } = await hal.account(PAYMENTS);
-    assert.deepEqual(payments.nodes[0], { status: "SUCCEEDED", amount: { amount: Number(due) } });
+    const [{ status, amount, description }] = payments.nodes;
+    assert.deepEqual([status, amount.amount], ["SUCCEEDED", Number(due)]);
+    assert.match(description, /^Remaining time on Pro after /);
     const { latest_invoice: invoice } = await stripe.object(subscription.providerId);
     assert.equal((await stripe.object(invoice)).total, Number(due), "so says the invoice");
 
