@@ -79,6 +79,9 @@ async fn ours_ended(
         return Ok(Outcome::stale(account, format!("the checkout is {} already", checkout.status)));
     }
     checkout.end(conn, status, id, subscription, now).await?;
+    if checkout.purpose == Purpose::Subscription && status == COMPLETED {
+        on_its_way(conn, app, session, checkout).await?;
+    }
     if checkout.purpose != Purpose::Subscription && status != EXPIRED {
         let failed = (status == FAILED).then_some(told.from);
         let payment = Payment { failed_at: failed, ..payment(conn, app, session, checkout).await? };
@@ -104,6 +107,25 @@ async fn ours_ended(
             _ => "the checkout has expired",
         },
     ))
+}
+
+/// A bank debit takes days, and until then no event of the invoice is about money: what is to come is shown all the same.
+async fn on_its_way(conn: &mut Conn, app: &App, session: &CheckoutSession, checkout: &Checkout) -> Result<(), Error> {
+    let Some(invoice) = session.invoice.as_deref() else { return Ok(()) };
+    if Payment::of_invoice(conn, invoice).await?.is_some() {
+        return Ok(());
+    }
+    let blank = Payment::new(&app.clock, checkout.account_id);
+    let payment = Payment {
+        purpose: checkout.purpose.as_str().to_owned(),
+        provider_customer_id: session.customer.clone(),
+        provider_subscription_id: session.subscription.clone(),
+        provider_invoice_id: session.invoice.clone(),
+        amount: session.amount.or(checkout.amount).unwrap_or_default().max(0),
+        currency: session.currency.clone().or(checkout.currency.clone()).unwrap_or(blank.currency.clone()),
+        ..blank
+    };
+    Ok(Payment::insert(conn, payment).await?)
 }
 
 async fn paid(

@@ -37,7 +37,11 @@ async fn an_upgrade_is_paid_and_had_at_once_for_what_the_preview_said() {
     shop.settle().await;
     assert_eq!(of_stripe(&shop, &id), (2900, 1));
     let paid = shop.app.db_rows("SELECT amount, description FROM payments WHERE billing_reason = 'subscription_update'").await;
-    assert_eq!(paid, json!([{ "amount": due, "description": "Remaining time on Pro after 11 Jan 2026" }]), "not what was given back for it");
+    assert_eq!(
+        paid,
+        json!([{ "amount": due, "description": "Remaining time on Pro after 11 Jan 2026" }]),
+        "not what was given back for it"
+    );
     assert_eq!(shop.count("subscription"), 1, "no second one beside it");
 }
 

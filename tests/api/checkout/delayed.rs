@@ -40,7 +40,8 @@ async fn the_plan_is_had_when_the_money_has_come() {
         }
         shop.settle().await;
         assert_eq!(shop.subscription().await["status"], "INCOMPLETE");
-        assert_eq!(stands(&shop).await.0, json!({ "plan": { "key": "free" }, "reason": WAITS }));
+        let on_its_way = json!([{ "status": "PENDING", "hostedInvoiceUrl": null }]);
+        assert_eq!(stands(&shop).await, (json!({ "plan": { "key": "free" }, "reason": WAITS }), on_its_way));
         the_money(&shop, true);
         shop.settle().await;
         let now = shop.subscription().await;
@@ -72,7 +73,7 @@ async fn money_that_does_not_come_gives_nothing_and_the_invoice_can_be_paid_with
     shop.settle().await;
     let (entitled, payments) = stands(&shop).await;
     assert_eq!(entitled, json!({ "plan": { "key": "free" }, "reason": WAITS }));
-    assert_eq!(payments[0]["status"], "FAILED");
+    assert_eq!((payments.as_array().unwrap().len(), &payments[0]["status"]), (1, &json!("FAILED")));
     let told = shop.subscription().await;
     assert_eq!((&told["status"], &told["needsAttention"]), (&json!("INCOMPLETE"), &json!("The last payment failed: check your card.")));
     assert_eq!(shop.app.db_value("SELECT status FROM checkouts").await, "failed");
@@ -81,6 +82,25 @@ async fn money_that_does_not_come_gives_nothing_and_the_invoice_can_be_paid_with
     assert!(answer.status().is_success(), "{}", answer.status());
     shop.settle().await;
     assert_eq!(shop.subscription().await["status"], "ACTIVE");
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn money_that_is_heard_of_before_its_checkout_is_one_payment_all_the_same() {
+    for success in [true, false] {
+        let shop = Shop::open().await;
+        paid_by_debit(&shop).await;
+        the_money(&shop, success);
+        let mut waiting = shop.sandbox.take_deliveries();
+        waiting.reverse();
+        for signed in &waiting {
+            shop.deliver_one(signed).await;
+        }
+        shop.settle().await;
+        let paid = "SELECT status, amount, purpose, description, provider_subscription_id IS NOT NULL AS named FROM payments";
+        let status = if success { "succeeded" } else { "failed" };
+        let one = json!([{ "status": status, "amount": 5800, "purpose": "subscription", "description": "2 × Pro", "named": true }]);
+        assert_eq!(shop.app.db_rows(paid).await, one);
+    }
 }
 
 #[tokio::test(flavor = "multi_thread")]
@@ -94,6 +114,7 @@ async fn a_trial_of_ours_goes_on_whether_the_purchase_beside_it_fails_or_is_give
     paid_by_debit(&shop).await;
     shop.settle().await;
     assert_eq!(shop.subscription().await, trial, "while the money is on its way");
+    assert_eq!(stands(&shop).await.1[0]["status"], "PENDING", "which is all that there is to see of it");
     the_money(&shop, false);
     shop.settle().await;
     assert_eq!(shop.subscription().await, trial, "when it has not come");

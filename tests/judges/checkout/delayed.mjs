@@ -12,7 +12,7 @@ async function afterDebit(name) {
   const person = await Person.arrive(name, mailbox);
   await person.shows({ access: "free" });
   const session = await person.buys("startCheckout", PRO, "delayed");
-  await person.shows({ plan: "pro INCOMPLETE 2", access: "free" });
+  await person.shows({ plan: "pro INCOMPLETE 2", access: "free", payments: "PENDING 5800" });
   await person.page.evaluate(() => (window.stays = true));
   return { person, intent: (await stripe.payment(session)).id };
 }
@@ -48,7 +48,7 @@ export default {
   "whoever is on trial keeps it while the money is on its way, and can give the purchase up when it does not come": async () => {
     const fay = await Person.arrive("fay");
     const session = await fay.buys("startCheckout", { planKey: "enterprise", seats: 2 }, "delayed");
-    await fay.shows({ plan: "pro TRIALING 1", access: "pro" });
+    await fay.shows({ plan: "pro TRIALING 1", access: "pro", payments: "PENDING 11800" });
     await stripe.press((await stripe.payment(session)).id, "It does not");
     await fay.shows({ payments: "FAILED 11800", plan: "pro TRIALING 1", access: "pro" });
     await fay.change("cancelSubscription", {});
