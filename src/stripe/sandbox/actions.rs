@@ -157,7 +157,7 @@ pub fn act(world: &mut World, action: &Action) -> Answer {
         Action::DeleteCustomer { customer } => customers::delete(world, customer),
         Action::Update { subscription, params } => subscriptions::update(world, subscription, params),
         Action::Cancel { subscription } => subscriptions::cancel(world, subscription, &json!({})),
-        Action::Resume { subscription } => subscriptions::resume(world, subscription),
+        Action::Resume { subscription } => subscriptions::resume_and_pay(world, subscription),
         Action::ExpireSession { session } => checkout::expire(world, session),
     }
 }
@@ -204,6 +204,9 @@ fn pay_invoice(world: &mut World, invoice: &str, card: &str) -> Answer {
     let object = world.find("invoice", invoice)?.clone();
     if object.text("status") != "open" {
         return Err(ApiError::invalid(format!("This invoice is {}.", object.text("status"))));
+    }
+    if world.object(object.text("_payment_intent")).text("status") == "processing" {
+        return Err(ApiError::invalid("A payment of this invoice is on its way."));
     }
     if !card.is_empty() {
         let customer = object.text("customer").to_owned();

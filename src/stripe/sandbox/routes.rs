@@ -80,10 +80,7 @@ pub fn route(world: &mut World, method: &str, path: &[&str], given: &Value, vers
 
         ("POST", ["subscriptions"]) => subscriptions::create(world, &check(given, subscriptions::CREATE)?),
         ("POST", ["subscriptions", id]) => subscriptions::update(world, id, &check(given, subscriptions::UPDATE)?),
-        ("POST", ["subscriptions", id, "resume"]) => {
-            check(given, subscriptions::RESUME)?;
-            subscriptions::resume(world, id)
-        }
+        ("POST", ["subscriptions", id, "resume"]) => subscriptions::resume(world, id, &check(given, subscriptions::RESUME)?),
         ("DELETE", ["subscriptions", id]) => subscriptions::cancel(world, id, &check(given, subscriptions::CANCEL)?),
         ("GET", ["subscriptions"]) => {
             let params = list::check(given, subscriptions::FILTERS)?;

@@ -116,26 +116,81 @@ async fn a_trial_warns_three_days_before_it_ends_and_then_charges() {
     assert_eq!(number(&shop.sandbox.object(&text(&shop.sandbox.object(&id), "/latest_invoice")), "/amount_paid"), 8700);
 }
 
-#[tokio::test]
-async fn a_trial_without_a_card_pauses_and_resumes() {
-    let shop = Shop::open().await;
-    let id = shop
-        .subscribe(
-            "",
-            &[
-                ("subscription_data[trial_period_days]", "14"),
-                ("payment_method_collection", "if_required"),
-                ("subscription_data[trial_settings][end_behavior][missing_payment_method]", "pause"),
-            ],
-        )
-        .await;
+/// Three seats of Pro whose trial has ended without a card.
+async fn paused(shop: &Shop) -> String {
+    let trial = [
+        ("subscription_data[trial_period_days]", "14"),
+        ("payment_method_collection", "if_required"),
+        ("subscription_data[trial_settings][end_behavior][missing_payment_method]", "pause"),
+    ];
+    let id = shop.subscribe("", &trial).await;
     shop.sandbox.advance(15 * DAY);
     assert_eq!(shop.status(&id), "paused");
     assert!(shop.events().contains(&"customer.subscription.paused".to_owned()));
+    id
+}
+
+#[tokio::test]
+async fn a_trial_without_a_card_pauses_and_goes_on_when_it_is_resumed_and_paid() {
+    let shop = Shop::open().await;
+    let id = paused(&shop).await;
+    let (resume, paid) = (format!("subscriptions/{id}/resume"), [("payment_behavior", "resume_on_payment_success")]);
+    let refused = shop.post(&resume, &paid).await;
+    assert_eq!((refused.status, text(&refused.body, "/error/code")), (400, "resource_missing".into()), "there is no card");
+    shop.sandbox.act(Action::NewCard { customer: shop.customer.clone(), card: "declined_later".into() }).unwrap();
+    assert_eq!(text(&shop.post(&resume, &paid).await.body, "/status"), "paused");
+    let first = text(&shop.sandbox.object(&id), "/latest_invoice");
     shop.sandbox.act(Action::NewCard { customer: shop.customer.clone(), card: "works".into() }).unwrap();
-    let resumed = shop.post(&format!("subscriptions/{id}/resume"), &[("billing_cycle_anchor", "now")]).await;
-    assert_eq!(text(&resumed.body, "/status"), "active");
-    assert!(shop.events().contains(&"customer.subscription.resumed".to_owned()));
+    shop.events();
+    let resumed = shop.post(&resume, &paid).await.body;
+    assert_eq!(text(&resumed, "/status"), "active");
+    assert_eq!(number(&resumed, "/items/data/0/current_period_start"), shop.sandbox.now());
+    assert_eq!(text(&shop.sandbox.object(&first), "/status"), "void", "the second try replaces the first");
+    assert_eq!(shop.events().last().unwrap(), "customer.subscription.resumed");
+    assert_eq!(shop.post(&resume, &paid).await.status, 400, "once");
+}
+
+/// Stripe's default: the invoice waits for somebody who pays it.
+#[tokio::test]
+async fn resumed_without_being_charged_it_waits_and_is_past_due_when_the_payment_fails() {
+    for (card, status) in [("works", "active"), ("declined_later", "past_due")] {
+        let shop = Shop::open().await;
+        let id = paused(&shop).await;
+        shop.sandbox.act(Action::NewCard { customer: shop.customer.clone(), card: card.into() }).unwrap();
+        let resumed = shop.post(&format!("subscriptions/{id}/resume"), &[("billing_cycle_anchor", "now")]).await.body;
+        assert_eq!(text(&resumed, "/status"), "paused");
+        let invoice = text(&resumed, "/latest_invoice");
+        assert_eq!(text(&shop.sandbox.object(&invoice), "/status"), "open");
+        shop.post(&format!("invoices/{invoice}/pay"), &[]).await;
+        assert_eq!(shop.status(&id), status);
+    }
+}
+
+#[tokio::test]
+async fn one_that_has_not_begun_cannot_be_changed_and_expires_when_it_is_cancelled() {
+    let shop = Shop::open().await;
+    let id = shop.subscribe("delayed", &[]).await;
+    let item = text(&shop.sandbox.object(&id), "/items/data/0/id");
+    let more = shop.post(&format!("subscriptions/{id}"), &[("items[0][id]", &item), ("items[0][quantity]", "4")]).await;
+    assert_eq!(more.status, 400);
+    let invoice = text(&shop.sandbox.object(&id), "/latest_invoice");
+    assert!(shop.sandbox.act(Action::PayInvoice { invoice: invoice.clone(), card: "works".into() }).is_err(), "a payment is on its way");
+    assert_eq!(text(&shop.delete(&format!("subscriptions/{id}")).await.body, "/status"), "incomplete_expired");
+    assert_eq!(text(&shop.sandbox.object(&invoice), "/status"), "void");
+}
+
+#[tokio::test]
+async fn what_is_archived_begins_nothing_new() {
+    let shop = Shop::open().await;
+    let price = shop.sandbox.object(&shop.pro);
+    let form = [("mode", "subscription"), ("line_items[0][price]", shop.pro.as_str()), ("success_url", "http://localhost:3000/done")];
+    for path in [format!("products/{}", text(&price, "/product")), format!("prices/{}", shop.pro)] {
+        shop.post(&path, &[("active", "false")]).await;
+        let refused = shop.post("checkout/sessions", &form).await;
+        assert_eq!((refused.status, &refused.body["error"]["param"]), (400, &json!("line_items[0][price]")), "{path}");
+        shop.post(&path, &[("active", "true")]).await;
+        assert_eq!(shop.post("checkout/sessions", &form).await.status, 200);
+    }
 }
 
 #[tokio::test]

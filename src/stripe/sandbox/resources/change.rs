@@ -13,7 +13,7 @@ use crate::stripe::sandbox::timers::Timer;
 use super::invoices::{self, Line};
 use super::lifecycle::{self, PATIENCE, bill, period, set_items, set_period};
 use super::payments::{self, Outcome};
-use super::prices::plan;
+use super::prices::{for_sale, plan};
 
 pub const PRORATION: Kind = Kind::OneOf(&["always_invoice", "create_prorations", "none"]);
 pub const BEHAVIOUR: Kind = Kind::OneOf(&["allow_incomplete", "default_incomplete", "error_if_incomplete", "pending_if_incomplete"]);
@@ -151,10 +151,13 @@ fn wanted_items(world: &mut World, subscription: &Value, wanted: &[Value]) -> Re
 
 /// A recurring price that is for sale in that currency (in any, if empty).
 pub fn usable_price(world: &World, param: &str, id: &str, currency: &str) -> Result<Value, ApiError> {
+    for_sale(world, param, world.referred(param, "price", id)?)?;
+    known_price(world, param, id, currency)
+}
+
+/// The same, although it may be archived: what is contained already stays.
+pub fn known_price(world: &World, param: &str, id: &str, currency: &str) -> Result<Value, ApiError> {
     let price = world.referred(param, "price", id)?;
-    if !price.flag("active") {
-        return Err(ApiError::param(param, None, format!("The price specified is inactive. This field only accepts active prices: {id}.")));
-    }
     if price.text("type") != "recurring" {
         return Err(ApiError::param(
             param,

@@ -189,10 +189,7 @@ fn line_items(world: &mut World, params: &Value) -> Result<Vec<Value>, ApiError>
         let price = match item.maybe_text("price") {
             Some(price) => {
                 let price = world.referred(&name("price"), "price", price)?.clone();
-                if !price.flag("active") {
-                    let message = "The price specified is inactive. This field only accepts active prices.";
-                    return Err(ApiError::param(name("price"), None, message));
-                }
+                prices::for_sale(world, &name("price"), &price)?;
                 price
             }
             None if item.has("price_data") => {

@@ -74,7 +74,9 @@ fn take_payment_method(world: &mut World, id: &str, params: &Value) -> Result<()
 pub fn delete(world: &mut World, id: &str) -> Answer {
     world.referred("id", "customer", id).map_err(|_| super::super::error::ApiError::missing("customer", id))?;
     for subscription in world.ids_where("subscription", "customer", id) {
-        if lifecycle::alive(world.object(&subscription)) {
+        if world.object(&subscription).text("status") == "incomplete" {
+            lifecycle::expire(world, &subscription, json!({}));
+        } else if lifecycle::alive(world.object(&subscription)) {
             lifecycle::end(world, &subscription, Some("cancellation_requested"));
         }
     }

@@ -7,7 +7,7 @@
 //! | active | paid | past_due when a renewal cannot be paid |
 //! | past_due | a renewal failed | active when paid; canceled or unpaid when the retries are used up |
 //! | unpaid | the account's choice after the retries | active when the latest invoice is paid |
-//! | paused | see trialing | active when resumed |
+//! | paused | see trialing | active when resumed and paid; past_due when resumed without charging, and the payment fails |
 //! | canceled, incomplete_expired | | nothing |
 
 use serde_json::{Value, json};
@@ -227,8 +227,9 @@ pub fn invoice_paid(world: &mut World, invoice: &str) {
         change::settle(world, &id);
     } else if is_one_of(&before, "status", &["incomplete", "past_due", "unpaid"]) && latest {
         world.change(&id, UPDATED, json!({ "status": "active" }));
-    } else if before.text("status") == "paused" && latest && before.flag("_resuming") {
-        resumed(world, &id);
+    } else if before.text("status") == "paused" && before.text("_resuming/invoice") == invoice {
+        go_on(world, &id, "active");
+        world.emit("customer.subscription.resumed", &id);
     }
 }
 
@@ -237,6 +238,13 @@ pub fn invoice_not_paid(world: &mut World, invoice: &str, final_attempt: bool) {
     let id = invoices::subscription_of(world.object(invoice)).to_owned();
     let subscription = world.object(&id);
     let pending = subscription.text("_pending/invoice") == invoice;
+    if subscription.text("status") == "paused"
+        && subscription.text("_resuming/invoice") == invoice
+        && !subscription.flag("_resuming/charge")
+    {
+        go_on(world, &id, "past_due");
+        return;
+    }
     if pending || !is_one_of(subscription, "status", &["active", "past_due"]) {
         return;
     }
@@ -298,19 +306,32 @@ pub fn end(world: &mut World, id: &str, reason: Option<&str>) {
     world.emit("customer.subscription.deleted", id);
 }
 
-/// `POST /v1/subscriptions/:id/resume`: a new period begins now, and the subscription is active as soon as it is paid for.
-pub fn resume(world: &mut World, id: &str) {
-    let now = world.now;
-    let end = period_end(now, world.object(id).at("items/data/0/price/recurring"), now);
-    world.edit(id, json!({ "billing_cycle_anchor": now, "_resuming": true }));
-    set_period(world, id, (now, end));
-    let lines = lines(world, id);
+/// `POST /v1/subscriptions/:id/resume`: makes an invoice for a period that begins now. Once that is paid, the period is the subscription's,
+/// and it is active. `charge`: the payment is tried at once, and again later; otherwise somebody has to pay the invoice.
+pub fn resume(world: &mut World, id: &str, charge: bool) {
+    let (now, subscription) = (world.now, world.object(id).clone());
+    // What was asked for before is replaced.
+    let before = subscription.text("_resuming/invoice");
+    if world.object(before).text("status") == "open" {
+        invoices::void_now(world, before);
+    }
+    let end = period_end(now, subscription.at("items/data/0/price/recurring"), now);
+    let lines: Vec<Line> = lines(world, id).into_iter().map(|line| Line { period: (now, end), ..line }).collect();
     let invoice = bill(world, id, "subscription_cycle", (now, now), &lines);
+    world.edit(id, json!({ "_resuming": { "invoice": invoice, "start": now, "end": end, "charge": charge } }));
     invoices::finalize(world, &invoice);
-    invoices::collect(world, &invoice, false);
+    if charge {
+        invoices::collect(world, &invoice, false);
+    } else {
+        world.edit(&invoice, json!({ "auto_advance": false }));
+    }
 }
 
-fn resumed(world: &mut World, id: &str) {
-    world.change(id, UPDATED, json!({ "status": "active", "_resuming": false }));
-    world.emit("customer.subscription.resumed", id);
+/// It was resumed: the period that was billed begins.
+fn go_on(world: &mut World, id: &str, status: &str) {
+    let before = world.object(id).clone();
+    let (start, end) = (before.int("_resuming/start"), before.int("_resuming/end"));
+    world.edit(id, json!({ "status": status, "billing_cycle_anchor": start, "_resuming": null }));
+    set_period(world, id, (start, end));
+    world.emit_change(UPDATED, before);
 }

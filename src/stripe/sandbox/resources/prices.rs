@@ -152,6 +152,20 @@ fn take_lookup_key(world: &mut World, params: &Value, own: &str) -> Result<(), A
     Ok(())
 }
 
+/// Whether it can be asked for: neither the price nor its product is archived.
+pub fn for_sale(world: &World, param: &str, price: &Value) -> Result<(), ApiError> {
+    let (id, product) = (price.text("id"), price.text("product"));
+    if !price.flag("active") {
+        let message = format!("The price specified is inactive. This field only accepts active prices: {id}.");
+        return Err(ApiError::param(param, None, message));
+    }
+    if !world.object(product).flag("active") {
+        let message = format!("The product {product} is marked as inactive: nothing new can begin at its price {id}.");
+        return Err(ApiError::param(param, None, message));
+    }
+    Ok(())
+}
+
 /// The price as the plan that older clients know.
 pub fn plan(price: &Value) -> Value {
     let mut plan = blank("plan");

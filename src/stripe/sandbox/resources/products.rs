@@ -48,7 +48,7 @@ const NEVER_NULL: [&str; 4] = ["name", "active", "images", "marketing_features"]
 
 pub fn create(world: &mut World, params: &Value) -> Answer {
     if let Some(id) = params.maybe_text("id")
-        && !world.object(id).is_null()
+        && world.referred("id", "product", id).is_ok()
     {
         return Err(ApiError::state("resource_already_exists", format!("Product already exists: {id}")));
     }

@@ -148,7 +148,12 @@ fn phases(world: &World, schedule: &Value, subscription: &Value, wanted: &[Value
         let mut recurring = Value::Null;
         for (place, item) in wish.list("items").iter().enumerate() {
             let param = format!("{}[{place}][price]", name("items"));
-            let price = change::usable_price(world, &param, item.text("price"), subscription.text("currency"))?;
+            let (id, currency) = (item.text("price"), subscription.text("currency"));
+            let contained = subscription.list("items/data").iter().any(|item| item.text("price/id") == id);
+            let price = match contained {
+                true => change::known_price(world, &param, id, currency)?,
+                false => change::usable_price(world, &param, id, currency)?,
+            };
             recurring = price.at("recurring").clone();
             let quantity = json!(item.maybe_int("quantity").unwrap_or(1));
             items.push(phase_item(price.at("id"), &quantity, price.at("id"), &super::metadata(&Value::Null, item)));

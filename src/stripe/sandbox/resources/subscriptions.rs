@@ -74,9 +74,11 @@ pub const CANCEL: &[Param] = &[
 ];
 pub const RESUME: &[Param] = &[
     param("billing_cycle_anchor", Kind::OneOf(&["now", "unchanged"])),
+    param("payment_behavior", Kind::OneOf(&["resume_on_payment_attempt", RESUME_WHEN_PAID])),
     param("proration_behavior", PRORATION),
     param("proration_date", Kind::Time(&[])),
 ];
+const RESUME_WHEN_PAID: &str = "resume_on_payment_success";
 pub const FILTERS: &[Param] = &[
     param("customer", Kind::Text),
     param("price", Kind::Text),
@@ -170,6 +172,9 @@ pub fn update(world: &mut World, id: &str, params: &Value) -> Answer {
     let only_notes = params.as_object().is_some_and(|fields| fields.keys().all(|key| key == "metadata" || key == "cancellation_details"));
     if !alive(&before) && !only_notes {
         return Err(ApiError::invalid("A canceled subscription can only update its cancellation_details and metadata."));
+    }
+    if before.text("status") == "incomplete" && params.has("items") {
+        return Err(ApiError::invalid("What an incomplete subscription contains cannot be changed before its first invoice is paid."));
     }
     let behaviour = params.maybe_text("payment_behavior").unwrap_or("allow_incomplete");
     if behaviour == "pending_if_incomplete"
@@ -292,6 +297,11 @@ pub fn cancel(world: &mut World, id: &str, params: &Value) -> Answer {
             world.edit(id, json!({ format!("cancellation_details/{note}"): text }));
         }
     }
+    if subscription.text("status") == "incomplete" {
+        let now = world.now;
+        lifecycle::expire(world, id, json!({ "canceled_at": now, "cancellation_details/reason": "cancellation_requested" }));
+        return Ok(world.object(id).clone());
+    }
     // What is asked of the last invoice: the unused time given back, and the waiting lines billed.
     let mut lines = Vec::new();
     if params.flag("prorate") {
@@ -306,22 +316,31 @@ pub fn cancel(world: &mut World, id: &str, params: &Value) -> Answer {
             invoices::collect(world, &invoice, false);
         }
     }
-    if subscription.text("status") == "incomplete" {
-        let now = world.now;
-        lifecycle::expire(world, id, json!({ "canceled_at": now, "cancellation_details/reason": "cancellation_requested" }));
-        return Ok(world.object(id).clone());
-    }
     world.edit(id, json!({ "cancel_at": null, "cancel_at_period_end": false, "canceled_at": null }));
     lifecycle::end(world, id, Some("cancellation_requested"));
     Ok(world.object(id).clone())
 }
 
 /// `POST /v1/subscriptions/:id/resume`
-pub fn resume(world: &mut World, id: &str) -> Answer {
-    let status = world.find("subscription", id)?.text("status");
+pub fn resume(world: &mut World, id: &str, params: &Value) -> Answer {
+    let subscription = world.find("subscription", id)?;
+    let status = subscription.text("status");
     if status != "paused" {
         return Err(ApiError::invalid(format!("Only paused subscriptions can be resumed; this one is {status}.")));
     }
-    lifecycle::resume(world, id);
+    let charge = params.text("payment_behavior") == RESUME_WHEN_PAID;
+    if charge && subscription.text("billing_mode/type") != "flexible" {
+        let message = format!("`{RESUME_WHEN_PAID}` needs a subscription whose billing mode is flexible.");
+        return Err(ApiError::param("payment_behavior", None, message));
+    }
+    if charge && !lifecycle::has_payment_method(world, subscription) {
+        return Err(ApiError::state("resource_missing", "This customer has no default payment method."));
+    }
+    lifecycle::resume(world, id, charge);
     Ok(world.object(id).clone())
+}
+
+/// What people do by a button of Stripe's: it is charged at once.
+pub fn resume_and_pay(world: &mut World, id: &str) -> Answer {
+    resume(world, id, &json!({ "payment_behavior": RESUME_WHEN_PAID }))
 }
