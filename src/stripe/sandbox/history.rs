@@ -32,15 +32,34 @@ pub enum Step {
     /// The card is declined from now on.
     CardFails,
     CardWorks,
+    /// Another card is stored, which works.
+    NewCard,
     /// Somebody pays what is open.
     PayInvoice,
+    /// The bank has answered about a payment that takes days.
+    Debit {
+        arrives: bool,
+    },
+    /// It goes on after a pause.
+    Resume,
     EndNow,
+}
+
+/// How a subscription begins.
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub enum Beginning {
+    Paid,
+    Trial,
+    /// Unless a card is stored meanwhile, it pauses at the end.
+    TrialWithoutCard,
+    /// The first payment takes days.
+    BankDebit,
 }
 
 #[derive(Clone, Debug)]
 pub struct History {
     seed: u64,
-    pub trial_days: Option<i64>,
+    pub beginning: Beginning,
     pub steps: Vec<Step>,
 }
 
@@ -72,10 +91,26 @@ impl Told {
     }
 }
 
-/// A history of up to twelve steps; about half of them follow at once, in the same second.
+/// A history of up to twelve steps, and what its beginning alone makes possible; about half of them follow at once, in the same second.
 pub fn random(rng: &mut impl Rng) -> History {
-    let steps = (0..rng.random_range(1..=12)).map(|_| step(rng)).collect();
-    History { seed: rng.random(), trial_days: rng.random_bool(0.25).then_some(14), steps }
+    let mut steps: Vec<Step> = (0..rng.random_range(1..=12)).map(|_| step(rng)).collect();
+    let beginning = match rng.random_range(0..20) {
+        0..=3 => Beginning::Trial,
+        4..=6 => Beginning::TrialWithoutCard,
+        7..=9 => Beginning::BankDebit,
+        _ => Beginning::Paid,
+    };
+    let own: &[Step] = match beginning {
+        Beginning::Paid | Beginning::Trial => &[],
+        Beginning::TrialWithoutCard => &[Step::Wait(14 * DAY), Step::NewCard, Step::Resume],
+        Beginning::BankDebit => &[Step::Debit { arrives: rng.random_bool(0.5) }, Step::Wait(DAY)],
+    };
+    for step in own {
+        if rng.random_bool(0.8) {
+            steps.insert(rng.random_range(0..=steps.len()), *step);
+        }
+    }
+    History { seed: rng.random(), beginning, steps }
 }
 
 fn step(rng: &mut impl Rng) -> Step {
@@ -114,7 +149,7 @@ impl History {
         let customer = customers::create(&mut world, &json!({ "email": "ann@example.com" }));
         let customer = customer.unwrap_or_default().text("id").to_owned();
         let prologue = world.events.len();
-        let subscription = begin(&mut world, &customer, prices.first().map_or("", String::as_str), self.trial_days);
+        let subscription = begin(&mut world, &customer, prices.first().map_or("", String::as_str), self.beginning);
         let mut told = Told { world, customer, subscription, prices, prologue };
         for step in &self.steps {
             told.take(*step);
@@ -129,18 +164,27 @@ fn price(world: &mut World, amount: i64) -> String {
     prices::create(world, &params).unwrap_or_default().text("id").to_owned()
 }
 
-fn begin(world: &mut World, customer: &str, price: &str, trial_days: Option<i64>) -> String {
+fn begin(world: &mut World, customer: &str, price: &str, beginning: Beginning) -> String {
     let mut params = json!({
         "mode": "subscription",
         "customer": customer,
         "line_items": [{ "price": price, "quantity": 2 }],
         "success_url": "http://localhost/done",
     });
-    if let Some(days) = trial_days {
-        params.set("subscription_data", json!({ "trial_period_days": days }));
+    let card = match beginning {
+        Beginning::Paid | Beginning::Trial => "works",
+        Beginning::TrialWithoutCard => "",
+        Beginning::BankDebit => "delayed",
+    };
+    if matches!(beginning, Beginning::Trial | Beginning::TrialWithoutCard) {
+        params.set("subscription_data/trial_period_days", 14);
+    }
+    if beginning == Beginning::TrialWithoutCard {
+        params.set("payment_method_collection", "if_required");
+        params.set("subscription_data/trial_settings/end_behavior/missing_payment_method", "pause");
     }
     let session = checkout::create(world, &params).unwrap_or_default().text("id").to_owned();
-    checkout::pay(world, &session, &actions::number("works"), "", false).ok();
+    checkout::pay(world, &session, &actions::number(card), "", false).ok();
     world.object(&session).text("subscription").to_owned()
 }
 
@@ -168,14 +212,21 @@ impl Told {
             Step::ResumeCollection => self.update(json!({ "pause_collection": null })),
             Step::CardFails => Action::CardsBehave { customer: self.customer.clone(), card: "declined".to_owned() },
             Step::CardWorks => Action::CardsBehave { customer: self.customer.clone(), card: "works".to_owned() },
-            Step::PayInvoice => {
-                let invoice = self.world.object(&self.subscription).text("latest_invoice").to_owned();
-                Action::PayInvoice { invoice, card: "works".to_owned() }
+            Step::NewCard => Action::NewCard { customer: self.customer.clone(), card: "works".to_owned() },
+            Step::PayInvoice => Action::PayInvoice { invoice: self.invoice(), card: "works".to_owned() },
+            Step::Debit { arrives } => {
+                let payment_intent = self.world.object(&self.invoice()).text("_payment_intent").to_owned();
+                Action::Settle { payment_intent, success: arrives }
             }
+            Step::Resume => Action::Resume { subscription: self.subscription.clone() },
             Step::EndNow => Action::Cancel { subscription: self.subscription.clone() },
         };
         // A refusal is part of the history: nothing happens then.
         actions::act(&mut self.world, &action).ok();
+    }
+
+    fn invoice(&self) -> String {
+        self.world.object(&self.subscription).text("latest_invoice").to_owned()
     }
 
     fn update(&self, params: Value) -> Action {

@@ -3,6 +3,7 @@
 //! the truth.
 
 use std::collections::{BTreeMap, BTreeSet, VecDeque};
+use std::sync::Mutex;
 
 use chrono::{DateTime, TimeDelta, Utc};
 use fixpath::billing::jobs::BillingJob;
@@ -149,7 +150,8 @@ fn permutations<'a>(items: &[Version<'a>]) -> Vec<Vec<Version<'a>>> {
     all
 }
 
-fn check(seed: u64) -> Result<(), TestCaseError> {
+/// Returns where the life has ended.
+fn check(seed: u64) -> Result<String, TestCaseError> {
     let life = Life::new(seed);
     let (events, right) = (life.versions(), life.right());
     let mut rng = StdRng::seed_from_u64(seed);
@@ -164,20 +166,39 @@ fn check(seed: u64) -> Result<(), TestCaseError> {
         let is_right = kept.event_id.is_none_or(|id| right.contains(id));
         prop_assert!(is_right && !doubtful, "seed {seed}, {:?}: {:?} was kept, in doubt: {doubtful}", told(&order), kept.event_id);
     }
-    Ok(())
+    Ok(life.truth["status"].as_str().unwrap_or_default().to_owned())
+}
+
+/// The words for where a subscription stands.
+fn statuses(told: &Told) -> impl Iterator<Item = String> {
+    told.events().into_iter().filter_map(|event| event.object["status"].as_str().map(str::to_owned))
+}
+
+fn all_statuses() -> BTreeSet<String> {
+    Status::ALL.into_iter().map(String::from).collect()
 }
 
 #[test]
 fn what_is_stored_is_the_truth_or_in_doubt_and_once_read_again_the_truth() {
-    let threads = std::thread::available_parallelism().map_or(2, |threads| u32::try_from(threads.get()).unwrap());
+    let (ends, threads) = (Mutex::new(BTreeSet::new()), threads());
     std::thread::scope(|scope| {
         for _ in 0..threads {
             scope.spawn(|| {
                 let config = Config { cases: LIVES.div_ceil(threads), failure_persistence: None, ..Config::default() };
+                let check = |seed| {
+                    let end = check(seed)?;
+                    ends.lock().unwrap().insert(end);
+                    Ok(())
+                };
                 TestRunner::new(config).run(&any::<u64>(), check).unwrap_or_else(|error| panic!("{error}"));
             });
         }
     });
+    assert_eq!(ends.into_inner().unwrap(), all_statuses(), "some life ends in each status");
+}
+
+fn threads() -> u32 {
+    std::thread::available_parallelism().map_or(2, |threads| u32::try_from(threads.get()).unwrap())
 }
 
 /// Most is decided by the events alone: reading again is the exception.
@@ -315,11 +336,12 @@ fn trouble(sandbox: &Sandbox, rng: &mut StdRng) {
 #[tokio::test(flavor = "multi_thread")]
 async fn two_hundred_lives_over_http_end_in_the_truth_whatever_is_lost_or_fails() {
     let (app, sandbox, proxy) = connected().await;
-    let (mut failed, mut decided) = (0, 0);
+    let (mut failed, mut decided, mut stood) = (0, 0, BTreeSet::new());
     for first in (0..DELIVERED).step_by(TOGETHER as usize) {
         let lives: Vec<(u64, Told)> = (first..first + TOGETHER).map(|seed| (seed, life(seed))).collect();
         for (_, told) in &lives {
             introduce(&app, told).await;
+            stood.extend(statuses(told));
         }
         let mut ways: Vec<Way> = lives.iter().map(|(seed, told)| Way::new(*seed, told)).collect();
         futures_util::future::join_all(ways.iter_mut().map(|way| way.go(&app, &proxy))).await;
@@ -364,6 +386,7 @@ async fn two_hundred_lives_over_http_end_in_the_truth_whatever_is_lost_or_fails(
         }
     }
     assert!(failed > 200 && decided > 20, "{failed} attempts failed, {decided} lives were decided by their events alone");
+    assert_eq!(stood, all_statuses(), "each status was reached");
     let paid_twice = "SELECT provider_invoice_id FROM payments GROUP BY 1 HAVING count(*) > 1";
     assert_eq!(app.db_rows(paid_twice).await, json!([]), "one payment for each invoice");
     let unwell = "SELECT event_id, type, status, last_error FROM webhook_deliveries WHERE status IN ('failed', 'dead', 'parked')";
