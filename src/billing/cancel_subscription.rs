@@ -33,8 +33,8 @@ pub async fn cancel_subscription(
     }
     let row = alter::subscribed(app, actor.account).await?;
     let present = alter::present(app, &row).await?;
-    // What has not begun cannot run to an end.
-    if immediately || present.status == "incomplete" {
+    // What has not begun, or is paused, has no paid period that could run to its end.
+    if immediately || matches!(present.status.as_str(), "incomplete" | "paused") {
         let mut details = CancelSubscriptionCancellationDetails::new();
         details.comment = reason;
         let request = CancelSubscription::new(present.id.as_str()).cancellation_details(details);

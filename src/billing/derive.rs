@@ -100,10 +100,10 @@ fn period(object: &object::Subscription, facts: &Facts) -> (Option<DateTime<Utc>
 pub fn attention(status: Status, facts: &Facts) -> Option<&'static str> {
     match status {
         Status::Canceled | Status::IncompleteExpired => None,
-        Status::Paused => Some("The trial has ended: add a way to pay to go on."),
         _ if facts.action_required => Some("Your bank asks you to confirm a payment."),
         Status::PastDue | Status::Unpaid => Some("The last payment failed: check your card."),
         _ if facts.payment_failed => Some("The last payment failed: check your card."),
+        Status::Paused => Some("The subscription is paused: add a way to pay if there is none, and resume it."),
         Status::Incomplete | Status::Trialing | Status::Active => None,
     }
 }

@@ -165,7 +165,7 @@ fn missing(row: &Standing, plan: &Plan) -> String {
         Status::Incomplete => format!("The first payment for the {name} plan has not arrived yet."),
         Status::IncompleteExpired => format!("The first payment for the {name} plan never arrived: it can be bought anew."),
         Status::Unpaid => format!("The {name} plan is not paid, and all tries to collect the money have failed."),
-        Status::Paused => format!("The trial of the {name} plan has ended without a way to pay."),
+        Status::Paused => format!("The {name} plan is paused: it goes on when it is resumed and paid."),
         Status::Trialing => format!("The trial of the {name} plan has ended: it can be bought."),
         Status::Active | Status::PastDue | Status::Canceled => match row.ended_at.or(row.cancel_at) {
             Some(end) => format!("The {name} plan ended on {}: it can be bought anew.", day(end)),

@@ -31,7 +31,7 @@ pub enum Status {
     PastDue,
     /// All tries have failed.
     Unpaid,
-    /// The trial has ended without a way to pay.
+    /// Stopped until it is resumed and paid: mostly a trial that has ended without a way to pay. Gives no access.
     Paused,
     /// Over.
     Canceled,

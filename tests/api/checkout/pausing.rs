@@ -1,0 +1,165 @@
+//! A trial that ends without a way to pay is paused, and goes on when it is resumed and paid.
+
+use chrono::TimeDelta;
+use fixpath::stripe::sandbox::actions::Action;
+use serde_json::{Value, json};
+
+use crate::support::shop::Shop;
+use crate::support::stripe::{self, with};
+
+async fn entitled(shop: &Shop) -> (Value, String) {
+    let query = "{ viewer { account { entitlements { plan { key } reason } } } }";
+    let answer = shop.owner.ok(query, json!({})).await;
+    (answer.data("viewer.account.entitlements.plan.key"), answer.str("viewer.account.entitlements.reason"))
+}
+
+fn customer(shop: &Shop, id: &str) -> String {
+    shop.sandbox.object(id)["customer"].as_str().unwrap().to_owned()
+}
+
+fn store_card(shop: &Shop, id: &str, card: &str) {
+    shop.sandbox.act(Action::NewCard { customer: customer(shop, id), card: card.to_owned() }).unwrap();
+}
+
+/// The owner has begun a trial, has taken the card away, and Stripe was told to pause then; the subscription's id.
+async fn paused(shop: &mut Shop) -> String {
+    shop.app.db_execute("DELETE FROM trial_grants").await;
+    let page = shop.start(json!({})).await;
+    shop.pay(&page, "works");
+    shop.settle().await;
+    let id = shop.subscription().await["providerId"].as_str().unwrap().to_owned();
+    let pause = [("trial_settings[end_behavior][missing_payment_method]", "pause")];
+    shop.post(&format!("subscriptions/{id}"), &pause).await;
+    shop.sandbox.act(Action::RemoveCards { customer: customer(shop, &id) }).unwrap();
+    shop.settle().await;
+    assert_eq!(entitled(shop).await.0, "pro");
+    shop.pass(TimeDelta::days(15)).await;
+    shop.settle().await;
+    assert_eq!(shop.sandbox.object(&id)["status"], "paused");
+    id
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_trial_without_a_way_to_pay_is_paused_and_goes_on_when_it_is_resumed_and_paid() {
+    let mut shop = Shop::open().await;
+    let id = paused(&mut shop).await;
+    let shown = shop.subscription().await;
+    assert_eq!((&shown["status"], &shown["plan"]["key"]), (&json!("PAUSED"), &json!("pro")));
+    assert_eq!(shown["needsAttention"], "The subscription is paused: add a way to pay if there is none, and resume it.");
+    let reason = "The Pro plan is paused: it goes on when it is resumed and paid. Until then, the Free plan counts.";
+    assert_eq!(entitled(&shop).await, (json!("free"), reason.to_owned()));
+    // It is that one that goes on: there is no second one beside it, and nothing of it changes meanwhile.
+    assert_eq!(shop.start_as(&shop.owner, json!({})).await.refusals("startCheckout"), ["ALREADY_SUBSCRIBED"]);
+    assert_eq!(shop.change("changePlan", json!({ "planKey": "starter" })).await.refusals("changePlan"), ["PAYMENT_REQUIRED"]);
+
+    let refused = shop.change("resumeSubscription", json!({})).await;
+    assert_eq!(refused.refusals("resumeSubscription"), ["PAYMENT_REQUIRED"], "there is no card");
+    let message = refused.str("resumeSubscription.userErrors.0.message");
+    assert!(message.starts_with("Add a way to pay in the billing portal first"), "{message}");
+    assert_eq!(shop.sandbox.object(&id)["status"], "paused");
+
+    store_card(&shop, &id, "works");
+    shop.settle().await;
+    assert_eq!(shop.subscription().await["status"], "PAUSED", "a card alone is no wish to go on");
+    let resumed = shop.changed("resumeSubscription", json!({})).await;
+    assert_eq!((&resumed["status"], &resumed["needsAttention"]), (&json!("ACTIVE"), &Value::Null));
+    assert_eq!(entitled(&shop).await.0, "pro");
+    shop.settle().await;
+    assert_eq!(shop.subscription().await["status"], "ACTIVE");
+    assert_eq!(shop.app.db_rows("SELECT amount FROM payments WHERE amount > 0").await, json!([{ "amount": 2900 }]), "paid once");
+    // From now on it renews by itself.
+    shop.pass(TimeDelta::days(32)).await;
+    shop.settle().await;
+    assert_eq!(shop.app.db_value("SELECT sum(amount) FROM payments WHERE status = 'succeeded'").await, 5800);
+    assert_eq!(shop.app.db_value("SELECT count(*) FROM webhook_deliveries WHERE status NOT IN ('completed', 'ignored', 'stale')").await, 0);
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_card_that_is_declined_resumes_nothing_and_a_bank_that_asks_is_answered_first() {
+    let mut shop = Shop::open().await;
+    let id = paused(&mut shop).await;
+    store_card(&shop, &id, "declined_later");
+    let still = shop.changed("resumeSubscription", json!({})).await;
+    assert_eq!(still["status"], "PAUSED");
+    shop.settle().await;
+    let shown = shop.subscription().await;
+    assert_eq!((&shown["status"], &shown["needsAttention"]), (&json!("PAUSED"), &json!("The last payment failed: check your card.")));
+    assert_eq!(entitled(&shop).await.0, "free");
+
+    store_card(&shop, &id, "confirm_always");
+    shop.changed("resumeSubscription", json!({})).await;
+    shop.settle().await;
+    let shown = shop.subscription().await;
+    assert_eq!((&shown["status"], &shown["needsAttention"]), (&json!("PAUSED"), &json!("Your bank asks you to confirm a payment.")));
+    assert_eq!(entitled(&shop).await.0, "free");
+    let intent = shop.sandbox.world(|world| {
+        let waiting = world.all("payment_intent").find(|intent| intent["status"] == "requires_action");
+        waiting.unwrap()["id"].as_str().unwrap().to_owned()
+    });
+    shop.sandbox.act(Action::ConfirmPayment { payment_intent: intent, success: true }).unwrap();
+    shop.settle().await;
+    let shown = shop.subscription().await;
+    assert_eq!((&shown["status"], &shown["needsAttention"]), (&json!("ACTIVE"), &Value::Null), "the first try owes nothing any more");
+    assert_eq!(entitled(&shop).await.0, "pro");
+    assert_eq!(shop.app.db_value("SELECT sum(amount) FROM payments WHERE status = 'succeeded'").await, 2900);
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn who_does_not_want_to_go_on_ends_it_at_once_and_can_buy_anew() {
+    let mut shop = Shop::open().await;
+    let id = paused(&mut shop).await;
+    let ended = shop.changed("cancelSubscription", json!({})).await;
+    assert_eq!(ended["status"], "CANCELED", "there is no paid period that could run to its end");
+    shop.settle().await;
+    assert_eq!(shop.sandbox.object(&id)["status"], "canceled");
+    assert_eq!(shop.change("resumeSubscription", json!({})).await.refusals("resumeSubscription"), ["NOT_SUBSCRIBED"]);
+    let page = shop.start(json!({ "planKey": "starter" })).await;
+    assert_eq!(shop.sandbox.object(&page)["amount_total"], 1200, "its trial is over");
+    shop.settle().await;
+}
+
+/// Whichever of the two events tells it, and whatever their order.
+#[tokio::test(flavor = "multi_thread")]
+async fn the_events_about_a_pause_tell_it_in_any_order() {
+    for order in [&["customer.subscription.updated", "customer.subscription.paused"][..], &["customer.subscription.paused"]] {
+        for reversed in [false, true] {
+            let (app, owner, story) = stripe::app().await;
+            let status = async || {
+                let answer = owner.ok("{ viewer { account { subscription { status } entitlements { plan { key } } } } }", json!({})).await;
+                let account = answer.data("viewer.account");
+                (account["subscription"]["status"].clone(), account["entitlements"]["plan"]["key"].clone())
+            };
+            let tell = async |at: i64, kinds: Vec<&str>, state: &str, before: &str| {
+                for kind in kinds {
+                    let told = story.event(kind, at, story.state(state, 0, &[]));
+                    let previous = [("/data/previous_attributes", json!({ "status": before }))];
+                    let told = if kind.ends_with("updated") { with(told, &previous) } else { told };
+                    assert_eq!(app.deliver(&told).await.status, 200);
+                }
+            };
+            let kinds = |pause: bool| {
+                let mut kinds: Vec<&str> = order.to_vec();
+                if !pause {
+                    kinds =
+                        kinds.iter().map(|kind| if kind.ends_with("paused") { "customer.subscription.resumed" } else { kind }).collect();
+                }
+                if reversed {
+                    kinds.reverse();
+                }
+                kinds
+            };
+            app.db_execute("DELETE FROM subscriptions").await;
+            app.expect(&story.event("customer.subscription.created", 0, story.state("trialing", 0, &[])), "completed").await;
+            assert_eq!(status().await, (json!("TRIALING"), json!("pro")));
+            tell(100, kinds(true), "paused", "trialing").await;
+            assert_eq!(status().await, (json!("PAUSED"), json!("free")), "{order:?}, {reversed}");
+            tell(200, kinds(false), "active", "paused").await;
+            assert_eq!(status().await, (json!("ACTIVE"), json!("pro")), "{order:?}, {reversed}");
+            // Late, and of before.
+            let late = story.event("customer.subscription.paused", 100, story.state("paused", 0, &[]));
+            app.expect(&late, "stale").await;
+            assert_eq!(status().await, (json!("ACTIVE"), json!("pro")));
+            app.leave_jobs();
+        }
+    }
+}
