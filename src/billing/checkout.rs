@@ -5,9 +5,10 @@ use chrono::{DateTime, Utc};
 use diesel::prelude::*;
 use diesel_async::RunQueryDsl;
 
+use super::subscription::Status;
 use crate::clock::Clock;
 use crate::db::Conn;
-use crate::db::schema::checkouts;
+use crate::db::schema::{checkouts, subscriptions};
 use crate::id::{AccountId, CheckoutId, Id, PlanId, PriceId, TreeId, UserId};
 use crate::identity::actor::Actor;
 
@@ -165,6 +166,23 @@ impl Checkout {
     pub async fn open(conn: &mut Conn, account: AccountId, purpose: Purpose) -> QueryResult<Option<Self>> {
         let query = checkouts::table.filter(checkouts::account_id.eq(account)).filter(checkouts::purpose.eq(purpose.as_str()));
         query.filter(checkouts::status.eq(OPEN)).select(Self::as_select()).first(conn).await.optional()
+    }
+
+    /// An account's checkouts for a subscription that stand like this, while the subscription has not begun as far as we have heard: which,
+    /// and the provider's id of the subscription.
+    pub async fn not_begun(conn: &mut Conn, account: AccountId, status: &str) -> QueryResult<Vec<(CheckoutId, String)>> {
+        let begun = subscriptions::table
+            .filter(subscriptions::provider_subscription_id.eq(checkouts::provider_subscription_id))
+            .filter(subscriptions::status.ne(Status::Incomplete.as_str()));
+        let query = checkouts::table.filter(checkouts::account_id.eq(account)).filter(checkouts::status.eq(status));
+        query
+            .filter(checkouts::purpose.eq(Purpose::Subscription.as_str()))
+            .filter(checkouts::provider_subscription_id.is_not_null())
+            .filter(diesel::dsl::not(diesel::dsl::exists(begun)))
+            .order(checkouts::id)
+            .select((checkouts::id, checkouts::provider_subscription_id.assume_not_null()))
+            .load(conn)
+            .await
     }
 
     pub async fn insert(conn: &mut Conn, clock: &Clock, new: &NewCheckout, expires_at: DateTime<Utc>) -> QueryResult<Self> {

@@ -18,6 +18,7 @@ pub mod delivery; // the ledger and the log of what Stripe has sent
 pub mod derive; // a subscription's row from all that was told (pure)
 pub mod end_lapsed; // the hourly sweep
 pub mod entitlement; // what an account may do now, and why (pure)
+mod give_up_refused; // first payments that came to nothing
 pub mod grant_credits;
 pub mod graphql;
 pub mod jobs; // retries, refetches, the sweep, mails

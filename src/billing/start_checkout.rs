@@ -5,6 +5,7 @@ use diesel_async::RunQueryDsl;
 use stripe_product::promotion_code::ListPromotionCode;
 
 use super::checkout::{COMPLETED, Checkout, NewCheckout, Purpose};
+use super::give_up_refused::give_up_refused;
 use super::offer::Offer;
 use super::open_checkout::open_checkout;
 use super::return_url;
@@ -13,7 +14,7 @@ use super::start_trial::mailbox;
 use super::subscription::{STRIPE, Status, Subscription};
 use crate::app::App;
 use crate::db::Conn;
-use crate::db::schema::{card_fingerprints, checkouts, subscriptions, trial_grants, users};
+use crate::db::schema::{card_fingerprints, subscriptions, trial_grants, users};
 use crate::error::{Code, Error, Refusal};
 use crate::id::AccountId;
 use crate::identity::actor::{Actor, Requester, Role};
@@ -63,6 +64,7 @@ pub async fn start_checkout(app: &App, actor: &Actor, from: &Requester, wish: St
         ..NewCheckout::of(actor, Purpose::Subscription, success_url, cancel_url)
     };
     let account = actor.account;
+    give_up_refused(app, account).await?;
     open_checkout(app, from, checkout, async |conn: &mut Conn| refuse_second(conn, account).await).await
 }
 
@@ -84,28 +86,21 @@ fn shown(key: &str) -> String {
 
 async fn refuse_second(conn: &mut Conn, account: AccountId) -> Result<(), Error> {
     let rows = Subscription::of_account(conn, account).await?;
-    if let Some(live) = rows.iter().find(|row| row.is_live()) {
-        let message = match live.status {
-            // Nothing of it can be changed yet.
-            Status::Incomplete => "The account has a subscription whose first payment has not arrived: wait for it, pay its invoice, or \
-                                   cancel it."
-                .to_owned(),
-            status => format!("The account has a subscription, which is {}: change that one.", status.as_str()),
-        };
+    let live = || rows.iter().filter(|row| row.is_live());
+    if let Some(begun) = live().find(|row| row.status != Status::Incomplete) {
+        let message = format!("The account has a subscription, which is {}: change that one.", begun.status.as_str());
         return Err(Refusal::new(Code::AlreadySubscribed, message).into());
     }
-    // Paid for, or about to be: its subscription has not been heard of yet.
-    let known = subscriptions::table.filter(subscriptions::provider_subscription_id.eq(checkouts::provider_subscription_id));
-    let unheard = checkouts::table
-        .filter(checkouts::account_id.eq(account))
-        .filter(checkouts::purpose.eq(Purpose::Subscription.as_str()))
-        .filter(checkouts::status.eq(COMPLETED))
-        .filter(checkouts::provider_subscription_id.is_not_null())
-        .filter(diesel::dsl::not(diesel::dsl::exists(known)));
-    if diesel::select(diesel::dsl::exists(unheard)).get_result(conn).await? {
+    if !Checkout::not_begun(conn, account, COMPLETED).await?.is_empty() {
         return Err(Refusal::new(Code::CheckoutOpen, "A checkout was completed, and its payment is on the way: wait for it.").into());
     }
-    Ok(())
+    match live().next() {
+        Some(_) => {
+            let message = "The account has a subscription, whose first payment is missing: pay that, or end it with cancelSubscription.";
+            Err(Refusal::new(Code::AlreadySubscribed, message).into())
+        }
+        None => Ok(()),
+    }
 }
 
 /// One trial each: whoever had one here, or at Stripe, or whose mailbox had one under another account, or who has paid with a card that

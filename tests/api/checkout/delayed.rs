@@ -53,18 +53,6 @@ async fn the_plan_is_had_when_the_money_has_come() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn while_the_money_is_on_its_way_nothing_else_is_bought() {
-    let shop = Shop::open().await;
-    paid_by_debit(&shop).await;
-    shop.settle().await;
-    let again = shop.start_as(&shop.owner, json!({})).await;
-    assert_eq!(again.refusals("startCheckout"), ["ALREADY_SUBSCRIBED"]);
-    let message = again.str("startCheckout.userErrors.0.message");
-    assert_eq!(message, "The account has a subscription whose first payment has not arrived: wait for it, pay its invoice, or cancel it.");
-    assert_eq!(shop.count("checkout.session"), 1);
-}
-
-#[tokio::test(flavor = "multi_thread")]
 async fn money_that_does_not_come_gives_nothing_and_the_invoice_can_be_paid_with_a_card() {
     let shop = Shop::open().await;
     paid_by_debit(&shop).await;

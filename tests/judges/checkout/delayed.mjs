@@ -4,7 +4,7 @@ import { Person } from "./person.mjs";
 import { stripe } from "./stripe.mjs";
 
 const PRO = { planKey: "pro", seats: 2 };
-const WAITS = "The account has a subscription whose first payment has not arrived: wait for it, pay its invoice, or cancel it.";
+const WAITS = "A checkout was completed, and its payment is on the way: wait for it.";
 
 /** Somebody whose mailbox had its trial with another account, after paying by debit. */
 async function afterDebit(name) {

@@ -1,0 +1,52 @@
+//! A first payment that takes days, such as a bank debit, may be refused in the end. Stripe keeps the subscription incomplete until a day is
+//! over, and its invoice can still be paid by the link that was mailed. Whoever goes to a new page instead wants that one: the old invoice
+//! is voided first, so that nobody can pay for both, and then the old subscription ends.
+
+use stripe_billing::invoice::VoidInvoiceInvoice;
+use stripe_billing::subscription::CancelSubscription;
+
+use super::checkout::{Checkout, FAILED};
+use super::refetch::{self, apply_change};
+use crate::app::App;
+use crate::error::Error;
+use crate::id::{AccountId, CheckoutId, Id};
+use crate::stripe::client::StripeError;
+use crate::stripe::object::field;
+
+pub async fn give_up_refused(app: &App, account: AccountId) -> Result<(), Error> {
+    let refused = Checkout::not_begun(&mut *app.db.conn().await?, account, FAILED).await?;
+    for (checkout, subscription) in refused {
+        match give_up(app, checkout, &subscription).await {
+            // Stripe does not know it any more.
+            Err(StripeError::Refused(refused)) if refused.is_missing() => continue,
+            Err(error) => return Err(error.into()),
+            Ok(before) => {
+                let after = refetch::read(app, &subscription).await?;
+                apply_change(app, &before, &after).await?;
+            }
+        }
+    }
+    Ok(())
+}
+
+/// Returns the subscription as it was before.
+async fn give_up(app: &App, checkout: CheckoutId, subscription: &str) -> Result<serde_json::Value, StripeError> {
+    let before = refetch::read(app, subscription).await?.body;
+    let key = |step: &str| format!("{}:{step}", checkout.encode());
+    if field::text(&before, "status").as_deref() != Some("incomplete") {
+        return Ok(before);
+    }
+    if let Some(invoice) = field::id(&before, "latest_invoice") {
+        match app.stripe.write("void_invoice", &VoidInvoiceInvoice::new(invoice.as_str()), &key("void")).await {
+            Ok(_) => {}
+            // It was paid a moment ago: the subscription stays.
+            Err(StripeError::Refused(_)) => return Ok(before),
+            Err(error) => return Err(error),
+        }
+    }
+    match app.stripe.write("cancel_subscription", &CancelSubscription::new(subscription), &key("cancel")).await {
+        // It has ended with its invoice.
+        Ok(_) | Err(StripeError::Refused(_)) => Ok(before),
+        Err(error) => Err(error),
+    }
+}
