@@ -157,6 +157,7 @@ async fn looked_up_key(app: &App, event: &Event) -> Result<String, Error> {
 async fn current_key(conn: &mut Conn, event: &Event) -> Result<String, Error> {
     let object = &event.object;
     let own = || field::text(object, "id").unwrap_or_else(|| event.id.clone());
+    let mut subscription = None;
     let link = match event.kind.split('.').next().unwrap_or_default() {
         "refund" => {
             let refund = Refund::read(object);
@@ -174,18 +175,28 @@ async fn current_key(conn: &mut Conn, event: &Event) -> Result<String, Error> {
             let paid = InvoicePayment::read(object);
             Link { payment_intent: paid.payment_intent, charge: paid.charge, invoice: paid.invoice, customer: None }
         }
-        "invoice" => Link { invoice: Invoice::read(object).id, ..Link::default() },
+        "invoice" => {
+            let invoice = Invoice::read(object);
+            subscription = invoice.subscription;
+            Link { invoice: invoice.id, ..Link::default() }
+        }
         "checkout" => {
             let session = CheckoutSession::read(object);
+            subscription = session.subscription;
             Link { payment_intent: session.payment_intent, invoice: session.invoice, ..Link::default() }
         }
         "customer" => {
-            let id = field::text(object, "id").unwrap_or_default();
-            let known = Subscription::find_by_provider_id(conn, &id).await?;
-            return Ok(known.and_then(|row| row.provider_customer_id).unwrap_or_else(own));
+            subscription = field::text(object, "id");
+            Link::default()
         }
         _ => return Ok(own()),
     };
+    if let Some(id) = subscription
+        && let Some(known) = Subscription::find_by_provider_id(conn, &id).await?
+        && let Some(customer) = known.provider_customer_id
+    {
+        return Ok(customer);
+    }
     Ok(link.customer(conn).await?.unwrap_or_else(own))
 }
 

@@ -10,6 +10,7 @@ mod histories;
 mod lookup;
 mod mails;
 mod mapping;
+mod modes;
 mod money;
 mod objects;
 mod ordering;
