@@ -1,5 +1,6 @@
 //! Mails about billing: enqueued in the transaction that makes them true, once each, whichever event tells of it first.
 
+use chrono::{DateTime, Utc};
 use diesel::prelude::*;
 use diesel_async::RunQueryDsl;
 use serde::{Deserialize, Serialize};
@@ -31,6 +32,9 @@ pub enum BillingMail {
     },
     CancellationScheduled {
         subscription: SubscriptionId,
+        /// When it was told here: what was taken back and scheduled again is told by the later mail alone.
+        #[serde(default)]
+        told_at: Option<DateTime<Utc>>,
     },
     Ended {
         subscription: SubscriptionId,
@@ -61,8 +65,13 @@ pub enum BillingMail {
 
 /// `about` names what the mail is about; the second mail about it is never sent.
 pub async fn send_once(conn: &mut Conn, app: &App, about: &str, mail: BillingMail) -> Result<(), Error> {
+    send_once_at(conn, about, mail, app.clock.now()).await
+}
+
+/// `now` for those whose mail names it, too.
+pub async fn send_once_at(conn: &mut Conn, about: &str, mail: BillingMail, now: DateTime<Utc>) -> Result<(), Error> {
     let first = diesel::insert_into(billing_mails::table)
-        .values((billing_mails::about.eq(about), billing_mails::created_at.eq(app.clock.now())))
+        .values((billing_mails::about.eq(about), billing_mails::created_at.eq(now)))
         .on_conflict_do_nothing()
         .execute(conn)
         .await?;
@@ -70,6 +79,16 @@ pub async fn send_once(conn: &mut Conn, app: &App, about: &str, mail: BillingMai
         jobs::outbox::put(conn, &Job::Billing(super::jobs::BillingJob::Mail(mail)), None).await?;
     }
     Ok(())
+}
+
+/// What the mail about a scheduled end is about.
+pub fn about_end(subscription: &str, at: DateTime<Utc>) -> String {
+    format!("cancellation_scheduled:{subscription}:{}", at.timestamp())
+}
+
+/// When the mail about this was enqueued last.
+pub async fn told_at(conn: &mut Conn, about: &str) -> QueryResult<Option<DateTime<Utc>>> {
+    billing_mails::table.find(about).select(billing_mails::created_at).first(conn).await.optional()
 }
 
 /// What a mail told has been taken back: should it happen again, it is told again.

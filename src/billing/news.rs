@@ -5,7 +5,7 @@ use chrono::{DateTime, Utc};
 use diesel::prelude::*;
 use diesel_async::RunQueryDsl;
 
-use super::mails::BillingMail;
+use super::mails::{self, BillingMail};
 use super::money;
 use super::payment::Payment;
 use super::subscription::{Status, Subscription};
@@ -47,9 +47,13 @@ pub async fn news(conn: &mut Conn, app: &App, mail: &BillingMail) -> Result<Opti
         BillingMail::ActionRequired { payment } => {
             unpaid(conn, *payment, "Please confirm a payment", "Your bank asks you to confirm the payment of {amount}.").await
         }
-        BillingMail::CancellationScheduled { subscription } => {
+        BillingMail::CancellationScheduled { subscription, told_at } => {
             let Some((row, plan)) = subscribed(conn, *subscription).await? else { return Ok(None) };
             let Some(ends) = row.cancel_at.filter(|_| !row.status.is_terminal()) else { return Ok(None) };
+            let about = mails::about_end(row.provider_subscription_id.as_deref().unwrap_or_default(), ends);
+            if told_at.is_some() && mails::told_at(conn, &about).await? != *told_at {
+                return Ok(None);
+            }
             let sentence = format!("Your {plan} plan stays until {}, and then ends.", day(ends));
             Ok(Some(to_owners(row.account_id, "Your subscription will end", sentence, app_link(app))))
         }

@@ -1,7 +1,5 @@
 //! `customer.subscription.*`.
 
-use chrono::{DateTime, Utc};
-
 use super::super::delivery;
 use super::super::derive::{self, Bought, Facts};
 use super::super::mails::{self, BillingMail};
@@ -181,15 +179,14 @@ pub(super) async fn tell(conn: &mut Conn, app: &App, known: Option<&Subscription
     if before == row.cancel_at || row.status.is_terminal() {
         return Ok(());
     }
-    let about = |at: DateTime<Utc>| format!("cancellation_scheduled:{id}:{}", at.timestamp());
     // What was taken back may be done again, and is told again.
     if let Some(at) = before {
-        mails::forget(conn, &about(at)).await?;
+        mails::forget(conn, &mails::about_end(id, at)).await?;
     }
-    match row.cancel_at {
-        Some(at) => mails::send_once(conn, app, &about(at), BillingMail::CancellationScheduled { subscription: row.id }).await,
-        None => Ok(()),
-    }
+    let Some(at) = row.cancel_at else { return Ok(()) };
+    let now = app.clock.now();
+    let mail = BillingMail::CancellationScheduled { subscription: row.id, told_at: Some(now) };
+    mails::send_once_at(conn, &mails::about_end(id, at), mail, now).await
 }
 
 /// A trial that ends soon; if it is still one.

@@ -135,6 +135,28 @@ async fn an_end_that_was_taken_back_and_comes_all_the_same_is_told_again() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
+async fn an_end_that_was_taken_back_and_set_again_before_any_mail_was_sent_is_told_once() {
+    let (app, _owner, story) = stripe::app().await;
+    let (soon, later) = (story.begin + 30 * 24 * 3600, story.begin + 60 * 24 * 3600);
+    app.expect(&story.event("customer.subscription.created", 0, story.state("active", 0, &[])), "completed").await;
+    for (seconds, cancel_at) in [(10, json!(soon)), (20, json!(null)), (30, json!(soon)), (40, json!(later))] {
+        app.advance(TimeDelta::seconds(1));
+        let state = story.state("active", 0, &[("/cancel_at", cancel_at)]);
+        app.expect(&story.event("customer.subscription.updated", seconds, state), "completed").await;
+    }
+    app.run_jobs().await;
+    assert_eq!(sent(&app), [("owner@example.com".to_owned(), "Your subscription will end".to_owned())]);
+    assert!(app.mails().pop().unwrap().text.contains("2 March 2026"), "{}", app.mails().pop().unwrap().text);
+    for (seconds, cancel_at) in [(50, json!(null)), (60, json!(later)), (70, json!(null))] {
+        app.advance(TimeDelta::seconds(1));
+        let state = story.state("active", 0, &[("/cancel_at", cancel_at)]);
+        app.expect(&story.event("customer.subscription.updated", seconds, state), "completed").await;
+    }
+    app.run_jobs().await;
+    assert_eq!(sent(&app).len(), 1, "it does not end");
+}
+
+#[tokio::test(flavor = "multi_thread")]
 async fn a_refund_is_told_by_whichever_event_comes() {
     let (app, _owner, story) = stripe::app().await;
     for event in story.life().iter().take(5) {
