@@ -222,6 +222,17 @@ impl Payment {
         query.select(Self::as_select()).first(conn).await.optional()
     }
 
+    /// The provider's ids of a customer's invoices that are not finished yet.
+    pub async fn drafts_of_customer(conn: &mut Conn, customer: &str) -> QueryResult<Vec<String>> {
+        let is_draft = payments::invoice_status.is_null().or(payments::invoice_status.eq(InvoiceStatus::Draft.as_str()));
+        payments::table
+            .filter(payments::provider_customer_id.eq(customer))
+            .filter(payments::provider_invoice_id.is_not_null().and(is_draft.assume_not_null()))
+            .select(payments::provider_invoice_id.assume_not_null())
+            .load(conn)
+            .await
+    }
+
     pub async fn exists(conn: &mut Conn, id: PaymentId) -> QueryResult<bool> {
         diesel::select(diesel::dsl::exists(payments::table.find(id))).get_result(conn).await
     }

@@ -1,13 +1,15 @@
 //! `customer.*`: a customer that finds its account, or that was deleted.
 
 use super::super::customer::Customer;
+use super::super::payment::Payment;
 use super::super::place::Hints;
 use super::super::subscription::{Status, Subscription};
-use super::subscription::tell;
+use super::subscription::{store, tell};
 use super::{Outcome, Told, placed};
 use crate::app::App;
 use crate::db::Conn;
 use crate::error::Error;
+use crate::staff::alerts::{self, Kind};
 use crate::stripe::object;
 
 pub async fn apply(conn: &mut Conn, app: &App, told: &Told<'_>) -> Result<Outcome, Error> {
@@ -37,10 +39,14 @@ async fn bury(conn: &mut Conn, app: &App, told: &Told<'_>, id: &str) -> Result<O
         return Ok(Outcome::tombstone());
     }
     let account = known.and_then(|known| known.account_id);
-    for before in Subscription::live_of_customer(conn, id).await? {
+    for row in Subscription::live_of_customer(conn, id).await? {
+        // As it is by now: the end of the one before may have made it the one that counts.
+        let rows = Subscription::lock_all(conn, row.account_id).await?;
+        let before = rows.iter().find(|known| known.id == row.id).cloned().unwrap_or(row);
         let row = before.clone();
         let ended = Subscription {
-            status: Status::Canceled,
+            // What was never paid has never begun.
+            status: if row.status == Status::Incomplete { Status::IncompleteExpired } else { Status::Canceled },
             canceled_at: row.canceled_at.or(Some(told.from)),
             ended_at: Some(told.from),
             current_period_end: Some(told.from),
@@ -49,8 +55,12 @@ async fn bury(conn: &mut Conn, app: &App, told: &Told<'_>, id: &str) -> Result<O
             updated_at: app.clock.now(),
             ..row
         };
-        Subscription::update(conn, ended.clone()).await?;
+        let ended = store(conn, &rows, Some(&before), ended, None).await?;
         tell(conn, app, Some(&before), &ended).await?;
+    }
+    // Nobody can finish them any more.
+    for invoice in Payment::drafts_of_customer(conn, id).await? {
+        alerts::close(conn, Kind::UnfinishedInvoice, &invoice, app.clock.now()).await?;
     }
     Customer::bury(conn, &app.clock, id, account).await?;
     let outcome = Outcome::new(super::Status::Completed, "the customer is deleted, and its subscriptions have ended");

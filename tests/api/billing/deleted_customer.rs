@@ -2,7 +2,7 @@
 
 use serde_json::{Value, json};
 
-use crate::support::stripe;
+use crate::support::{people, stripe};
 
 #[tokio::test(flavor = "multi_thread")]
 async fn what_is_told_of_a_deleted_customer_changes_nothing() {
@@ -44,4 +44,53 @@ async fn a_customer_that_was_deleted_before_we_knew_it_is_no_riddle() {
     app.expect(&stranger.event("customer.deleted", 1, json!({ "id": stranger.customer, "deleted": true })), "completed").await;
     app.run_jobs().await;
     assert_eq!(app.db_value("SELECT status FROM webhook_deliveries WHERE type LIKE '%created'").await, json!("tombstone"));
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn what_a_deleted_customer_leaves_open_needs_nobody_any_more() {
+    let (app, owner, story) = stripe::app().await;
+    let open = async || app.db_rows("SELECT kind, subject FROM alerts WHERE closed_at IS NULL ORDER BY kind").await;
+    // Another customer of the same account, with a subscription that waits beside the first one; and a stranger's invoice.
+    let other = stripe::Story::new("b");
+    other.link_beside(&app, people::ids(&owner).await.1).await;
+    let stranger = stripe::Story::new("stranger");
+    stranger.link(&app, super::permutations::account(&app).await).await;
+    for story in [&story, &other] {
+        app.expect(&story.event("customer.subscription.created", 0, story.state("active", 0, &[])), "completed").await;
+    }
+    for story in [&story, &stranger] {
+        let failed = story.event("invoice.finalization_failed", 1, story.invoice("draft", 0, &[]));
+        app.expect(&failed, "completed").await;
+    }
+    let unfinished = |story: &stripe::Story| json!({ "kind": "unfinished_invoice", "subject": story.invoice_id(0) });
+    let all = open().await;
+    assert_eq!(all.as_array().unwrap().len(), 3, "{all}");
+    assert_eq!(all[0], json!({ "kind": "second_subscription", "subject": other.subscription }));
+
+    let gone = story.event("customer.deleted", 10, json!({ "id": story.customer, "object": "customer" }));
+    app.expect(&gone, "completed").await;
+    assert_eq!(open().await, json!([unfinished(&stranger)]));
+    let rows =
+        "SELECT provider_subscription_id AS id, status, is_primary AS counts FROM subscriptions WHERE provider = 'stripe' ORDER BY id";
+    let ended = json!({ "id": story.subscription, "status": "canceled", "counts": true });
+    let goes_on = json!({ "id": other.subscription, "status": "active", "counts": true });
+    assert_eq!(app.db_rows(rows).await, json!([ended, goes_on]), "the other one counts now");
+    let late = story.event("invoice.finalization_failed", 2, story.invoice("draft", 1, &[]));
+    app.expect(&late, "tombstone").await;
+    assert_eq!(open().await, json!([unfinished(&stranger)]));
+    app.run_jobs().await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn what_had_not_begun_when_its_customer_was_deleted_takes_no_trial_with_it_and_is_no_end() {
+    let (app, owner, story) = stripe::app().await;
+    let born = [("/created", json!(story.begin + 60))];
+    app.expect(&story.event("customer.subscription.created", 60, story.state("incomplete", 0, &born)), "completed").await;
+    app.expect(&story.event("customer.deleted", 90, json!({ "id": story.customer, "object": "customer" })), "completed").await;
+    app.run_jobs().await;
+    let rows = app.db_rows("SELECT provider, status FROM subscriptions ORDER BY provider").await;
+    assert_eq!(rows, json!([{ "provider": "none", "status": "trialing" }, { "provider": "stripe", "status": "incomplete_expired" }]));
+    let plan = owner.ok("{ viewer { account { entitlements { plan { key } } } } }", json!({})).await;
+    assert_eq!(plan.data("viewer.account.entitlements.plan.key"), "pro");
+    assert!(app.mails().iter().all(|mail| mail.mail != "billing"), "nothing has ended that had begun");
 }

@@ -107,6 +107,17 @@ impl Story {
         .await;
     }
 
+    /// The same for one more customer of the account.
+    pub async fn link_beside(&self, app: &TestApp, account: AccountId) {
+        app.db_execute(&format!(
+            "INSERT INTO customers (id, account_id, provider_customer_id, is_primary, created_at) \
+             VALUES (gen_random_uuid(), '{}', '{}', false, now())",
+            Uuid::from(account),
+            self.customer
+        ))
+        .await;
+    }
+
     /// The subscription in a state: the period's number (from 0) and what else is special.
     pub fn state(&self, status: &str, period: i64, changes: &[(&str, Value)]) -> Value {
         let (from, to) = (self.begin + period * 30 * DAY, self.begin + (period + 1) * 30 * DAY);
