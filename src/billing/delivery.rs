@@ -33,7 +33,7 @@ pub enum Status {
     Parked,
     /// Its customer was deleted.
     Tombstone,
-    /// All our attempts have failed.
+    /// All our attempts have failed, or what it waited for never came.
     Dead,
 }
 
@@ -76,6 +76,8 @@ pub struct Delivery {
     pub last_error: Option<String>,
     pub next_attempt_at: Option<DateTime<Utc>>,
     pub account_id: Option<AccountId>,
+    /// Whose appearance it waits for; for a dead one, has waited for in vain.
+    pub parked_under: Option<String>,
     pub payload: Value,
     pub livemode: bool,
     pub api_version: Option<String>,
@@ -158,9 +160,10 @@ impl Delivery {
         query.order((webhook_deliveries::received_at.desc(), webhook_deliveries::id.desc())).limit(page.limit()).load(conn).await
     }
 
-    /// Those that have failed or died, the oldest first.
+    /// Those that have failed or died, the oldest first. What has waited in vain is no failure: another try would find the same.
     pub async fn unwell(conn: &mut Conn, limit: usize) -> QueryResult<Vec<Self>> {
         webhook_deliveries::table
+            .filter(webhook_deliveries::parked_under.is_null())
             .filter(webhook_deliveries::status.eq_any([Status::Failed.as_str(), Status::Dead.as_str()]))
             .order((webhook_deliveries::received_at, webhook_deliveries::id))
             .limit(i64::try_from(limit).unwrap_or(i64::MAX))
@@ -169,18 +172,34 @@ impl Delivery {
             .await
     }
 
-    /// How many stand like this and were received until then.
-    pub async fn count(conn: &mut Conn, status: Status, until: DateTime<Utc>) -> QueryResult<i64> {
-        webhook_deliveries::table
-            .filter(webhook_deliveries::status.eq(status.as_str()))
-            .filter(webhook_deliveries::received_at.le(until))
-            .count()
-            .get_result(conn)
-            .await
+    /// How many are parked that were received until then.
+    pub async fn parked(conn: &mut Conn, until: DateTime<Utc>) -> QueryResult<i64> {
+        let parked = webhook_deliveries::table.filter(webhook_deliveries::status.eq(Status::Parked.as_str()));
+        parked.filter(webhook_deliveries::received_at.le(until)).count().get_result(conn).await
+    }
+
+    /// How many have failed for good.
+    pub async fn dead(conn: &mut Conn) -> QueryResult<i64> {
+        let dead = webhook_deliveries::table.filter(webhook_deliveries::status.eq(Status::Dead.as_str()));
+        dead.filter(webhook_deliveries::parked_under.is_null()).count().get_result(conn).await
+    }
+
+    /// Gives up what was received before then and is parked still. Returns how many there were.
+    pub async fn give_up(conn: &mut Conn, received_before: DateTime<Utc>) -> QueryResult<usize> {
+        let query = format!(
+            "UPDATE webhook_deliveries d SET status = 'dead', last_error = 'it has waited in vain: ' || parked_under || ' never appeared' \
+             WHERE status = 'parked' AND received_at < $1 AND NOT ({FOUND})"
+        );
+        diesel::sql_query(query).bind::<Timestamptz, _>(received_before).execute(conn).await
     }
 
     pub fn is_unwell(&self) -> bool {
         matches!(self.status, Status::Failed | Status::Dead)
+    }
+
+    /// By ourselves, when its time has come, or what it waits for. What has failed for good is left to staff, and to Stripe.
+    pub fn is_retried(&self) -> bool {
+        matches!(self.status, Status::Failed | Status::Parked) || self.status == Status::Dead && self.parked_under.is_some()
     }
 
     /// Another attempt may change something.
@@ -239,11 +258,11 @@ impl Delivery {
             .map(|_| ())
     }
 
-    /// The events that wait for one of these, the oldest first.
+    /// The events that wait for one of these, or have waited in vain, the oldest first.
     pub async fn parked_under(conn: &mut Conn, keys: &[String]) -> QueryResult<Vec<String>> {
         webhook_deliveries::table
-            .filter(webhook_deliveries::status.eq(Status::Parked.as_str()))
-            .filter(webhook_deliveries::parked_under.eq_any(keys))
+            .filter(webhook_deliveries::status.eq_any([Status::Parked.as_str(), Status::Dead.as_str()]))
+            .filter(webhook_deliveries::parked_under.is_not_null().and(webhook_deliveries::parked_under.eq_any(keys)))
             .order((webhook_deliveries::received_at, webhook_deliveries::id))
             .select(webhook_deliveries::event_id)
             .limit(1000)

@@ -3,7 +3,7 @@
 use chrono::{DateTime, TimeDelta, Utc};
 use serde::{Deserialize, Serialize};
 
-use super::delivery::{Delivery, Status};
+use super::delivery::Delivery;
 use super::mails::BillingMail;
 use super::receive;
 use crate::app::App;
@@ -48,6 +48,10 @@ pub enum BillingJob {
 /// Two changes of one second are told apart once that second is over.
 const REFETCH_AFTER: TimeDelta = TimeDelta::seconds(2);
 
+/// How long a parked delivery is waited with. Stripe's own tries end after three days, and whoever is unknown after a week is most likely
+/// somebody else's. It is dead then; should what it waits for come all the same, it is tried again.
+const WAITS: TimeDelta = TimeDelta::days(7);
+
 /// How long a delivery may be parked before somebody is told.
 const PATIENCE: TimeDelta = TimeDelta::minutes(2);
 
@@ -68,7 +72,7 @@ pub async fn run(app: &App, job: &BillingJob) -> Result<(), Error> {
 /// Ends well whatever comes of it: an attempt that fails writes the next one itself.
 async fn retry(app: &App, event: &str) -> Result<(), Error> {
     let delivery = Delivery::find(&mut *app.db.conn().await?, event).await?;
-    let Some(delivery) = delivery.filter(|delivery| matches!(delivery.status, Status::Failed | Status::Parked)) else { return Ok(()) };
+    let Some(delivery) = delivery.filter(|delivery| delivery.is_retried()) else { return Ok(()) };
     again(app, &delivery).await.map(|_| ())
 }
 
@@ -89,6 +93,10 @@ async fn retry_overdue(app: &App) -> Result<(), Error> {
     for event in events {
         retry(app, &event).await?;
     }
+    let given_up = Delivery::give_up(&mut *app.db.conn().await?, app.clock.now() - WAITS).await?;
+    if given_up > 0 {
+        tracing::warn!(given_up, "parked deliveries have waited in vain");
+    }
     report(app).await
 }
 
@@ -97,11 +105,14 @@ async fn report(app: &App) -> Result<(), Error> {
     let now = app.clock.now();
     app.db
         .transaction(async |conn| {
-            let parked = Delivery::count(conn, Status::Parked, now - PATIENCE).await?;
-            let message =
-                format!("{parked} deliveries of Stripe's wait for something unknown: `staff.webhookDeliveries` lists the PARKED ones.");
+            let parked = Delivery::parked(conn, now - PATIENCE).await?;
+            let message = format!(
+                "{parked} deliveries of Stripe's wait for something unknown: `staff.webhookDeliveries` lists the PARKED ones. \
+                 After {} days each is DEAD, and this alert ends.",
+                WAITS.num_days()
+            );
             told(conn, Kind::ParkedDeliveries, parked, &message, now).await?;
-            let dead = Delivery::count(conn, Status::Dead, now).await?;
+            let dead = Delivery::dead(conn).await?;
             let message = format!("{dead} deliveries of Stripe's have failed for good: `staff.webhookDeliveries` lists the DEAD ones.");
             told(conn, Kind::DeadDeliveries, dead, &message, now).await
         })
