@@ -3,6 +3,8 @@
 use serde_json::Value;
 use stripe_billing::subscription_schedule::ReleaseSubscriptionSchedule;
 
+use super::offer::Offer;
+use super::offer_plans::forget_plan;
 use super::refetch;
 use super::subscription::Subscription;
 use super::subscription_change::SubscriptionChange;
@@ -12,6 +14,9 @@ use crate::id::AccountId;
 use crate::stripe::client::{Answer, StripeError};
 use crate::stripe::object;
 use crate::stripe::object::field::{id, number, text};
+
+/// For buyers; staff hear of it by an alert, as soon as Stripe tells what was changed there.
+pub const NOT_NOW: &str = "This plan cannot be bought at present: nothing was charged. Try again later.";
 
 /// The subscription as Stripe shows it now.
 #[derive(Clone, Debug)]
@@ -78,5 +83,23 @@ pub fn refused(error: StripeError) -> Error {
             Refusal::new(Code::NotSubscribed, "The subscription has ended at the payment provider.").into()
         }
         error => error.into(),
+    }
+}
+
+/// The same for what asks for an offer: its price or product may be archived at Stripe, or gone.
+pub async fn unsold(app: &App, offer: &Offer, error: StripeError) -> Error {
+    match error {
+        StripeError::Refused(refused) if refused.is_archived() || refused.status == 400 && refused.names("price") => {
+            tracing::error!(plan = offer.plan_key, cause = refused.message, "Stripe refuses to sell a plan");
+            // What is gone is told again with the next try.
+            if refused.is_missing()
+                && refused.names("price")
+                && let Err(error) = forget_plan(app, offer.plan).await
+            {
+                return error;
+            }
+            Refusal::at(Code::PlanUnavailable, "planKey", NOT_NOW).into()
+        }
+        error => refused(error),
     }
 }

@@ -143,6 +143,9 @@ async fn carry_out(app: &App, change: &SubscriptionChange, row: &Subscription, p
     if present.ends {
         return Err(Refusal::new(Code::WrongState, "The subscription is to end: take that back with resumeSubscription first.").into());
     }
+    if present.status == "paused" {
+        return Err(Refusal::new(Code::PaymentRequired, "The subscription is paused: go on with resumeSubscription first.").into());
+    }
     if !matches!(present.status.as_str(), "active" | "trialing") {
         let message = format!("The subscription is {}: pay the open invoice first, in the billing portal.", present.status);
         return Err(Refusal::new(Code::PaymentRequired, message).into());
@@ -177,8 +180,10 @@ async fn at_once(app: &App, change: &SubscriptionChange, present: &Present, targ
         .items(vec![item])
         .payment_behavior(UpdateSubscriptionPaymentBehavior::PendingIfIncomplete)
         .proration_behavior(UpdateSubscriptionProrationBehavior::AlwaysInvoice);
-    let answer = app.stripe.write("update_subscription", &request, &change.key("update")).await.map_err(alter::refused)?;
-    apply_change(app, &present.object, &answer).await
+    match app.stripe.write("update_subscription", &request, &change.key("update")).await {
+        Ok(answer) => apply_change(app, &present.object, &answer).await,
+        Err(error) => Err(alter::unsold(app, &target.offer, error).await),
+    }
 }
 
 async fn at_period_end(
@@ -213,7 +218,9 @@ async fn at_period_end(
     // What it replaces is part of the key: where another change has come in between, this one is no repetition.
     let before = told.get("phases").map(Value::to_string).unwrap_or_default();
     let key = change.key(&format!("phases:{schedule}:{}", hex::encode(Sha256::digest(before))));
-    app.stripe.write("update_schedule", &request, &key).await.map_err(alter::refused)?;
+    if let Err(error) = app.stripe.write("update_schedule", &request, &key).await {
+        return Err(alter::unsold(app, &target.offer, error).await);
+    }
     note_pending(app, row, target).await?;
     apply_now(app, present).await
 }

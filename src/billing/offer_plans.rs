@@ -14,6 +14,7 @@ use crate::app::App;
 use crate::db::schema::{plan_prices, plans};
 use crate::error::Error;
 use crate::id::{Id, PlanId, PriceId};
+use crate::staff::alerts::{self, Kind};
 use crate::stripe::client::{Answer, StripeError};
 use crate::stripe::object::field::text;
 
@@ -85,15 +86,19 @@ pub async fn forget_plan(app: &App, id: PlanId) -> Result<(), Error> {
     tracing::warn!(plan = ?id, "Stripe does not know a plan that it was told; it is told again");
     app.db
         .transaction(async |conn| {
+            // What is retired is not told again: who still pays it is known by its id.
+            let offered = || plan_prices::table.filter(plan_prices::plan_id.eq(id)).filter(plan_prices::retired_at.is_null());
+            let product: Option<String> = plans::table.find(id).select(plans::provider_product_id).first(conn).await?;
+            let prices: Vec<Option<String>> = offered().select(plan_prices::provider_price_id).load(conn).await?;
             let nothing = None::<String>;
             diesel::update(plans::table.find(id))
                 .set((plans::provider_product_id.eq(&nothing), plans::provider_revision.eq(None::<i32>)))
                 .execute(conn)
                 .await?;
-            diesel::update(plan_prices::table.filter(plan_prices::plan_id.eq(id)))
-                .set(plan_prices::provider_price_id.eq(&nothing))
-                .execute(conn)
-                .await?;
+            diesel::update(offered()).set(plan_prices::provider_price_id.eq(&nothing)).execute(conn).await?;
+            for forgotten in prices.into_iter().chain([product]).flatten() {
+                alerts::close(conn, Kind::PlanDiffers, &forgotten, app.clock.now()).await?;
+            }
             Ok(())
         })
         .await
@@ -108,10 +113,22 @@ async fn offer_product(app: &App, plan: &PlanRow) -> Result<String, Error> {
                 request = request.description(description);
             }
             let key = format!("{}:update:{}", plan.id.encode(), plan.revision);
-            app.stripe.write("update_product", &request, &key).await?;
+            match app.stripe.write("update_product", &request, &key).await {
+                Ok(_) => agreed(app, product).await?,
+                // Deleted there, with all its prices: it is made anew.
+                Err(StripeError::Refused(refused)) if refused.is_missing() => {
+                    forget_plan(app, plan.id).await?;
+                    return create_product(app, plan, description).await;
+                }
+                Err(error) => return Err(error.into()),
+            }
         }
         return Ok(product.clone());
     }
+    create_product(app, plan, description).await
+}
+
+async fn create_product(app: &App, plan: &PlanRow, description: Option<&str>) -> Result<String, Error> {
     let product = plan.id.encode();
     let mut request = CreateProduct::new(plan.name.as_str())
         .id(product.as_str())
@@ -172,5 +189,13 @@ async fn archive_price(app: &App, price: &PriceRow) -> Result<(), Error> {
         .set(plan_prices::provider_archived_at.eq(app.clock.now()))
         .execute(&mut *app.db.conn().await?)
         .await?;
-    Ok(())
+    match &price.provider_price_id {
+        Some(id) => agreed(app, id).await,
+        None => Ok(()),
+    }
+}
+
+/// Stripe has taken what we say of this product or price. What was changed there before, and is just that, is told by no event.
+async fn agreed(app: &App, id: &str) -> Result<(), Error> {
+    Ok(alerts::close(&mut *app.db.conn().await?, Kind::PlanDiffers, id, app.clock.now()).await?)
 }

@@ -14,6 +14,7 @@ use stripe_checkout::checkout_session::{
 };
 use stripe_shared::CheckoutSessionMode;
 
+use super::alter::NOT_NOW;
 use super::checkout::{Checkout, EXPIRED, NewCheckout, OPEN, Purpose};
 use super::customer::Customer;
 use super::make_customer::make_customer;
@@ -171,6 +172,10 @@ async fn with_session(app: &App, row: Checkout) -> Result<Checkout, Error> {
                 return Err(match row.purpose {
                     Purpose::Purchase => {
                         Refusal::at(Code::WrongState, "treeId", format!("It cannot be sold so: {}", refused.message)).into()
+                    }
+                    Purpose::Subscription if refused.is_archived() || refused.names("line_items") => {
+                        tracing::error!(checkout = ?row.id, cause = refused.message, "Stripe refuses to sell a plan");
+                        Refusal::at(Code::PlanUnavailable, "planKey", NOT_NOW).into()
                     }
                     Purpose::Subscription | Purpose::Credits => StripeError::Refused(refused).into(),
                 });

@@ -54,7 +54,8 @@ fn unchanged(present: &Present, target: &Target) -> bool {
     target.offer.provider_price.as_deref() == Some(&present.price) && target.seats == present.seats
 }
 
-/// A preview is made by POST, hence has a key; it is made of the moment, since the answer changes with the time.
+/// Stripe computes a preview on POST and writes nothing: it is a read, whatever the method. So its key need not come from a row of ours as
+/// that of a write; it is a new one each time, since Stripe would answer a known one with what it has computed before.
 async fn ask(app: &App, actor: &Actor, present: &Present, target: &Target, proration: Proration) -> Result<Answer, Error> {
     let mut item = CreatePreviewInvoiceSubscriptionDetailsItems::new();
     item.id = Some(present.item.clone());
@@ -65,7 +66,10 @@ async fn ask(app: &App, actor: &Actor, present: &Present, target: &Target, prora
     details.proration_behavior = Some(proration);
     let request = CreatePreviewInvoice::new().subscription(present.id.as_str()).subscription_details(details);
     let key = format!("preview:{}:{:032x}", actor.account.encode(), rand::random::<u128>());
-    app.stripe.write("preview_invoice", &request, &key).await.map_err(alter::refused)
+    match app.stripe.write("preview_invoice", &request, &key).await {
+        Ok(answer) => Ok(answer),
+        Err(error) => Err(alter::unsold(app, &target.offer, error).await),
+    }
 }
 
 /// What is left to pay after credit from before; a credit of it is nothing to pay.

@@ -93,6 +93,11 @@ impl Refused {
         self.param.as_deref().is_some_and(|named| named.contains(param))
     }
 
+    /// What is asked for, or its product, is archived. There is no code for it, and no parameter need be named.
+    pub fn is_archived(&self) -> bool {
+        self.status == 400 && self.message.contains("inactive")
+    }
+
     pub fn is_missing(&self) -> bool {
         self.status == 404 || self.code.as_deref() == Some("resource_missing")
     }

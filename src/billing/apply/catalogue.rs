@@ -8,56 +8,52 @@ use crate::app::App;
 use crate::db::Conn;
 use crate::db::schema::{plan_prices, plans};
 use crate::error::Error;
-use crate::id::PlanId;
 use crate::staff::alerts::{self, Kind};
 use crate::stripe::object::{Price, Product};
 
 pub async fn apply_product(conn: &mut Conn, app: &App, told: &Told<'_>) -> Result<Outcome, Error> {
     let product = Product::read(told.object);
-    let query = plans::table.filter(plans::provider_product_id.eq(product.id.as_deref())).select((plans::id, plans::name, plans::on_sale));
-    let plan: Option<(PlanId, String, bool)> = query.first(conn).await.optional()?;
+    let query = plans::table.filter(plans::provider_product_id.eq(product.id.as_deref())).select((plans::key, plans::name, plans::on_sale));
+    let plan: Option<(String, String, bool)> = query.first(conn).await.optional()?;
     let Some((plan, name, on_sale)) = plan else { return Ok(Outcome::ignored("the product is none of our plans")) };
     let note = if told.kind == "product.deleted" {
-        Some("its product was deleted at Stripe".to_owned())
+        Some(format!("its product was deleted; {TOLD_AGAIN}"))
     } else if product.active == Some(false) && on_sale {
-        Some("its product was archived at Stripe".to_owned())
+        Some(format!("its product was archived; {NOT_SOLD}"))
     } else {
-        product.name.filter(|told| *told != name).map(|told| format!("its product is called `{told}` at Stripe"))
+        product.name.filter(|told| *told != name).map(|told| format!("its product is called `{told}` there; {HERE}"))
     };
-    notice(conn, app, plan, &product.id.unwrap_or_default(), note).await
+    notice(conn, app, &plan, &product.id.unwrap_or_default(), note).await
 }
 
 pub async fn apply_price(conn: &mut Conn, app: &App, told: &Told<'_>) -> Result<Outcome, Error> {
     let price = Price::read(told.object);
-    let query = plan_prices::table.filter(plan_prices::provider_price_id.eq(price.id.as_deref())).select((
-        plan_prices::plan_id,
-        plan_prices::unit_amount,
-        plan_prices::retired_at.is_null(),
-    ));
-    let ours: Option<(PlanId, i64, bool)> = query.first(conn).await.optional()?;
-    let Some((plan, amount, current)) = ours else { return Ok(Outcome::ignored("the price is none of our plans'")) };
+    let query = plan_prices::table.inner_join(plans::table).filter(plan_prices::provider_price_id.eq(price.id.as_deref()));
+    let query = query.select((plans::key, plan_prices::unit_amount, plan_prices::retired_at.is_null().and(plans::on_sale)));
+    let ours: Option<(String, i64, bool)> = query.first(conn).await.optional()?;
+    let Some((plan, amount, offered)) = ours else { return Ok(Outcome::ignored("the price is none of our plans'")) };
     let id = price.id.unwrap_or_default();
     let note = if told.kind == "price.deleted" {
-        Some(format!("the price {id} was deleted at Stripe"))
-    } else if price.active == Some(false) && current {
-        Some(format!("the price {id} was archived at Stripe"))
+        Some(format!("the price {id} was deleted; {TOLD_AGAIN}"))
+    } else if price.active == Some(false) && offered {
+        Some(format!("the price {id} was archived; {NOT_SOLD}"))
     } else {
-        price.unit_amount.filter(|told| *told != amount).map(|told| format!("the price {id} is {told} at Stripe and {amount} here"))
+        price.unit_amount.filter(|told| *told != amount).map(|told| format!("the price {id} is {told} there and {amount} here; {HERE}"))
     };
-    notice(conn, app, plan, &id, note).await
+    notice(conn, app, &plan, &id, note).await
 }
 
+/// What comes of it, and what to do.
+const NOT_SOLD: &str = "nobody can buy it until that is undone there, or done here with updatePlan or retirePlan.";
+const TOLD_AGAIN: &str = "it is made anew as soon as somebody wants to buy it.";
+const HERE: &str = "undo that there, or change the plan with updatePlan.";
+
 /// `id`: of the product or the price.
-async fn notice(conn: &mut Conn, app: &App, plan: PlanId, id: &str, note: Option<String>) -> Result<Outcome, Error> {
+async fn notice(conn: &mut Conn, app: &App, plan: &str, id: &str, note: Option<String>) -> Result<Outcome, Error> {
     let now = app.clock.now();
-    let noted = diesel::update(plans::table.find(plan))
-        .set((plans::provider_note.eq(note.as_deref()), plans::updated_at.eq(now)))
-        .returning(plans::key);
-    let key: String = noted.get_result(conn).await?;
     Ok(match note {
         Some(note) => {
-            let message = format!("The plan `{key}` was changed at Stripe: {note}. Change it with updatePlan, and back at Stripe.");
-            alerts::open(conn, Kind::PlanDiffers, id, &message, now).await?;
+            alerts::open(conn, Kind::PlanDiffers, id, &format!("The plan `{plan}` was changed at Stripe: {note}"), now).await?;
             Outcome::new(Status::Completed, format!("the plan differs: {note}"))
         }
         None => {

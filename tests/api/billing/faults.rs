@@ -22,7 +22,6 @@ async fn state(app: &TestApp) -> Value {
         "checkouts": app.db_rows("SELECT * FROM checkouts ORDER BY id").await,
         "purchases": app.db_rows("SELECT * FROM purchases ORDER BY id").await,
         "disputes": app.db_rows("SELECT * FROM disputes ORDER BY provider_dispute_id").await,
-        "plans": app.db_rows("SELECT key, provider_note FROM plans ORDER BY key").await,
         "alerts": app.db_rows("SELECT * FROM alerts ORDER BY id").await,
     })
 }

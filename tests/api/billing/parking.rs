@@ -1,5 +1,6 @@
 //! What cannot be placed yet waits, and goes on by itself.
 
+use chrono::TimeDelta;
 use serde_json::json;
 use uuid::Uuid;
 
@@ -63,13 +64,14 @@ async fn an_unknown_price_waits_and_is_found_within_a_minute() {
 async fn what_is_changed_at_stripe_is_noticed() {
     let (app, _owner, _story) = stripe::app().await;
     app.db_execute("UPDATE plans SET provider_product_id = 'prod_pro' WHERE key = 'pro'").await;
-    let note = async || app.db_value("SELECT provider_note FROM plans WHERE key = 'pro'").await;
     let product =
         |kind: &str, name: &str| event(kind, 1, with(object("product.created"), &[("/id", json!("prod_pro")), ("/name", json!(name))]));
+    let message = async || app.db_value("SELECT message FROM alerts WHERE closed_at IS NULL").await;
     app.expect(&product("product.updated", "Pro"), "completed").await;
-    assert_eq!(note().await, json!(null));
+    assert_eq!(message().await, json!(null));
     app.expect(&product("product.updated", "Professional"), "completed").await;
-    assert_eq!(note().await, json!("its product is called `Professional` at Stripe"));
+    let undo = "undo that there, or change the plan with updatePlan.";
+    assert_eq!(message().await, format!("The plan `pro` was changed at Stripe: its product is called `Professional` there; {undo}"));
     let alerts = async || app.db_rows("SELECT kind, subject FROM alerts WHERE closed_at IS NULL").await;
     let alert = |subject: &str| json!([{ "kind": "plan_differs", "subject": subject }]);
     assert_eq!(alerts().await, alert("prod_pro"));
@@ -77,10 +79,15 @@ async fn what_is_changed_at_stripe_is_noticed() {
     assert_eq!(alerts().await, json!([]));
     let price = |amount: i64| with(object("price.created"), &[("/id", json!(stripe::PRO)), ("/unit_amount", json!(amount))]);
     app.expect(&event("price.updated", 2, price(2900)), "completed").await;
-    assert_eq!(note().await, json!(null));
+    assert_eq!(message().await, json!(null));
     app.expect(&event("price.updated", 3, price(1)), "completed").await;
-    assert_eq!(note().await, json!("the price price_pro_month is 1 at Stripe and 2900 here"));
+    let told = format!("The plan `pro` was changed at Stripe: the price price_pro_month is 1 there and 2900 here; {undo}");
+    assert_eq!(message().await, told);
     assert_eq!(alerts().await, alert(stripe::PRO));
+    // One of the two is well again, and the other is not: each has its own alert.
+    app.expect(&product("product.updated", "Professional"), "completed").await;
+    app.expect(&event("price.updated", 4, price(2900)), "completed").await;
+    assert_eq!(alerts().await, alert("prod_pro"));
     app.expect(&event("product.created", 3, object("product.created")), "ignored").await;
     app.run_jobs().await;
 }
@@ -94,4 +101,56 @@ async fn what_names_no_customer_waits_for_its_subscription() {
     app.run_jobs().await;
     assert_eq!(status(&app, "invoice.paid").await, json!("completed"));
     assert_eq!(app.db_rows("SELECT status FROM payments").await, json!([{ "status": "succeeded" }]));
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn what_waits_in_vain_is_dead_after_a_week_and_goes_on_all_the_same_once_its_subscription_appears() {
+    let (app, _owner, story) = stripe::app().await;
+    super::plans::staff(&app).await;
+    let minute = async || app.run_job(&fixpath::jobs::Job::Billing(fixpath::billing::jobs::BillingJob::RetryOverdue)).await;
+    let invoice = story.invoice("paid", 0, &[("/customer", json!(null)), ("/customer_email", json!(null))]);
+    let told = story.event("invoice.paid", 1, invoice);
+    app.expect(&told, "parked").await;
+    app.advance(TimeDelta::days(7));
+    // After a week one signs in anew.
+    let support = people::device(&app, "support").await.0;
+    let alerts = async || support.ok("{ staff { alerts { kind message } } }", json!({})).await.data("staff.alerts");
+    minute().await;
+    assert_eq!(status(&app, "invoice.paid").await, json!("parked"), "the week is not over");
+    assert_eq!(alerts().await[0]["kind"], "parked_deliveries");
+    let message = alerts().await[0]["message"].as_str().unwrap().to_owned();
+    assert!(message.ends_with("After 7 days each is DEAD, and this alert ends."), "{message}");
+    app.advance(TimeDelta::seconds(1));
+    minute().await;
+    assert_eq!(alerts().await, json!([]), "nothing waits, and nothing has failed");
+
+    let query = "query($event: String!) { staff { webhookDelivery(eventId: $event) { status decision lastError attempts } } }";
+    let shown = support.ok(query, json!({ "event": told["id"] })).await.data("staff.webhookDelivery");
+    let id = &story.subscription;
+    let expected = json!({ "status": "DEAD", "decision": format!("the subscription {id} is not known yet"),
+        "lastError": format!("it has waited in vain: {id} never appeared"), "attempts": 1 });
+    assert_eq!(shown, expected);
+    let retry = "mutation($events: [String!]) { retryWebhooks(input: { eventIds: $events }) { retried succeeded deliveries { status } } }";
+    let retried = async |events: serde_json::Value| support.ok(retry, json!({ "events": events })).await.data("retryWebhooks");
+    assert_eq!(retried(json!(null)).await["retried"], 0, "it would find the same");
+    let by_name = retried(json!([told["id"]])).await;
+    assert_eq!((&by_name["retried"], &by_name["deliveries"][0]["status"]), (&json!(1), &json!("PARKED")));
+    minute().await;
+    assert_eq!((status(&app, "invoice.paid").await, alerts().await), (json!("dead"), json!([])));
+
+    app.expect(&story.event("customer.subscription.created", 0, story.state("active", 0, &[])), "completed").await;
+    app.run_jobs().await;
+    assert_eq!(status(&app, "invoice.paid").await, json!("completed"));
+    assert_eq!(app.db_rows("SELECT status FROM payments").await, json!([{ "status": "succeeded" }]));
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn what_is_there_after_a_week_although_nobody_has_said_so_is_not_given_up() {
+    let (app, _owner, _story) = stripe::app().await;
+    let late = Story::new("late");
+    app.expect(&late.event("invoice.paid", 1, late.invoice("paid", 0, &[])), "parked").await;
+    app.advance(TimeDelta::days(30));
+    late.link(&app, super::permutations::account(&app).await).await;
+    app.run_job(&fixpath::jobs::Job::Billing(fixpath::billing::jobs::BillingJob::RetryOverdue)).await;
+    assert_eq!(status(&app, "invoice.paid").await, json!("completed"));
 }

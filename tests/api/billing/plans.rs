@@ -6,7 +6,7 @@ use serde_json::{Value, json};
 use crate::support::stripe;
 use crate::support::{Actor, TestApp};
 
-async fn staff(app: &TestApp) -> Actor {
+pub async fn staff(app: &TestApp) -> Actor {
     let somebody = app.sign_up("support").await;
     app.db_execute("UPDATE users SET email_verified_at = created_at").await;
     grant(&app.app, "support@example.com").await.unwrap();

@@ -86,3 +86,173 @@ async fn a_stripe_that_knows_nothing_of_it_is_told_everything_again() {
     assert_eq!(shop.subscription().await["plan"]["key"], "pro");
     assert_eq!((shop.count("customer"), shop.count("product")), (1, 1));
 }
+
+/// What somebody does in Stripe's dashboard to what PRO costs by the month.
+async fn archive(shop: &Shop, what: &str, active: &str) {
+    let path = match what {
+        "product" => format!("products/{}", product_of_pro(shop).await),
+        _ => format!("prices/{}", price_of_pro(shop).await),
+    };
+    let answer = shop.post(&path, &[("active", active)]).await;
+    assert_eq!(answer["active"], active == "true", "{answer}");
+    shop.settle().await;
+}
+
+async fn product_of_pro(shop: &Shop) -> String {
+    shop.app.db_value("SELECT provider_product_id FROM plans WHERE key = 'pro'").await.as_str().unwrap().to_owned()
+}
+
+async fn price_of_pro(shop: &Shop) -> String {
+    let price = "SELECT provider_price_id FROM plan_prices JOIN plans ON plans.id = plan_id \
+         WHERE plans.key = 'pro' AND interval = 'month' AND retired_at IS NULL";
+    shop.app.db_value(price).await.as_str().unwrap().to_owned()
+}
+
+/// What staff see, each alert's sentence.
+async fn alerts(shop: &Shop) -> Vec<String> {
+    let alerts = shop.app.db_rows("SELECT message FROM alerts WHERE kind = 'plan_differs' AND closed_at IS NULL").await;
+    alerts.as_array().unwrap().iter().map(|alert| alert["message"].as_str().unwrap().to_owned()).collect()
+}
+
+async fn on_sale(shop: &Shop) -> Vec<String> {
+    let plans = shop.owner.ok("{ plans { key } }", json!({})).await.data("plans");
+    plans.as_array().unwrap().iter().map(|plan| plan["key"].as_str().unwrap().to_owned()).collect()
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn what_is_archived_at_stripe_cannot_be_bought_and_staff_hear_of_it_until_it_is_undone() {
+    for what in ["product", "price"] {
+        let shop = Shop::open().await;
+        shop.app.sign_up("boss").await;
+        shop.app.db_verify("boss").await;
+        fixpath::staff::grant::grant(&shop.app.app, "boss@example.com").await.unwrap();
+        shop.app.run_job(&OFFER).await;
+        shop.settle().await;
+        archive(&shop, what, "false").await;
+        let told = alerts(&shop).await;
+        assert!(told.len() == 1 && told[0].contains(&format!("{what} ")) && told[0].contains("nobody can buy it"), "{told:?}");
+        let mail = shop.app.mails().pop().unwrap();
+        assert!(mail.to == "boss@example.com" && mail.text.contains("was archived"), "{}: {}", mail.to, mail.text);
+
+        let refused = shop.start_as(&shop.owner, json!({})).await;
+        let error = refused.data("startCheckout.userErrors.0");
+        let sentence = "This plan cannot be bought at present: nothing was charged. Try again later.";
+        assert_eq!(error, json!({ "code": "PLAN_UNAVAILABLE", "message": sentence, "path": ["planKey"] }));
+        assert_eq!(shop.app.db_rows("SELECT status FROM checkouts").await, json!([{ "status": "expired" }]), "no page is in the way");
+        assert!(on_sale(&shop).await.contains(&"pro".to_owned()), "what we sell is decided here");
+
+        // Another plan is sold as before, and who has it cannot change to that one.
+        let id = shop.subscribe(json!({ "planKey": "starter" })).await;
+        let refused = shop.change("changePlan", json!({ "planKey": "pro" })).await;
+        assert_eq!(refused.refusals("changePlan"), ["PLAN_UNAVAILABLE"]);
+        assert_eq!(refused.str("changePlan.userErrors.0.message"), sentence);
+        assert_eq!(shop.sandbox.object(&id)["items"]["data"][0]["price"]["unit_amount"], 1200);
+
+        archive(&shop, what, "true").await;
+        assert_eq!(alerts(&shop).await, Vec::<String>::new());
+        assert_eq!(shop.changed("changePlan", json!({ "planKey": "pro" })).await["plan"]["key"], "pro");
+        shop.settle().await;
+    }
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn who_has_a_plan_that_is_archived_at_stripe_keeps_it_and_can_leave_it() {
+    for what in ["product", "price"] {
+        let mut shop = Shop::open().await;
+        let id = shop.subscribe(json!({ "seats": 2 })).await;
+        archive(&shop, what, "false").await;
+        assert_eq!(shop.changed("changeSeats", json!({ "seats": 3 })).await["seats"], 3);
+        let down = shop.changed("changePlan", json!({ "planKey": "starter" })).await;
+        assert_eq!((&down["plan"]["key"], &down["pendingPlan"]["key"]), (&json!("pro"), &json!("starter")));
+        shop.settle().await;
+        shop.pass(chrono::TimeDelta::days(32)).await;
+        shop.settle().await;
+        assert_eq!((&shop.subscription().await["plan"]["key"], &shop.sandbox.object(&id)["status"]), (&json!("starter"), &json!("active")));
+    }
+}
+
+/// Stripe tells nothing when what was changed there already is now said by us, too.
+#[tokio::test(flavor = "multi_thread")]
+async fn an_alert_ends_when_staff_change_the_plan_as_stripe_has_it() {
+    let shop = Shop::open().await;
+    shop.app.sign_up("boss").await;
+    shop.app.db_verify("boss").await;
+    fixpath::staff::grant::grant(&shop.app.app, "boss@example.com").await.unwrap();
+    let boss = crate::support::people::device(&shop.app, "boss").await.0;
+    shop.app.run_job(&OFFER).await;
+    shop.settle().await;
+    archive(&shop, "price", "false").await;
+    shop.post(&format!("products/{}", product_of_pro(&shop).await), &[("name", "Professional")]).await;
+    shop.settle().await;
+    assert_eq!(alerts(&shop).await.len(), 2);
+    let update = "mutation($input: UpdatePlanInput!) { updatePlan(input: $input) { userErrors { code } } }";
+    let prices = json!([{ "interval": "MONTH", "unitAmount": { "amount": 3900, "currency": "USD" } },
+        { "interval": "YEAR", "unitAmount": { "amount": 29000, "currency": "USD" } }]);
+    let input = json!({ "input": { "key": "pro", "revision": 1, "name": "Professional", "prices": prices } });
+    assert_eq!(boss.ok(update, input).await.refusals("updatePlan"), Vec::<String>::new());
+    shop.app.run_job(&OFFER).await;
+    shop.settle().await;
+    assert_eq!(alerts(&shop).await, Vec::<String>::new());
+    let page = shop.start(json!({})).await;
+    assert_eq!(shop.sandbox.object(&page)["amount_total"], 3900);
+    shop.settle().await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn what_is_deleted_at_stripe_is_made_anew_for_whoever_wants_to_buy_it() {
+    let mut shop = Shop::open().await;
+    shop.app.run_job(&OFFER).await;
+    shop.settle().await;
+    // Who pays an old price is known by it all the same.
+    shop.app
+        .db_execute(
+            "INSERT INTO plan_prices (id, plan_id, interval, unit_amount, currency, provider_price_id, retired_at, provider_archived_at, created_at)
+             SELECT gen_random_uuid(), id, 'month', 900, 'USD', 'price_of_old', now(), now(), now() FROM plans WHERE key = 'pro'",
+        )
+        .await;
+    // Days later: Stripe answers a key that it knows with what it has made then.
+    shop.pass(chrono::TimeDelta::days(2)).await;
+    let price = price_of_pro(&shop).await;
+    shop.sandbox.world(|world| world.bury(&price, "price.deleted"));
+    shop.settle().await;
+    let told = alerts(&shop).await;
+    assert!(told.len() == 1 && told[0].contains("was deleted; it is made anew"), "{told:?}");
+    let page = shop.start(json!({})).await;
+    assert_eq!(shop.sandbox.object(&page)["amount_total"], 2900);
+    assert_ne!(price_of_pro(&shop).await, price);
+    assert_eq!(alerts(&shop).await, Vec::<String>::new(), "nobody has to think of it any more");
+
+    // All of it, as far as Stripe lets anybody delete it.
+    shop.pass(chrono::TimeDelta::days(2)).await;
+    let product = product_of_pro(&shop).await;
+    shop.sandbox.world(|world| {
+        for price in world.ids_where("price", "product", &product) {
+            world.bury(&price, "price.deleted");
+        }
+        world.bury(&product, "product.deleted");
+    });
+    shop.settle().await;
+    assert_eq!(alerts(&shop).await.len(), 3, "both prices, and the product");
+    let page = shop.start(json!({ "seats": 2 })).await;
+    assert_eq!(shop.sandbox.object(&page)["amount_total"], 5800);
+    shop.settle().await;
+    assert_eq!(alerts(&shop).await, Vec::<String>::new());
+    assert_eq!(shop.app.db_value("SELECT count(*) FROM plan_prices WHERE provider_price_id = 'price_of_old'").await, 1);
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_change_to_a_plan_whose_price_is_gone_succeeds_with_the_next_try() {
+    let mut shop = Shop::open().await;
+    shop.app.run_job(&OFFER).await;
+    let id = shop.subscribe(json!({ "planKey": "starter" })).await;
+    shop.pass(chrono::TimeDelta::days(2)).await;
+    let price = price_of_pro(&shop).await;
+    shop.sandbox.world(|world| world.bury(&price, "price.deleted"));
+    shop.settle().await;
+    let input = json!({ "planKey": "pro", "idempotencyKey": "up" });
+    assert_eq!(shop.change("changePlan", input.clone()).await.refusals("changePlan"), ["PLAN_UNAVAILABLE"]);
+    assert_eq!(shop.changed("changePlan", input).await["plan"]["key"], "pro");
+    shop.settle().await;
+    assert_eq!(shop.sandbox.object(&id)["items"]["data"][0]["price"]["unit_amount"], 2900);
+    assert_eq!(alerts(&shop).await, Vec::<String>::new());
+}
