@@ -6,6 +6,7 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicU32, Ordering};
 use std::time::{Duration, Instant};
 
+use fixpath::config::Hashing;
 use fixpath::identity::password::Hasher;
 use serde_json::json;
 
@@ -142,7 +143,7 @@ async fn sign_in_at_once(server: &Server, attempts: &Arc<Attempts>) -> f64 {
 
 /// The same hasher with nothing around it.
 async fn hash_at_once() -> f64 {
-    let hasher = Arc::new(Hasher::new().unwrap_or_else(|error| panic!("{error:?}")));
+    let hasher = Arc::new(Hasher::new(Hashing::default()).unwrap_or_else(|error| panic!("{error:?}")));
     let stored = hasher.hash(&PASSWORD.into()).await.unwrap_or_else(|error| panic!("{error:?}"));
     let begun = Instant::now();
     let tasks: Vec<_> = (0..AT_ONCE)
