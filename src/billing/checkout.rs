@@ -185,6 +185,20 @@ impl Checkout {
             .await
     }
 
+    /// What a customer was about to pay is nothing to wait for once that customer is deleted: it would keep the account from buying anew.
+    pub async fn forget_unfinished(conn: &mut Conn, account: AccountId, now: DateTime<Utc>) -> QueryResult<()> {
+        let mut unfinished = Vec::new();
+        for status in [COMPLETED, FAILED] {
+            unfinished.extend(Self::not_begun(conn, account, status).await?.into_iter().map(|(id, _)| id));
+        }
+        let of_account = checkouts::table.filter(checkouts::account_id.eq(account));
+        diesel::update(of_account.filter(checkouts::status.eq(OPEN).or(checkouts::id.eq_any(unfinished))))
+            .set((checkouts::status.eq(EXPIRED), checkouts::updated_at.eq(now)))
+            .execute(conn)
+            .await
+            .map(|_| ())
+    }
+
     pub async fn insert(conn: &mut Conn, clock: &Clock, new: &NewCheckout, expires_at: DateTime<Utc>) -> QueryResult<Self> {
         diesel::insert_into(checkouts::table)
             .values((

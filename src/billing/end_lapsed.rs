@@ -6,6 +6,7 @@ use diesel::prelude::*;
 use diesel_async::RunQueryDsl;
 
 use super::apply::Source;
+use super::delivery;
 use super::jobs;
 use super::locked;
 use super::mails::{self, BillingMail};
@@ -16,7 +17,8 @@ use crate::db::Conn;
 use crate::db::notices::Notice;
 use crate::db::schema::subscriptions;
 use crate::error::Error;
-use crate::stripe::client::StripeError;
+use crate::stripe::client::{Answer, StripeError};
+use crate::stripe::object;
 
 /// Renewals take up to a day, and events may come late.
 const GRACE: TimeDelta = TimeDelta::days(3);
@@ -46,8 +48,11 @@ async fn end(app: &App, row: Subscription) -> Result<(), Error> {
     let Some(id) = row.provider_subscription_id.as_deref() else { return Ok(()) };
     match refetch::read(app, id).await {
         Ok(answer) => {
-            refetch::apply_subscription(app, &answer, Source::Refetch).await?;
-            return Ok(());
+            let outcome = refetch::apply_subscription(app, &answer, Source::Refetch).await?;
+            // Of a customer who was deleted nothing is applied any more; what is over at Stripe is over here all the same.
+            if outcome.status != delivery::Status::Tombstone || !is_over(&answer) {
+                return Ok(());
+            }
         }
         Err(StripeError::Refused(refused)) if refused.is_missing() => {
             tracing::warn!(subscription = id, "Stripe does not know a lapsed subscription")
@@ -65,6 +70,10 @@ async fn end(app: &App, row: Subscription) -> Result<(), Error> {
         app.notices.publish(Notice::Billing(row.account_id));
     }
     Ok(())
+}
+
+fn is_over(answer: &Answer) -> bool {
+    object::Subscription::read(&answer.body).status.as_deref().and_then(Status::read).is_some_and(Status::is_terminal)
 }
 
 async fn end_here(conn: &mut Conn, app: &App, row: &Subscription, id: &str) -> Result<bool, Error> {

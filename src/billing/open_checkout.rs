@@ -20,7 +20,7 @@ use super::customer::Customer;
 use super::make_customer::make_customer;
 use super::offer::Offer;
 use super::offer_plans::{forget_plan, offer_plan};
-use super::sync_checkout::sync_session;
+use super::sync_checkout::{Synced, sync_session};
 use crate::app::App;
 use crate::db::Conn;
 use crate::db::schema::checkouts;
@@ -130,7 +130,11 @@ async fn close(app: &App, open: Checkout) -> Result<(), Error> {
     match app.stripe.write("expire_checkout_session", &request, &format!("{}:expire", id.encode())).await {
         Ok(_) => set_expired(app, &open).await,
         Err(StripeError::Refused(refused)) if refused.is_missing() => set_expired(app, &open).await,
-        Err(StripeError::Refused(_)) => sync_session(app, session).await,
+        // Of a customer who was deleted, nothing is applied any more; but neither does the page stand in the way.
+        Err(StripeError::Refused(_)) => match sync_session(app, session).await? {
+            Synced::Expired => set_expired(app, &open).await,
+            Synced::Open | Synced::Complete => Ok(()),
+        },
         Err(error) => Err(error.into()),
     }
 }

@@ -22,22 +22,30 @@ pub async fn sync_checkout(app: &App, actor: &Actor, session: &str) -> Result<()
     }
     let known = Checkout::of_session(&mut *app.db.conn().await?, session, None).await?;
     known.filter(|checkout| checkout.account_id == actor.account).ok_or_else(unknown)?;
-    sync_session(app, session).await
+    sync_session(app, session).await.map(|_| ())
 }
 
-pub async fn sync_session(app: &App, session: &str) -> Result<(), Error> {
+/// How Stripe's page stands.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Synced {
+    Open,
+    Complete,
+    Expired,
+}
+
+pub async fn sync_session(app: &App, session: &str) -> Result<Synced, Error> {
     let answer = app.stripe.read("retrieve_checkout_session", &RetrieveCheckoutSession::new(session)).await?;
     let told = CheckoutSession::read(&answer.body);
-    let kind = match told.status.as_deref() {
-        Some("complete") => "checkout.session.completed",
-        Some("expired") => "checkout.session.expired",
+    let (kind, synced) = match told.status.as_deref() {
+        Some("complete") => ("checkout.session.completed", Synced::Complete),
+        Some("expired") => ("checkout.session.expired", Synced::Expired),
         // Nobody has paid yet.
-        _ => return Ok(()),
+        _ => return Ok(Synced::Open),
     };
     apply_object(app, kind, &answer, Source::Refetch).await?;
     if let Some(subscription) = told.subscription {
         let answer = app.stripe.read("retrieve_subscription", &RetrieveSubscription::new(subscription)).await?;
         apply_subscription(app, &answer, Source::Refetch).await?;
     }
-    Ok(())
+    Ok(synced)
 }

@@ -1,5 +1,6 @@
 //! `customer.*`: a customer that finds its account, or that was deleted.
 
+use super::super::checkout::Checkout;
 use super::super::customer::Customer;
 use super::super::payment::Payment;
 use super::super::place::Hints;
@@ -35,11 +36,13 @@ pub async fn apply(conn: &mut Conn, app: &App, told: &Told<'_>) -> Result<Outcom
 /// Stripe ends a deleted customer's subscriptions. Its events about that may come later, when nothing changes any more: we end them now.
 async fn bury(conn: &mut Conn, app: &App, told: &Told<'_>, id: &str) -> Result<Outcome, Error> {
     let known = Customer::find(conn, id).await?;
-    if known.as_ref().is_some_and(Customer::is_tombstone) {
+    let live = Subscription::live_of_customer(conn, id).await?;
+    // Whoever was about to buy something may have found the customer gone before we were told: what it had is ended now.
+    if live.is_empty() && known.as_ref().is_some_and(Customer::is_tombstone) {
         return Ok(Outcome::tombstone());
     }
     let account = known.and_then(|known| known.account_id);
-    for row in Subscription::live_of_customer(conn, id).await? {
+    for row in live {
         // As it is by now: the end of the one before may have made it the one that counts.
         let rows = Subscription::lock_all(conn, row.account_id).await?;
         let before = rows.iter().find(|known| known.id == row.id).cloned().unwrap_or(row);
@@ -57,6 +60,9 @@ async fn bury(conn: &mut Conn, app: &App, told: &Told<'_>, id: &str) -> Result<O
         };
         let ended = store(conn, &rows, Some(&before), ended, None).await?;
         tell(conn, app, Some(&before), &ended).await?;
+    }
+    if let Some(account) = account {
+        Checkout::forget_unfinished(conn, account, app.clock.now()).await?;
     }
     // Nobody can finish them any more.
     for invoice in Payment::drafts_of_customer(conn, id).await? {

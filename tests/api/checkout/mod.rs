@@ -4,6 +4,7 @@ mod calls;
 mod changing;
 mod credits;
 mod delayed;
+mod deleted_customers;
 mod ending;
 mod invoices;
 mod kills;

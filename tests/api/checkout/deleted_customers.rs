@@ -1,0 +1,101 @@
+//! A customer who was deleted at Stripe, in every order in which that may come to light.
+
+use chrono::TimeDelta;
+use fixpath::billing::jobs::BillingJob;
+use fixpath::jobs::Job;
+use fixpath::stripe::sandbox::actions::Action;
+use serde_json::{Value, json};
+
+use crate::support::shop::Shop;
+
+/// The owner pays for Pro, and Stripe has just deleted them.
+async fn deleted() -> Shop {
+    let shop = Shop::open().await;
+    shop.subscribe(json!({})).await;
+    assert_eq!(shop.subscription().await["status"], "ACTIVE");
+    let customer = shop.app.db_value("SELECT provider_customer_id FROM customers").await.as_str().unwrap().to_owned();
+    shop.sandbox.act(Action::DeleteCustomer { customer }).unwrap();
+    shop
+}
+
+async fn buys_credits(shop: &Shop) {
+    let query = "mutation { buyCredits(input: { packKey: \"credits-100\", successUrl: \"http://localhost:3000/\", \
+                 cancelUrl: \"http://localhost:3000/\" }) { userErrors { code message } } }";
+    assert_eq!(shop.owner.ok(query, json!({})).await.refusals("buyCredits"), Vec::<String>::new());
+}
+
+async fn of_stripe(shop: &Shop) -> Value {
+    shop.app.db_value("SELECT status FROM subscriptions WHERE provider = 'stripe' ORDER BY id LIMIT 1").await
+}
+
+/// Of all that has happened; the rest is lost.
+async fn hears_only(shop: &Shop, kind: &str) {
+    for signed in shop.sandbox.take_deliveries().iter().filter(|signed| signed.kind == kind) {
+        shop.deliver_one(signed).await;
+    }
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn what_they_had_ends_although_a_purchase_found_them_gone_first() {
+    let shop = deleted().await;
+    buys_credits(&shop).await;
+    assert_eq!(of_stripe(&shop).await, "active", "nobody has told yet");
+    shop.settle().await;
+    assert_eq!(of_stripe(&shop).await, "canceled");
+    let again = shop.start(json!({})).await;
+    assert_eq!(shop.pay(&again, "works"), "paid");
+    shop.settle().await;
+    assert_eq!(shop.subscription().await["status"], "ACTIVE");
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn what_they_had_ends_although_nobody_ever_tells() {
+    let mut shop = deleted().await;
+    buys_credits(&shop).await;
+    shop.sandbox.take_deliveries();
+    shop.pass(TimeDelta::days(40)).await;
+    shop.app.run_job(&Job::Billing(BillingJob::EndLapsed)).await;
+    assert_eq!(of_stripe(&shop).await, "canceled");
+    shop.settle().await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_page_that_was_open_does_not_stand_in_the_way_when_it_has_expired() {
+    for told in [true, false] {
+        let mut shop = Shop::open().await;
+        let page = shop.start(json!({})).await;
+        let customer = shop.sandbox.object(&page)["customer"].as_str().unwrap().to_owned();
+        shop.sandbox.act(Action::DeleteCustomer { customer }).unwrap();
+        if told {
+            shop.settle().await;
+            assert_eq!(shop.app.db_value("SELECT status FROM checkouts").await, "expired");
+        } else {
+            // Another purchase finds the customer gone.
+            shop.sandbox.take_deliveries();
+            buys_credits(&shop).await;
+        }
+        shop.pass(TimeDelta::hours(30)).await;
+        shop.sandbox.take_deliveries();
+        let again = shop.start(json!({})).await;
+        assert_ne!(again, page);
+        assert_eq!(shop.pay(&again, "works"), "paid");
+        shop.settle().await;
+        assert_eq!(shop.subscription().await["status"], "ACTIVE", "{told}");
+    }
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_debit_that_was_on_its_way_is_not_waited_for() {
+    let shop = Shop::open().await;
+    let page = shop.start(json!({})).await;
+    assert_eq!(shop.pay(&page, "delayed"), "processing");
+    let customer = shop.sandbox.object(&page)["customer"].as_str().unwrap().to_owned();
+    // Of all that has happened we hear of the page, and then that the customer is gone.
+    hears_only(&shop, "checkout.session.completed").await;
+    shop.sandbox.act(Action::DeleteCustomer { customer }).unwrap();
+    hears_only(&shop, "customer.deleted").await;
+    let again = shop.start(json!({})).await;
+    assert_eq!(shop.pay(&again, "works"), "paid");
+    shop.settle().await;
+    assert_eq!(shop.subscription().await["status"], "ACTIVE");
+}
