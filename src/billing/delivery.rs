@@ -110,8 +110,8 @@ pub struct Attempted<'a> {
     pub parked_under: Option<&'a str>,
 }
 
-/// A delivery `d` is parked, and what it waits for is there.
-const FOUND: &str = "status = 'parked' AND ( \
+/// A delivery `d` is parked, or was in vain, and what it waits for is there.
+const FOUND: &str = "status IN ('parked', 'dead') AND parked_under IS NOT NULL AND ( \
      EXISTS (SELECT FROM customers WHERE provider_customer_id = d.parked_under) \
      OR EXISTS (SELECT FROM subscriptions WHERE provider_subscription_id = d.parked_under) \
      OR EXISTS (SELECT FROM plan_prices WHERE provider_price_id = d.parked_under) \
@@ -184,11 +184,11 @@ impl Delivery {
         dead.filter(webhook_deliveries::parked_under.is_null()).count().get_result(conn).await
     }
 
-    /// Gives up what was received before then and is parked still. Returns how many there were.
+    /// Gives up what was received before then, is parked still and nobody's as far as we know. Returns how many there were.
     pub async fn give_up(conn: &mut Conn, received_before: DateTime<Utc>) -> QueryResult<usize> {
         let query = format!(
             "UPDATE webhook_deliveries d SET status = 'dead', last_error = 'it has waited in vain: ' || parked_under || ' never appeared' \
-             WHERE status = 'parked' AND received_at < $1 AND NOT ({FOUND})"
+             WHERE status = 'parked' AND received_at < $1 AND account_id IS NULL AND NOT ({FOUND})"
         );
         diesel::sql_query(query).bind::<Timestamptz, _>(received_before).execute(conn).await
     }

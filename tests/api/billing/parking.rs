@@ -119,7 +119,7 @@ async fn what_waits_in_vain_is_dead_after_a_week_and_goes_on_all_the_same_once_i
     assert_eq!(status(&app, "invoice.paid").await, json!("parked"), "the week is not over");
     assert_eq!(alerts().await[0]["kind"], "parked_deliveries");
     let message = alerts().await[0]["message"].as_str().unwrap().to_owned();
-    assert!(message.ends_with("After 7 days each is DEAD, and this alert ends."), "{message}");
+    assert!(message.ends_with("What is nobody's is DEAD after 7 days."), "{message}");
     app.advance(TimeDelta::seconds(1));
     minute().await;
     assert_eq!(alerts().await, json!([]), "nothing waits, and nothing has failed");
