@@ -4,7 +4,7 @@ use serde_json::Value;
 use stripe_billing::subscription_schedule::ReleaseSubscriptionSchedule;
 
 use super::offer::Offer;
-use super::offer_plans::forget_plan;
+use super::offer_plans::{forget_plan, offer_plan};
 use super::refetch;
 use super::subscription::Subscription;
 use super::subscription_change::SubscriptionChange;
@@ -73,6 +73,11 @@ pub async fn release(app: &App, change: &SubscriptionChange, present: &Present) 
     }
 }
 
+async fn tell_again(app: &App, offer: &Offer) -> Result<(), Error> {
+    forget_plan(app, offer.plan).await?;
+    offer_plan(app, offer.plan).await
+}
+
 /// A refusal of Stripe's that the customer can do something about.
 pub fn refused(error: StripeError) -> Error {
     match error {
@@ -91,10 +96,10 @@ pub async fn unsold(app: &App, offer: &Offer, error: StripeError) -> Error {
     match error {
         StripeError::Refused(refused) if refused.is_archived() || refused.status == 400 && refused.names("price") => {
             tracing::error!(plan = offer.plan_key, cause = refused.message, "Stripe refuses to sell a plan");
-            // What is gone is told again with the next try.
+            // What is gone is told again at once: until then, nobody's subscription to this plan could be read.
             if refused.is_missing()
                 && refused.names("price")
-                && let Err(error) = forget_plan(app, offer.plan).await
+                && let Err(error) = tell_again(app, offer).await
             {
                 return error;
             }

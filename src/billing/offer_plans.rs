@@ -63,14 +63,17 @@ pub async fn offer_plan(app: &App, id: PlanId) -> Result<(), Error> {
     let mut conn = app.db.conn().await?;
     let plan: PlanRow = plans::table.find(id).select(PlanRow::as_select()).first(&mut conn).await?;
     let priced = plan_prices::table.filter(plan_prices::plan_id.eq(id)).filter(plan_prices::unit_amount.gt(0)).order(plan_prices::id);
-    let wanted = priced.filter(plan_prices::retired_at.is_null()).filter(plan_prices::provider_price_id.is_null());
-    let wanted: Vec<PriceRow> = wanted.select(PriceRow::as_select()).load(&mut conn).await?;
+    let wanted = async || -> Result<Vec<PriceRow>, Error> {
+        let wanted = priced.filter(plan_prices::retired_at.is_null()).filter(plan_prices::provider_price_id.is_null());
+        Ok(wanted.select(PriceRow::as_select()).load(&mut *app.db.conn().await?).await?)
+    };
     let retired = priced.filter(plan_prices::retired_at.is_not_null()).filter(plan_prices::provider_archived_at.is_null());
     let retired: Vec<PriceRow> = retired.select(PriceRow::as_select()).load(&mut conn).await?;
     drop(conn);
-    if plan.provider_product_id.is_some() || !wanted.is_empty() {
+    if plan.provider_product_id.is_some() || !wanted().await?.is_empty() {
         let product = offer_product(app, &plan).await?;
-        for price in &wanted {
+        // Read now: a product that Stripe turns out to have lost has lost its prices, too.
+        for price in &wanted().await? {
             offer_price(app, &product, price).await?;
         }
     }

@@ -16,7 +16,7 @@ pub async fn apply_product(conn: &mut Conn, app: &App, told: &Told<'_>) -> Resul
     let query = plans::table.filter(plans::provider_product_id.eq(product.id.as_deref())).select((plans::key, plans::name, plans::on_sale));
     let plan: Option<(String, String, bool)> = query.first(conn).await.optional()?;
     let Some((plan, name, on_sale)) = plan else { return Ok(Outcome::ignored("the product is none of our plans")) };
-    let note = if told.kind == "product.deleted" {
+    let note = if told.kind == "product.deleted" && on_sale {
         Some(format!("its product was deleted; {TOLD_AGAIN}"))
     } else if product.active == Some(false) && on_sale {
         Some(format!("its product was archived; {NOT_SOLD}"))
@@ -33,7 +33,7 @@ pub async fn apply_price(conn: &mut Conn, app: &App, told: &Told<'_>) -> Result<
     let ours: Option<(String, i64, bool)> = query.first(conn).await.optional()?;
     let Some((plan, amount, offered)) = ours else { return Ok(Outcome::ignored("the price is none of our plans'")) };
     let id = price.id.unwrap_or_default();
-    let note = if told.kind == "price.deleted" {
+    let note = if told.kind == "price.deleted" && offered {
         Some(format!("the price {id} was deleted; {TOLD_AGAIN}"))
     } else if price.active == Some(false) && offered {
         Some(format!("the price {id} was archived; {NOT_SOLD}"))
