@@ -320,6 +320,7 @@ diesel::table! {
         on_sale -> Bool,
         revision -> Int4,
         provider_product_id -> Nullable<Text>,
+        provider_note -> Nullable<Text>,
         created_at -> Timestamptz,
         updated_at -> Timestamptz,
         provider_revision -> Nullable<Int4>,

@@ -1,1 +1,0 @@
-ALTER TABLE plans ADD COLUMN provider_note text;
