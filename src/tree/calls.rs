@@ -85,10 +85,9 @@ impl Calls {
 
     /// What validation has to know of them. `this` is the tree that calls; none for one that does not exist yet.
     pub fn callees(&self, this: Option<TreeId>) -> Callees {
-        let mut known = HashMap::new();
-        let mut describe = |tree: &Tree| {
+        let describe = |tree: &Tree| {
             let Some(version) = callable(tree).and_then(|id| self.versions.get(id)) else { return Callee::NotPublished };
-            let Nested { depth, runs } = self.nested(version, &mut known);
+            let Nested { depth, runs } = self.nested(version);
             let calls_this = this.is_some_and(|this| tree.id == this || self.reaches(version, this));
             Callee::Published { variables: version.document.variables.clone(), depth, runs, calls_this }
         };
@@ -105,17 +104,13 @@ impl Calls {
     }
 
     /// Published calls are at most 8 deep, so this recursion ends.
-    fn nested(&self, version: &Version, known: &mut HashMap<VersionId, Nested>) -> Nested {
-        if let Some(nested) = known.get(&version.id) {
-            return *nested;
-        }
-        let callees = version.pins.iter().filter_map(|(key, pin)| Some((key, self.versions.get(pin.version)?)));
-        let callees: HashMap<&Key, Nested> = callees.map(|(key, callee)| (key, self.nested(callee, known))).collect();
-        let depth = 1 + callees.values().map(|callee| callee.depth).max().unwrap_or(0);
-        let runs = Runs::of(&version.document, &|key| callees.get(key).map(|callee| callee.runs));
-        let nested = Nested { depth, runs };
-        known.insert(version.id, nested);
-        nested
+    fn nested(&self, version: &Version) -> Nested {
+        *version.nested.get_or_init(|| {
+            let callees = version.pins.iter().filter_map(|(key, pin)| Some((key, self.versions.get(pin.version)?)));
+            let callees: HashMap<&Key, Nested> = callees.map(|(key, callee)| (key, self.nested(callee))).collect();
+            let depth = 1 + callees.values().map(|callee| callee.depth).max().unwrap_or(0);
+            Nested { depth, runs: Runs::of(&version.document, &|key| callees.get(key).map(|callee| callee.runs)) }
+        })
     }
 
     /// Whether a version calls any version of a tree, directly or through others.
@@ -134,8 +129,8 @@ impl Calls {
 }
 
 /// What of a version depends on those that it calls.
-#[derive(Clone, Copy)]
-struct Nested {
+#[derive(Clone, Copy, Debug)]
+pub struct Nested {
     /// How many calls deep it goes; 1 for a version that calls nobody.
     depth: usize,
     runs: Runs,

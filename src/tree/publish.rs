@@ -1,6 +1,6 @@
 //! `publishTree`: the draft becomes a version that never changes, and what it calls is pinned.
 
-use std::sync::Arc;
+use std::sync::{Arc, OnceLock};
 
 use diesel::prelude::*;
 use diesel_async::RunQueryDsl;
@@ -51,6 +51,7 @@ pub async fn publish(app: &App, actor: &Actor, id: TreeId, revision: i32, notes:
                 number: Version::next_number(conn, tree.account_id, tree.id).await?,
                 digest: tree.draft_digest.clone(),
                 pins: Arc::new(calls.pins(&document)),
+                nested: OnceLock::new(),
                 document: Arc::new(document),
                 notes: notes.clone(),
                 published_by: actor.user,

@@ -2,7 +2,7 @@
 //! a bounded cache, shared by all requests.
 
 use std::collections::{HashMap, HashSet};
-use std::sync::Arc;
+use std::sync::{Arc, OnceLock};
 
 use chrono::{DateTime, Utc};
 use diesel::prelude::*;
@@ -10,6 +10,7 @@ use diesel::sql_types;
 use diesel_async::RunQueryDsl;
 use moka::sync::Cache;
 
+use super::calls::Nested;
 use super::document::{Document, Key};
 use super::stored::Stored;
 use crate::db::Conn;
@@ -27,6 +28,8 @@ pub struct Version {
     pub document: Arc<Document>,
     /// For each subtree node, what it calls.
     pub pins: Arc<HashMap<Key, Pin>>,
+    /// Worked out when it is first asked for; neither the version nor what it calls ever changes.
+    pub nested: OnceLock<Nested>,
     pub notes: Option<String>,
     pub published_by: UserId,
     pub published_at: DateTime<Utc>,
@@ -164,6 +167,7 @@ impl Version {
                 digest: row.digest,
                 document: Arc::new(row.document.0),
                 pins: Arc::new(pins.remove(&row.id).unwrap_or_default()),
+                nested: OnceLock::new(),
                 notes: row.notes,
                 published_by: row.published_by,
                 published_at: row.published_at,

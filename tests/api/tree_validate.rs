@@ -305,7 +305,7 @@ fn a_shortcut_that_is_no_number_sets_no_number() {
 }
 
 /// A tree that asks something at once, and last of all.
-const ASKS: Runs = Runs { before: 0, through: None, after: Some(0) };
+const ASKS: Runs = Runs { before: 0, through: None, after: Some(0), longest: 0 };
 
 fn published(depth: usize) -> Callee {
     let variables = serde_json::from_value(json!([{"name": "wanted", "kind": "number"}])).unwrap();
@@ -492,11 +492,13 @@ fn a_hundred_decisions_may_follow_each_other() {
     let call = |runs: Runs| callees(Callee::Published { variables: vec![], depth: 1, runs, calls_this: false });
     let tree = spoil(chain(40, decision), "/nodes/n20", json!({"kind": "subtree", "title": "", "tree": "other", "next": "n21"}));
     for (before, after, found) in [(79, 81, none()), (80, 81, vec!["LIMIT n0".into()]), (79, 82, vec!["LIMIT n20".into()])] {
-        let runs = Runs { before, through: None, after: Some(after) };
+        let runs = Runs { before, through: None, after: Some(after), longest: 0 };
         assert_eq!(codes_at(&tree, Stage::Publish, &call(runs)), found, "{runs:?}");
     }
-    let asks_nothing = Runs { before: 61, through: Some(61), after: None };
+    let asks_nothing = Runs { before: 61, through: Some(61), after: None, longest: 61 };
     assert_eq!(codes_at(&tree, Stage::Publish, &call(asks_nothing)), ["LIMIT n0"]);
+    let older = Runs { longest: 101, ..ASKS };
+    assert_eq!(codes_at(&tree, Stage::Publish, &call(older)), ["LIMIT n20"], "published when fewer were counted");
 }
 
 #[test]

@@ -2,7 +2,7 @@
 //! asked something or it ends.
 
 use super::IssueCode::Limit;
-use super::graph::Graph;
+use super::graph::{Graph, GraphNode};
 use super::{Callee, Callees, Report, quoted};
 use crate::tree::document::{Document, Key, Node, NodeKind};
 
@@ -18,11 +18,13 @@ pub struct Runs {
     pub through: Option<usize>,
     /// From a question or action to an end without asking again.
     pub after: Option<usize>,
+    /// Of all within it and within what it calls. More than are allowed only in what was published when fewer were counted.
+    pub longest: usize,
 }
 
 impl Runs {
     /// Of a tree of which nothing is known yet: it may ask nobody.
-    const EMPTY: Self = Self { before: 0, through: Some(0), after: None };
+    const EMPTY: Self = Self { before: 0, through: Some(0), after: None, longest: 0 };
 
     /// Of a tree. What it calls is told by the subtree node's key.
     pub fn of(document: &Document, called: &dyn Fn(&Key) -> Option<Self>) -> Self {
@@ -32,6 +34,7 @@ impl Runs {
             before: graph.root.map_or(0, |root| ways.ahead[root]),
             through: graph.root.and_then(|root| ways.home[root]),
             after: ways.after(&graph),
+            longest: (0..graph.nodes.len()).map(|index| ways.longest(&graph, index)).max().unwrap_or(0),
         }
     }
 }
@@ -70,11 +73,11 @@ struct Ways {
 impl Ways {
     fn of(graph: &Graph, called: &dyn Fn(&str, &Node) -> Option<Runs>) -> Self {
         let ends = graph.nodes.iter().map(|node| (node.node.kind == NodeKind::Resolution).then_some(0));
-        let mut ways = Self {
-            ahead: vec![0; graph.nodes.len()],
-            home: ends.collect(),
-            called: graph.nodes.iter().map(|node| called(node.key, node.node).unwrap_or(Runs::EMPTY)).collect(),
+        let callee = |node: &GraphNode| match node.node.kind {
+            NodeKind::Subtree => called(node.key, node.node).unwrap_or(Runs::EMPTY),
+            _ => Runs::EMPTY,
         };
+        let mut ways = Self { ahead: vec![0; graph.nodes.len()], home: ends.collect(), called: graph.nodes.iter().map(callee).collect() };
         // Each component comes after those it leads to; cycles are reported elsewhere and count as one.
         for index in graph.components(is_automatic).into_iter().flatten() {
             let ahead = graph.targets(index).map(|to| ways.ahead[to]).max();
@@ -100,10 +103,11 @@ impl Ways {
         }
     }
 
-    /// The longest way that begins at this node, or at the last question of the tree that it calls.
+    /// The longest way that begins at this node, or within the tree that it calls.
     fn longest(&self, graph: &Graph, index: usize) -> usize {
         let returned = graph.targets(index).map(|to| self.ahead[to]).max().unwrap_or(0);
-        self.ahead[index].max(self.called[index].after.map_or(0, |after| after + returned))
+        let called = &self.called[index];
+        self.ahead[index].max(called.longest).max(called.after.map_or(0, |after| after + returned))
     }
 
     /// The longest way from a question or action of this tree, or of one that it calls, to this tree's end.
