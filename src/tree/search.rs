@@ -56,7 +56,7 @@ const CANDIDATES: i64 = 1000;
 const SEARCH: &str = "
 WITH by_words AS (
     SELECT DISTINCT ON (tree_id) * FROM (
-        SELECT tree_id, node_key, heading, body, 1 + ts_rank('{0, 0.36, 0.6, 1}', search, to_tsquery('simple', $3))::float8
+        SELECT tree_id, node_key, heading, body, 1 + ts_rank('{0, 0.36, 0.6, 1}', search, to_tsquery('simple', replace($3, '&', '|')))::float8
             * CASE WHEN node_key = '' THEN 1.0 ELSE 0.2 END AS score
         FROM tree_texts
         WHERE account_id = $1 AND edition = $2 AND search @@ to_tsquery('simple', $3)

@@ -80,7 +80,7 @@ async fn words_are_found_wherever_they_stand() {
 async fn no_place_outweighs_the_one_before_it_by_saying_a_word_more_often() {
     let (app, _, owner) = TestApp::with_owner().await;
     app.db_plan("enterprise").await;
-    for (word, times) in [("gateway", 1), ("antenna", 9)] {
+    for (word, times) in [("gateway", 1), ("antenna", 9), ("printer jam", 1), ("paper tray", 9)] {
         let said = vec![word; times].join(" ");
         for input in [
             json!({ "title": word }),
