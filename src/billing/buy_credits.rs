@@ -56,5 +56,5 @@ pub async fn buy_credits(app: &App, actor: &Actor, from: &Requester, wish: BuyCr
         currency: Some(currency),
         ..NewCheckout::of(actor, Purpose::Credits, success_url, cancel_url)
     };
-    open_checkout(app, from, checkout, async |_: &mut Conn| Ok(())).await
+    open_checkout(app, from, checkout, async |_: &mut Conn| Ok(Vec::new())).await
 }

@@ -151,6 +151,9 @@ impl NewCheckout {
     }
 }
 
+/// A checkout whose subscription has not begun, and the provider's id of that subscription.
+pub type Unpaid = (CheckoutId, String);
+
 impl Checkout {
     /// By the client's key.
     pub async fn of_key(conn: &mut Conn, account: AccountId, key: &str) -> QueryResult<Option<Self>> {
@@ -168,9 +171,8 @@ impl Checkout {
         query.filter(checkouts::status.eq(OPEN)).select(Self::as_select()).first(conn).await.optional()
     }
 
-    /// An account's checkouts for a subscription that stand like this, while the subscription has not begun as far as we have heard: which,
-    /// and the provider's id of the subscription.
-    pub async fn not_begun(conn: &mut Conn, account: AccountId, status: &str) -> QueryResult<Vec<(CheckoutId, String)>> {
+    /// An account's checkouts for a subscription that stand like this, while the subscription has not begun as far as we have heard.
+    pub async fn not_begun(conn: &mut Conn, account: AccountId, status: &str) -> QueryResult<Vec<Unpaid>> {
         let begun = subscriptions::table
             .filter(subscriptions::provider_subscription_id.eq(checkouts::provider_subscription_id))
             .filter(subscriptions::status.ne(Status::Incomplete.as_str()));

@@ -2,29 +2,43 @@
 //! over, and its invoice can still be paid by the link that was mailed. Whoever goes to a new page instead wants that one: the old invoice
 //! is voided first, so that nobody can pay for both, and then the old subscription ends.
 
+use diesel::prelude::*;
+use diesel_async::RunQueryDsl;
 use stripe_billing::invoice::VoidInvoiceInvoice;
 use stripe_billing::subscription::CancelSubscription;
 
-use super::checkout::{Checkout, FAILED};
+use super::checkout::{Checkout, EXPIRED, FAILED, Unpaid};
 use super::refetch::{self, apply_change};
 use crate::app::App;
+use crate::db::schema::checkouts;
 use crate::error::Error;
 use crate::id::{AccountId, CheckoutId, Id};
 use crate::stripe::client::StripeError;
 use crate::stripe::object::field;
 
-pub async fn give_up_refused(app: &App, account: AccountId) -> Result<(), Error> {
-    let refused = Checkout::not_begun(&mut *app.db.conn().await?, account, FAILED).await?;
+pub async fn give_up_refused(app: &App, account: AccountId, refused: &[Unpaid]) -> Result<(), Error> {
     for (checkout, subscription) in refused {
-        match give_up(app, checkout, &subscription).await {
+        match give_up(app, *checkout, subscription).await {
             // Stripe does not know it any more.
             Err(StripeError::Refused(refused)) if refused.is_missing() => continue,
             Err(error) => return Err(error.into()),
             Ok(before) => {
-                let after = refetch::read(app, &subscription).await?;
+                let after = refetch::read(app, subscription).await?;
                 apply_change(app, &before, &after).await?;
             }
         }
+    }
+    forget(app, account, refused).await
+}
+
+/// What Stripe does not know any more, and what cannot be placed here, would wait for ever.
+async fn forget(app: &App, account: AccountId, given_up: &[Unpaid]) -> Result<(), Error> {
+    let mut conn = app.db.conn().await?;
+    for waiting in Checkout::not_begun(&mut conn, account, FAILED).await?.into_iter().filter(|one| given_up.contains(one)) {
+        diesel::update(checkouts::table.find(waiting.0).filter(checkouts::status.eq(FAILED)))
+            .set((checkouts::status.eq(EXPIRED), checkouts::updated_at.eq(app.clock.now())))
+            .execute(&mut *conn)
+            .await?;
     }
     Ok(())
 }

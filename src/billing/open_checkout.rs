@@ -15,8 +15,9 @@ use stripe_checkout::checkout_session::{
 use stripe_shared::CheckoutSessionMode;
 
 use super::alter::NOT_NOW;
-use super::checkout::{Checkout, EXPIRED, NewCheckout, OPEN, Purpose};
+use super::checkout::{Checkout, EXPIRED, NewCheckout, OPEN, Purpose, Unpaid};
 use super::customer::Customer;
+use super::give_up_refused::give_up_refused;
 use super::make_customer::make_customer;
 use super::offer::Offer;
 use super::offer_plans::{forget_plan, offer_plan};
@@ -39,10 +40,11 @@ const USEFUL: TimeDelta = TimeDelta::hours(1);
 /// How often a page of another wish may stand in the way: somebody asks for two things in turns.
 const TURNS: u32 = 3;
 
-/// Opens the page, or finds the one that is open for the same. `refuse` is asked in the transaction that writes the row.
+/// Opens the page, or finds the one that is open for the same. `refuse` is asked in the transaction that writes the row, and tells what
+/// has to be given up first.
 pub async fn open_checkout<F>(app: &App, from: &Requester, wish: NewCheckout, refuse: F) -> Result<Checkout, Error>
 where
-    F: AsyncFn(&mut Conn) -> Result<(), Error> + for<'conn> Refuse<'conn> + Send + Sync,
+    F: AsyncFn(&mut Conn) -> Result<Vec<Unpaid>, Error> + for<'conn> Refuse<'conn> + Send + Sync,
 {
     if !app.stripe.is_set_up() {
         return Err(Refusal::new(Code::StripeUnavailable, "payments are not set up on this server").into());
@@ -52,6 +54,7 @@ where
             Begun::Row(row) if row.url.is_some() || row.status != OPEN => return Ok(row),
             Begun::Row(row) => return with_session(app, row).await,
             Begun::InTheWay(other) => close(app, other).await?,
+            Begun::Unpaid(unpaid) => give_up_refused(app, wish.account_id, &unpaid).await?,
         }
     }
     Err(Refusal::new(Code::CheckoutOpen, "another checkout is being opened at the same time: try again").into())
@@ -59,13 +62,13 @@ where
 
 /// Says that the closure's future can move between threads.
 pub trait Refuse<'conn>: Fn(&'conn mut Conn) -> Self::Future {
-    type Future: Future<Output = Result<(), Error>> + Send;
+    type Future: Future<Output = Result<Vec<Unpaid>, Error>> + Send;
 }
 
 impl<'conn, F, Fut> Refuse<'conn> for F
 where
     F: Fn(&'conn mut Conn) -> Fut,
-    Fut: Future<Output = Result<(), Error>> + Send,
+    Fut: Future<Output = Result<Vec<Unpaid>, Error>> + Send,
 {
     type Future = Fut;
 }
@@ -74,11 +77,13 @@ enum Begun {
     Row(Checkout),
     /// A page for something else, to be closed first.
     InTheWay(Checkout),
+    /// What was never paid, to be given up first.
+    Unpaid(Vec<Unpaid>),
 }
 
 async fn begin<F>(app: &App, from: &Requester, wish: &NewCheckout, refuse: &F) -> Result<Begun, Error>
 where
-    F: AsyncFn(&mut Conn) -> Result<(), Error> + for<'conn> Refuse<'conn> + Send + Sync,
+    F: AsyncFn(&mut Conn) -> Result<Vec<Unpaid>, Error> + for<'conn> Refuse<'conn> + Send + Sync,
 {
     let now = app.clock.now();
     app.db
@@ -97,7 +102,10 @@ where
                 }
                 return Ok(Begun::Row(known));
             }
-            refuse(conn).await?;
+            let unpaid = refuse(conn).await?;
+            if !unpaid.is_empty() {
+                return Ok(Begun::Unpaid(unpaid));
+            }
             if let Some(open) = Checkout::open(conn, wish.account_id, wish.purpose).await? {
                 let keyed = wish.idempotency_key.is_some();
                 if !keyed && wish.is_for(&open) && open.expires_at > now + USEFUL {

@@ -4,8 +4,7 @@ use diesel::prelude::*;
 use diesel_async::RunQueryDsl;
 use stripe_product::promotion_code::ListPromotionCode;
 
-use super::checkout::{COMPLETED, Checkout, NewCheckout, Purpose};
-use super::give_up_refused::give_up_refused;
+use super::checkout::{COMPLETED, Checkout, FAILED, NewCheckout, Purpose, Unpaid};
 use super::offer::Offer;
 use super::open_checkout::open_checkout;
 use super::return_url;
@@ -64,7 +63,6 @@ pub async fn start_checkout(app: &App, actor: &Actor, from: &Requester, wish: St
         ..NewCheckout::of(actor, Purpose::Subscription, success_url, cancel_url)
     };
     let account = actor.account;
-    give_up_refused(app, account).await?;
     open_checkout(app, from, checkout, async |conn: &mut Conn| refuse_second(conn, account).await).await
 }
 
@@ -84,7 +82,8 @@ fn shown(key: &str) -> String {
     key.chars().filter(|c| !c.is_control()).take(40).collect()
 }
 
-async fn refuse_second(conn: &mut Conn, account: AccountId) -> Result<(), Error> {
+/// Returns what was refused in the end: it is given up for the new one.
+async fn refuse_second(conn: &mut Conn, account: AccountId) -> Result<Vec<Unpaid>, Error> {
     let rows = Subscription::of_account(conn, account).await?;
     let live = || rows.iter().filter(|row| row.is_live());
     if let Some(begun) = live().find(|row| row.status != Status::Incomplete) {
@@ -94,13 +93,13 @@ async fn refuse_second(conn: &mut Conn, account: AccountId) -> Result<(), Error>
     if !Checkout::not_begun(conn, account, COMPLETED).await?.is_empty() {
         return Err(Refusal::new(Code::CheckoutOpen, "A checkout was completed, and its payment is on the way: wait for it.").into());
     }
-    match live().next() {
-        Some(_) => {
-            let message = "The account has a subscription, whose first payment is missing: pay that, or end it with cancelSubscription.";
-            Err(Refusal::new(Code::AlreadySubscribed, message).into())
-        }
-        None => Ok(()),
+    let refused = Checkout::not_begun(conn, account, FAILED).await?;
+    let given_up = |row: &Subscription| refused.iter().any(|(_, id)| row.provider_subscription_id.as_ref() == Some(id));
+    if !live().all(given_up) {
+        let message = "The account has a subscription, whose first payment is missing: pay that, or end it with cancelSubscription.";
+        return Err(Refusal::new(Code::AlreadySubscribed, message).into());
     }
+    Ok(refused)
 }
 
 /// One trial each: whoever had one here, or at Stripe, or whose mailbox had one under another account, or who has paid with a card that

@@ -53,7 +53,7 @@ pub async fn purchase_tree(app: &App, actor: &Actor, from: &Requester, wish: Pur
         ..NewCheckout::of(actor, Purpose::Purchase, success_url, cancel_url)
     };
     let (buyer, tree) = (actor.account, wish.tree);
-    open_checkout(app, from, checkout, async |conn: &mut Conn| refuse(conn, buyer, tree, &offer).await).await
+    open_checkout(app, from, checkout, async |conn: &mut Conn| refuse(conn, buyer, tree, &offer).await.map(|()| Vec::new())).await
 }
 
 /// Who repeats a key gets the same page, whatever became of the listing.

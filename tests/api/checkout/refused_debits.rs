@@ -197,3 +197,54 @@ async fn whoever_does_nothing_after_a_refusal_begins_anew_the_next_day() {
     shop.settle().await;
     assert_eq!(had(&shop).await, has("pro", "ACTIVE"));
 }
+
+#[tokio::test(flavor = "multi_thread")]
+async fn who_repeats_the_key_of_the_refused_page_loses_nothing() {
+    let shop = Shop::open().await;
+    let session = shop.start(json!({ "idempotencyKey": "k" })).await;
+    shop.pay(&session, "delayed");
+    shop.settle().await;
+    let subscription = shop.sandbox.object(&session)["subscription"].as_str().unwrap().to_owned();
+    bank_answers(&shop, &subscription, false);
+    shop.settle().await;
+    assert_eq!(shop.start(json!({ "idempotencyKey": "k" })).await, session, "the page of that key");
+    let other = shop.start_as(&shop.owner, json!({ "idempotencyKey": "k", "planKey": "starter" })).await;
+    assert_eq!(other.refusals("startCheckout"), ["INVALID"]);
+    assert_eq!(shop.sandbox.object(&subscription)["status"], "incomplete");
+    assert_eq!(shop.sandbox.object(&invoice(&shop, &subscription))["status"], "open", "it can still be paid");
+    let second = shop.start(json!({ "idempotencyKey": "another" })).await;
+    assert_ne!(second, session);
+    assert_eq!(shop.sandbox.object(&subscription)["status"], "incomplete_expired");
+    shop.settle().await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn an_account_that_is_about_to_go_keeps_the_invoice_that_it_can_pay() {
+    let shop = Shop::open().await;
+    let session = shop.start(json!({})).await;
+    shop.pay(&session, "delayed");
+    let delete = "mutation { deleteAccount(input: { confirmName: \"owner's account\" }) { userErrors { code } } }";
+    let none: [&str; 0] = [];
+    assert_eq!(shop.owner.ok(delete, json!({})).await.refusals("deleteAccount"), none, "nobody has told us of the subscription yet");
+    shop.settle().await;
+    let subscription = shop.sandbox.object(&session)["subscription"].as_str().unwrap().to_owned();
+    bank_answers(&shop, &subscription, false);
+    shop.settle().await;
+    assert_eq!(shop.start_as(&shop.owner, json!({})).await.refusals("startCheckout"), ["WRONG_STATE"]);
+    assert_eq!(shop.sandbox.object(&subscription)["status"], "incomplete");
+    assert_eq!(shop.sandbox.object(&invoice(&shop, &subscription))["status"], "open");
+    shop.app.leave_jobs();
+}
+
+/// Stripe's test data was deleted, for instance.
+#[tokio::test(flavor = "multi_thread")]
+async fn a_refused_subscription_that_stripe_has_forgotten_stands_in_nobody_s_way() {
+    let shop = Shop::open().await;
+    let (_, subscription) = by_bank(&shop).await;
+    bank_answers(&shop, &subscription, false);
+    shop.settle().await;
+    shop.app.db_execute("DELETE FROM subscriptions; UPDATE checkouts SET provider_subscription_id = 'sub_forgotten'").await;
+    shop.start(json!({})).await;
+    assert_eq!(checkouts(&shop).await, json!([{ "status": "expired" }, { "status": "open" }]));
+    shop.settle().await;
+}
