@@ -17,6 +17,9 @@ pub const COMPLETED: &str = "completed";
 pub const EXPIRED: &str = "expired";
 pub const FAILED: &str = "failed";
 
+/// For whoever wants another page meanwhile.
+pub const ON_ITS_WAY: &str = "A checkout was completed, and its payment is on the way: wait for it.";
+
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Purpose {
     Subscription,

@@ -7,11 +7,11 @@ use diesel_async::RunQueryDsl;
 use stripe_billing::invoice::VoidInvoiceInvoice;
 use stripe_billing::subscription::CancelSubscription;
 
-use super::checkout::{Checkout, EXPIRED, FAILED, Unpaid};
+use super::checkout::{Checkout, EXPIRED, FAILED, ON_ITS_WAY, Unpaid};
 use super::refetch::{self, apply_change};
 use crate::app::App;
 use crate::db::schema::checkouts;
-use crate::error::Error;
+use crate::error::{Code, Error, Refusal};
 use crate::id::{AccountId, CheckoutId, Id};
 use crate::stripe::client::StripeError;
 use crate::stripe::object::field;
@@ -25,6 +25,10 @@ pub async fn give_up_refused(app: &App, account: AccountId, refused: &[Unpaid]) 
             Ok(before) => {
                 let after = refetch::read(app, subscription).await?;
                 apply_change(app, &before, &after).await?;
+                // Its invoice is being paid by another debit, for instance: Stripe voids no such one.
+                if field::text(&after.body, "status").as_deref() == Some("incomplete") {
+                    return Err(Refusal::new(Code::CheckoutOpen, ON_ITS_WAY).into());
+                }
             }
         }
     }
@@ -53,7 +57,7 @@ async fn give_up(app: &App, checkout: CheckoutId, subscription: &str) -> Result<
     if let Some(invoice) = field::id(&before, "latest_invoice") {
         match app.stripe.write("void_invoice", &VoidInvoiceInvoice::new(invoice.as_str()), &key("void")).await {
             Ok(_) => {}
-            // It was paid a moment ago: the subscription stays.
+            // It was paid a moment ago, or is being paid: the subscription stays.
             Err(StripeError::Refused(_)) => return Ok(before),
             Err(error) => return Err(error),
         }

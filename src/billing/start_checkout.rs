@@ -4,7 +4,7 @@ use diesel::prelude::*;
 use diesel_async::RunQueryDsl;
 use stripe_product::promotion_code::ListPromotionCode;
 
-use super::checkout::{COMPLETED, Checkout, FAILED, NewCheckout, Purpose, Unpaid};
+use super::checkout::{COMPLETED, Checkout, FAILED, NewCheckout, ON_ITS_WAY, Purpose, Unpaid};
 use super::offer::Offer;
 use super::open_checkout::open_checkout;
 use super::return_url;
@@ -91,7 +91,7 @@ async fn refuse_second(conn: &mut Conn, account: AccountId) -> Result<Vec<Unpaid
         return Err(Refusal::new(Code::AlreadySubscribed, message).into());
     }
     if !Checkout::not_begun(conn, account, COMPLETED).await?.is_empty() {
-        return Err(Refusal::new(Code::CheckoutOpen, "A checkout was completed, and its payment is on the way: wait for it.").into());
+        return Err(Refusal::new(Code::CheckoutOpen, ON_ITS_WAY).into());
     }
     let refused = Checkout::not_begun(conn, account, FAILED).await?;
     let given_up = |row: &Subscription| refused.iter().any(|(_, id)| row.provider_subscription_id.as_ref() == Some(id));

@@ -175,6 +175,7 @@ async fn one_that_has_not_begun_cannot_be_changed_and_expires_when_it_is_cancell
     assert_eq!(more.status, 400);
     let invoice = text(&shop.sandbox.object(&id), "/latest_invoice");
     assert!(shop.sandbox.act(Action::PayInvoice { invoice: invoice.clone(), card: "works".into() }).is_err(), "a payment is on its way");
+    assert_eq!(shop.post(&format!("invoices/{invoice}/void"), &[]).await.status, 400, "nor can what it pays be voided");
     assert_eq!(text(&shop.delete(&format!("subscriptions/{id}")).await.body, "/status"), "incomplete_expired");
     assert_eq!(text(&shop.sandbox.object(&invoice), "/status"), "void");
 }

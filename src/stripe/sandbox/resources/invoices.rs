@@ -413,7 +413,11 @@ pub fn pay(world: &mut World, id: &str, params: &Value) -> Answer {
 
 /// `POST /v1/invoices/:id/void` and `/mark_uncollectible`
 pub fn give_up(world: &mut World, id: &str, void: bool) -> Answer {
-    let status = world.find("invoice", id)?.text("status");
+    let invoice = world.find("invoice", id)?;
+    let status = invoice.text("status");
+    if void && world.object(invoice.text("_payment_intent")).text("status") == "processing" {
+        return Err(ApiError::invalid("A payment of this invoice is on its way: it cannot be voided."));
+    }
     if !(status == "open" || void && status == "uncollectible") {
         return Err(ApiError::invalid(format!("You can only do this with open invoices. This one is {status}.")));
     }
