@@ -3,13 +3,14 @@
 use stripe_billing::subscription::{ResumeSubscription, ResumeSubscriptionPaymentBehavior};
 use stripe_client_core::{RequestBuilder, StripeMethod, StripeRequest};
 
-use super::alter;
-use super::refetch::apply_change;
+use super::alter::{self, Present};
+use super::refetch::{self, apply_change};
 use super::subscription_change::{RESUME, SubscriptionChange};
 use crate::app::App;
 use crate::error::{Code, Error, Refusal};
 use crate::identity::actor::{Actor, Requester, Role};
-use crate::stripe::client::StripeError;
+use crate::stripe::client::{Answer, StripeError};
+use crate::stripe::object::field::text;
 
 /// Flexible billing knows only `cancel_at`, and an empty text clears it: the generated request has no words for that.
 struct KeepSubscription<'a>(&'a str);
@@ -36,11 +37,7 @@ pub async fn resume_subscription(app: &App, actor: &Actor, from: &Requester, key
     let row = alter::subscribed(app, actor.account).await?;
     let present = alter::present(app, &row).await?;
     let answer = if present.status == "paused" {
-        // Charged at once, and active when that is paid. Otherwise Stripe would wait for somebody to pay the invoice, and a payment that
-        // fails would leave it past due, which gives access.
-        let paid = ResumeSubscriptionPaymentBehavior::ResumeOnPaymentSuccess;
-        let request = ResumeSubscription::new(present.id.as_str()).payment_behavior(paid);
-        app.stripe.write("resume_subscription", &request, &change.key("resume")).await.map_err(unpaid)?
+        go_on(app, &change, &present).await?
     } else if present.ends {
         let request = KeepSubscription(&present.id);
         app.stripe.write("update_subscription", &request, &change.key("keep")).await.map_err(alter::refused)?
@@ -49,16 +46,34 @@ pub async fn resume_subscription(app: &App, actor: &Actor, from: &Requester, key
         return Err(Refusal::new(Code::WrongState, message).into());
     };
     apply_change(app, &present.object, &answer).await?;
+    // Somebody may have ended it meanwhile.
+    alter::subscribed(app, actor.account).await?;
     change.finish(app).await
 }
 
-/// Stripe goes on only with what it can charge.
-fn unpaid(error: StripeError) -> Error {
-    match error {
-        StripeError::Refused(refused) if refused.status == 400 => {
+/// What is charged at once is active when that is paid. Otherwise Stripe would wait for somebody to pay the invoice, and a payment that
+/// fails would leave it past due, which gives access. Classic billing knows only the latter.
+async fn go_on(app: &App, change: &SubscriptionChange, present: &Present) -> Result<Answer, Error> {
+    let request = ResumeSubscription::new(present.id.as_str());
+    let (request, step) = match text(&present.object, "billing_mode.type").as_deref() {
+        Some("flexible") => (request.payment_behavior(ResumeSubscriptionPaymentBehavior::ResumeOnPaymentSuccess), "resume:paid"),
+        _ => (request, "resume"),
+    };
+    match app.stripe.write("resume_subscription", &request, &change.key(step)).await {
+        Ok(answer) => Ok(answer),
+        // It goes on only with what it can charge.
+        Err(StripeError::Refused(refused)) if refused.status == 402 || refused.status == 400 && refused.is_missing() => {
             let message = format!("Add a way to pay in the billing portal first: {}", refused.message);
-            Refusal::new(Code::PaymentRequired, message).into()
+            Err(Refusal::new(Code::PaymentRequired, message).into())
         }
-        error => alter::refused(error),
+        // Somebody else was faster, perhaps.
+        Err(StripeError::Refused(refused)) if !refused.is_missing() => {
+            let now = refetch::read(app, &present.id).await?;
+            match text(&now.body, "status").as_deref() {
+                Some("paused") => Err(alter::refused(StripeError::Refused(refused))),
+                _ => Ok(now),
+            }
+        }
+        Err(error) => Err(alter::refused(error)),
     }
 }

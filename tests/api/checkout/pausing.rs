@@ -2,6 +2,7 @@
 
 use chrono::TimeDelta;
 use fixpath::stripe::sandbox::actions::Action;
+use fixpath::stripe::sandbox::faults::Fault;
 use serde_json::{Value, json};
 
 use crate::support::shop::Shop;
@@ -116,6 +117,48 @@ async fn who_does_not_want_to_go_on_ends_it_at_once_and_can_buy_anew() {
     let page = shop.start(json!({ "planKey": "starter" })).await;
     assert_eq!(shop.sandbox.object(&page)["amount_total"], 1200, "its trial is over");
     shop.settle().await;
+}
+
+/// Whoever began before Stripe's flexible billing: there, only somebody who pays the invoice goes on.
+#[tokio::test(flavor = "multi_thread")]
+async fn a_subscription_of_classic_billing_goes_on_when_its_invoice_is_paid() {
+    let mut shop = Shop::open().await;
+    let id = paused(&mut shop).await;
+    shop.sandbox.world(|world| world.edit(&id, json!({ "billing_mode": { "type": "classic" } })));
+    store_card(&shop, &id, "works");
+    assert_eq!(shop.changed("resumeSubscription", json!({})).await["status"], "PAUSED");
+    shop.settle().await;
+    assert_eq!(entitled(&shop).await.0, "free", "nothing is paid yet");
+    let invoice = shop.sandbox.object(&id)["latest_invoice"].as_str().unwrap().to_owned();
+    shop.sandbox.act(Action::PayInvoice { invoice, card: String::new() }).unwrap();
+    shop.settle().await;
+    assert_eq!(shop.subscription().await["status"], "ACTIVE");
+    assert_eq!(entitled(&shop).await.0, "pro");
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn what_somebody_else_has_resumed_or_ended_a_moment_ago_is_shown_as_it_is() {
+    for ended in [false, true] {
+        let mut shop = Shop::open().await;
+        let id = paused(&mut shop).await;
+        store_card(&shop, &id, "works");
+        shop.settle().await;
+        // Half a second passes between the reading and the resuming.
+        shop.sandbox.plan_fault(Fault::Slow, &format!("/v1/subscriptions/{id}/resume"), 1);
+        let requests = shop.sandbox.requests("GET", "/v1/subscriptions");
+        let (answer, ()) = tokio::join!(shop.change("resumeSubscription", json!({})), async {
+            while shop.sandbox.requests("GET", "/v1/subscriptions") == requests {
+                tokio::time::sleep(std::time::Duration::from_millis(5)).await;
+            }
+            let subscription = id.clone();
+            shop.sandbox.act(if ended { Action::Cancel { subscription } } else { Action::Resume { subscription } }).unwrap();
+        });
+        let (refusals, status) = if ended { (vec!["NOT_SUBSCRIBED".to_owned()], "CANCELED") } else { (vec![], "ACTIVE") };
+        assert_eq!(answer.refusals("resumeSubscription"), refusals, "{}", answer.text());
+        assert_eq!(shop.subscription().await["status"], status, "before any event has come");
+        shop.settle().await;
+        assert_eq!(shop.app.db_value("SELECT count(*) FROM payments WHERE amount > 0").await, i32::from(!ended));
+    }
 }
 
 /// Whichever of the two events tells it, and whatever their order.
