@@ -41,7 +41,11 @@ pub async fn resume_subscription(app: &App, actor: &Actor, from: &Requester, key
     } else if present.ends {
         let request = KeepSubscription(&present.id);
         app.stripe.write("update_subscription", &request, &change.key("keep")).await.map_err(alter::refused)?
+    } else if change.repeated {
+        // It was done, and the answer to that was lost.
+        refetch::read(app, &present.id).await?
     } else {
+        change.withdraw(app).await?;
         let message = format!("The subscription is {} and not to end: there is nothing to resume.", present.status);
         return Err(Refusal::new(Code::WrongState, message).into());
     };

@@ -22,14 +22,13 @@ pub const RESUME: &str = "resumeSubscription";
 /// Longer than any request lasts.
 const UNDER_WAY: TimeDelta = TimeDelta::minutes(1);
 
-#[derive(Clone, Debug, Queryable, Selectable)]
-#[diesel(table_name = subscription_changes)]
+#[derive(Clone, Debug)]
 pub struct SubscriptionChange {
     pub id: ChangeId,
-    pub operation: String,
-    pub terms: String,
     /// None: nobody knows yet whether it was done.
     pub finished_at: Option<DateTime<Utc>>,
+    /// The client's key was there before: it may have been done, and the answer lost.
+    pub repeated: bool,
 }
 
 impl SubscriptionChange {
@@ -48,8 +47,17 @@ impl SubscriptionChange {
                     let known = subscription_changes::table
                         .filter(subscription_changes::account_id.eq(actor.account))
                         .filter(subscription_changes::idempotency_key.eq(key));
-                    if let Some(known) = known.select(Self::as_select()).first(conn).await.optional()? {
-                        let known = known.same(operation, terms)?;
+                    let known = known.select((
+                        subscription_changes::id,
+                        subscription_changes::operation,
+                        subscription_changes::terms,
+                        subscription_changes::finished_at,
+                    ));
+                    if let Some((id, of, asked, finished_at)) = known.first::<(_, String, String, _)>(conn).await.optional()? {
+                        let known = Self { id, finished_at, repeated: true };
+                        if (of.as_str(), asked.as_str()) != (operation, terms) {
+                            return Err(Refusal::at(Code::Invalid, "idempotencyKey", "This key was used for another change.").into());
+                        }
                         if known.finished_at.is_none() {
                             // Under way again.
                             let row = diesel::update(subscription_changes::table.find(known.id));
@@ -58,9 +66,10 @@ impl SubscriptionChange {
                         return Ok(known);
                     }
                 }
-                let row = diesel::insert_into(subscription_changes::table)
+                let id = ChangeId::new(&app.clock);
+                diesel::insert_into(subscription_changes::table)
                     .values((
-                        subscription_changes::id.eq(ChangeId::new(&app.clock)),
+                        subscription_changes::id.eq(id),
                         subscription_changes::account_id.eq(actor.account),
                         subscription_changes::user_id.eq(actor.user),
                         subscription_changes::operation.eq(operation),
@@ -68,11 +77,11 @@ impl SubscriptionChange {
                         subscription_changes::idempotency_key.eq(key.as_deref()),
                         subscription_changes::created_at.eq(now),
                     ))
-                    .returning(Self::as_returning());
-                let row = row.get_result(conn).await?;
+                    .execute(conn)
+                    .await?;
                 let line = audit::Entry::by(actor, operation, now).from(from);
                 audit::record(conn, &if terms.is_empty() { line } else { line.about(terms) }).await?;
-                Ok(row)
+                Ok(Self { id, finished_at: None, repeated: false })
             })
             .await
     }
@@ -86,16 +95,15 @@ impl SubscriptionChange {
         diesel::select(diesel::dsl::exists(begun)).get_result(conn).await
     }
 
-    fn same(self, operation: &str, terms: &str) -> Result<Self, Error> {
-        if self.operation == operation && self.terms == terms {
-            return Ok(self);
-        }
-        Err(Refusal::at(Code::Invalid, "idempotencyKey", "This key was used for another change.").into())
-    }
-
     /// The idempotency key of one of its calls.
     pub fn key(&self, step: &str) -> String {
         format!("{}:{step}", self.id.encode())
+    }
+
+    /// It asks for nothing, and Stripe was not called: no other request has to wait for it, and its key stands for nothing done.
+    pub async fn withdraw(&self, app: &App) -> Result<(), Error> {
+        diesel::delete(subscription_changes::table.find(self.id)).execute(&mut *app.db.conn().await?).await?;
+        Ok(())
     }
 
     pub async fn finish(&self, app: &App) -> Result<(), Error> {

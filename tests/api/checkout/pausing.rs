@@ -161,6 +161,34 @@ async fn what_somebody_else_has_resumed_or_ended_a_moment_ago_is_shown_as_it_is(
     }
 }
 
+#[tokio::test(flavor = "multi_thread")]
+async fn whoever_lost_the_answer_repeats_the_key_and_hears_that_it_goes_on() {
+    for heard in [false, true] {
+        let mut shop = Shop::open().await;
+        let id = paused(&mut shop).await;
+        store_card(&shop, &id, "works");
+        shop.settle().await;
+        shop.sandbox.plan_fault(Fault::ResetAfter, &format!("/v1/subscriptions/{id}/resume"), 3);
+        let keyed = || json!({ "idempotencyKey": "k" });
+        assert_eq!(shop.change("resumeSubscription", keyed()).await.refusals("resumeSubscription"), ["STRIPE_UNAVAILABLE"]);
+        assert_eq!(shop.sandbox.object(&id)["status"], "active", "and the money is taken");
+        if heard {
+            shop.settle().await;
+        }
+        for _ in 0..2 {
+            assert_eq!(shop.changed("resumeSubscription", keyed()).await["status"], "ACTIVE");
+        }
+        assert_eq!(shop.app.db_value("SELECT count(*) FROM subscription_changes WHERE finished_at IS NULL").await, 0);
+        // Another key asks for something else, and is told the same each time.
+        for _ in 0..2 {
+            let other = shop.change("resumeSubscription", json!({ "idempotencyKey": "other" })).await;
+            assert_eq!(other.refusals("resumeSubscription"), ["WRONG_STATE"]);
+        }
+        shop.settle().await;
+        assert_eq!(shop.app.db_value("SELECT sum(amount) FROM payments WHERE status = 'succeeded'").await, 2900, "once");
+    }
+}
+
 /// Whichever of the two events tells it, and whatever their order.
 #[tokio::test(flavor = "multi_thread")]
 async fn the_events_about_a_pause_tell_it_in_any_order() {
