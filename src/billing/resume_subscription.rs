@@ -1,4 +1,4 @@
-//! `resumeSubscription`: takes a cancellation back before it has happened, or goes on after a trial that had no way to pay.
+//! `resumeSubscription`: takes a cancellation back before it has happened, or goes on after a pause.
 
 use stripe_billing::subscription::{ResumeSubscription, ResumeSubscriptionPaymentBehavior};
 use stripe_client_core::{RequestBuilder, StripeMethod, StripeRequest};

@@ -47,7 +47,8 @@ impl<'d> Selected<'d> {
     }
 }
 
-/// With what fragments select, whatever their types: what does not apply is not in the answer.
+/// With what fragments select, whatever their types. Where fragments of two types answer under the same names in different orders, and behind
+/// `@skip`, the first order written counts for both: the fields are the right ones, their order may not be.
 fn collect<'d>(document: &'d ExecutableDocument, set: &'d SelectionSet, fields: &mut IndexMap<&'d str, Vec<&'d SelectionSet>>) {
     for selection in &set.items {
         match &selection.node {

@@ -53,6 +53,8 @@ const CANDIDATES: i64 = 1000;
 ///
 /// A word counts for 1 in a tree's title, 0.6 in its tags, 0.36 in its summary, 0.2 in a node's title and 0.072 in a node's body. Said over
 /// and over, it comes to at most 1.65 times what it counts for once, so no place outweighs the one before it by saying it more often.
+/// All words must be there, and the mean of them counts: PostgreSQL ranks `|` so, while pairs of words under `&` would add up. (A prefix
+/// counts for each word of a text that begins with it.)
 const SEARCH: &str = "
 WITH by_words AS (
     SELECT DISTINCT ON (tree_id) * FROM (
