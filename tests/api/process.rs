@@ -69,6 +69,13 @@ impl Server {
         client
     }
 
+    /// The most memory that it ever had, in MiB.
+    fn peak_memory(&self) -> u64 {
+        let status = std::fs::read_to_string(format!("/proc/{}/status", self.child.id())).unwrap();
+        let peak = status.lines().find_map(|line| line.strip_prefix("VmHWM:")?.trim().strip_suffix(" kB")?.parse::<u64>().ok());
+        peak.unwrap() / 1024
+    }
+
     /// Processes whose command line names its folder: its own, and those of its database.
     fn processes(&self) -> Vec<String> {
         let folder = self.folder.0.to_str().unwrap();
@@ -330,4 +337,43 @@ async fn two_processes_count_a_senders_requests_together_in_redis() {
     }
     // Ten, and what a minute gives back meanwhile; by themselves they would have let all through.
     assert!((10..=12).contains(&(passed - not_counted)), "{passed} passed, {not_counted} were not counted");
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+#[cfg(target_os = "linux")]
+async fn two_hundred_sign_ins_at_once_neither_exhaust_memory_nor_starve_others() {
+    const CROWD: usize = 200;
+    // Each from an address of its own, and with time to wait in line.
+    let variables = [("TRUSTED_PROXIES", "127.0.0.1"), ("RATE_LIMIT_PER_MINUTE", "1000000"), ("OPERATION_SECONDS", "120")];
+    let server = Server::start_with("crowd", &variables);
+    let client = reqwest::Client::new();
+    let ask = |address: String, query: String| {
+        let request = client.post(server.url("/graphql")).header("x-forwarded-for", address).json(&json!({ "query": query }));
+        async move { request.send().await.unwrap().text().await.unwrap() }
+    };
+    ask("10.0.1.1".to_owned(), "{ __typename }".to_owned()).await;
+    let before = server.peak_memory();
+    let sign_in = |number: usize| {
+        let input = format!("{{ login: \"nobody{number}\", password: \"a guess\" }}");
+        ask(format!("10.0.0.{number}"), format!("mutation {{ signIn(input: {input}) {{ userErrors {{ code }} }} }}"))
+    };
+    let crowd: Vec<_> = (0..CROWD).map(|number| tokio::spawn(sign_in(number))).collect();
+
+    let (mut slowest, mut asked) = (Duration::ZERO, 0);
+    while crowd.iter().any(|request| !request.is_finished()) {
+        let begun = Instant::now();
+        assert!(ask("10.0.1.1".to_owned(), "{ __typename }".to_owned()).await.contains("\"Query\""));
+        slowest = slowest.max(begun.elapsed());
+        asked += 1;
+    }
+    for request in crowd {
+        let answer = request.await.unwrap();
+        assert!(answer.contains("WRONG_CREDENTIALS"), "{answer}");
+    }
+    let grown = server.peak_memory() - before;
+    println!("{asked} others were answered meanwhile, the slowest after {slowest:?}; memory grew by {grown} MiB");
+    assert!(asked > 20, "{asked} others were answered meanwhile");
+    assert!(slowest < Duration::from_secs(1), "{slowest:?}");
+    // All hashes at the same time would take 3,800.
+    assert!(grown < 200, "{grown} MiB");
 }
