@@ -180,7 +180,9 @@ async fn at_once(app: &App, change: &SubscriptionChange, present: &Present, targ
         .items(vec![item])
         .payment_behavior(UpdateSubscriptionPaymentBehavior::PendingIfIncomplete)
         .proration_behavior(UpdateSubscriptionProrationBehavior::AlwaysInvoice);
-    match app.stripe.write("update_subscription", &request, &change.key("update")).await {
+    // Of a plan that staff has given another price since the last try, this is no repetition.
+    let key = change.key(&format!("update:{}", target.offer.provider_price.as_deref().unwrap_or_default()));
+    match app.stripe.write("update_subscription", &request, &key).await {
         Ok(answer) => apply_change(app, &present.object, &answer).await,
         Err(error) => Err(alter::unsold(app, &target.offer, error).await),
     }
@@ -215,9 +217,10 @@ async fn at_period_end(
     let request = UpdateSubscriptionSchedule::new(schedule.as_str())
         .end_behavior(SubscriptionScheduleEndBehavior::Release)
         .phases(vec![running, next]);
-    // What it replaces is part of the key: where another change has come in between, this one is no repetition.
+    // What it replaces, and by what, is part of the key: where another change has come in between, this one is no repetition.
     let before = told.get("phases").map(Value::to_string).unwrap_or_default();
-    let key = change.key(&format!("phases:{schedule}:{}", hex::encode(Sha256::digest(before))));
+    let price = target.offer.provider_price.as_deref().unwrap_or_default();
+    let key = change.key(&format!("phases:{schedule}:{price}:{}", hex::encode(Sha256::digest(before))));
     if let Err(error) = app.stripe.write("update_schedule", &request, &key).await {
         return Err(alter::unsold(app, &target.offer, error).await);
     }

@@ -190,18 +190,25 @@ impl Checkout {
             .await
     }
 
-    /// What a customer was about to pay is nothing to wait for once that customer is deleted: it would keep the account from buying anew.
-    pub async fn forget_unfinished(conn: &mut Conn, account: AccountId, now: DateTime<Utc>) -> QueryResult<()> {
-        let mut unfinished = Vec::new();
-        for status in [COMPLETED, FAILED] {
-            unfinished.extend(Self::not_begun(conn, account, status).await?.into_iter().map(|(id, _)| id));
-        }
-        let of_account = checkouts::table.filter(checkouts::account_id.eq(account));
-        diesel::update(of_account.filter(checkouts::status.eq(OPEN).or(checkouts::id.eq_any(unfinished))))
+    /// Nobody waits for these any more. What has come to another end than this status stays.
+    pub async fn expire(conn: &mut Conn, ids: &[CheckoutId], status: &str, now: DateTime<Utc>) -> QueryResult<()> {
+        diesel::update(checkouts::table.filter(checkouts::id.eq_any(ids)).filter(checkouts::status.eq(status)))
             .set((checkouts::status.eq(EXPIRED), checkouts::updated_at.eq(now)))
             .execute(conn)
             .await
             .map(|_| ())
+    }
+
+    /// What a customer was about to pay is nothing to wait for once that customer is deleted: it would keep the account from buying anew.
+    pub async fn forget_unfinished(conn: &mut Conn, account: AccountId, now: DateTime<Utc>) -> QueryResult<()> {
+        let open = checkouts::table.filter(checkouts::account_id.eq(account)).filter(checkouts::status.eq(OPEN));
+        let open: Vec<CheckoutId> = open.select(checkouts::id).load(conn).await?;
+        Self::expire(conn, &open, OPEN, now).await?;
+        for status in [COMPLETED, FAILED] {
+            let waiting: Vec<_> = Self::not_begun(conn, account, status).await?.into_iter().map(|(id, _)| id).collect();
+            Self::expire(conn, &waiting, status, now).await?;
+        }
+        Ok(())
     }
 
     pub async fn insert(conn: &mut Conn, clock: &Clock, new: &NewCheckout, expires_at: DateTime<Utc>) -> QueryResult<Self> {

@@ -2,15 +2,12 @@
 //! over, and its invoice can still be paid by the link that was mailed. Whoever goes to a new page instead wants that one: the old invoice
 //! is voided first, so that nobody can pay for both, and then the old subscription ends.
 
-use diesel::prelude::*;
-use diesel_async::RunQueryDsl;
 use stripe_billing::invoice::VoidInvoiceInvoice;
 use stripe_billing::subscription::CancelSubscription;
 
-use super::checkout::{Checkout, EXPIRED, FAILED, ON_ITS_WAY, Unpaid};
+use super::checkout::{Checkout, FAILED, ON_ITS_WAY, Unpaid};
 use super::refetch::{self, apply_change};
 use crate::app::App;
-use crate::db::schema::checkouts;
 use crate::error::{Code, Error, Refusal};
 use crate::id::{AccountId, CheckoutId, Id};
 use crate::stripe::client::StripeError;
@@ -38,13 +35,9 @@ pub async fn give_up_refused(app: &App, account: AccountId, refused: &[Unpaid]) 
 /// What Stripe does not know any more, and what cannot be placed here, would wait for ever.
 async fn forget(app: &App, account: AccountId, given_up: &[Unpaid]) -> Result<(), Error> {
     let mut conn = app.db.conn().await?;
-    for waiting in Checkout::not_begun(&mut conn, account, FAILED).await?.into_iter().filter(|one| given_up.contains(one)) {
-        diesel::update(checkouts::table.find(waiting.0).filter(checkouts::status.eq(FAILED)))
-            .set((checkouts::status.eq(EXPIRED), checkouts::updated_at.eq(app.clock.now())))
-            .execute(&mut *conn)
-            .await?;
-    }
-    Ok(())
+    let waiting = Checkout::not_begun(&mut conn, account, FAILED).await?.into_iter().filter(|one| given_up.contains(one));
+    let waiting: Vec<_> = waiting.map(|(id, _)| id).collect();
+    Ok(Checkout::expire(&mut conn, &waiting, FAILED, app.clock.now()).await?)
 }
 
 /// Returns the subscription as it was before.
@@ -55,7 +48,9 @@ async fn give_up(app: &App, checkout: CheckoutId, subscription: &str) -> Result<
         return Ok(before);
     }
     if let Some(invoice) = field::id(&before, "latest_invoice") {
-        match app.stripe.write("void_invoice", &VoidInvoiceInvoice::new(invoice.as_str()), &key("void")).await {
+        // Stripe keeps a refusal under its key, and a debit that is under way now may be refused another day. To void twice is no harm.
+        let void = format!("void:{}", app.clock.now().date_naive());
+        match app.stripe.write("void_invoice", &VoidInvoiceInvoice::new(invoice.as_str()), &key(&void)).await {
             Ok(_) => {}
             // It was paid a moment ago, or is being paid: the subscription stays.
             Err(StripeError::Refused(_)) => return Ok(before),

@@ -15,7 +15,7 @@ use stripe_checkout::checkout_session::{
 use stripe_shared::CheckoutSessionMode;
 
 use super::alter::NOT_NOW;
-use super::checkout::{Checkout, EXPIRED, NewCheckout, OPEN, Purpose, Unpaid};
+use super::checkout::{Checkout, NewCheckout, OPEN, Purpose, Unpaid};
 use super::customer::Customer;
 use super::give_up_refused::give_up_refused;
 use super::make_customer::make_customer;
@@ -148,11 +148,7 @@ async fn close(app: &App, open: Checkout) -> Result<(), Error> {
 }
 
 async fn set_expired(app: &App, open: &Checkout) -> Result<(), Error> {
-    diesel::update(checkouts::table.find(open.id).filter(checkouts::status.eq(OPEN)))
-        .set((checkouts::status.eq(EXPIRED), checkouts::updated_at.eq(app.clock.now())))
-        .execute(&mut *app.db.conn().await?)
-        .await?;
-    Ok(())
+    Ok(Checkout::expire(&mut *app.db.conn().await?, &[open.id], OPEN, app.clock.now()).await?)
 }
 
 async fn with_session(app: &App, row: Checkout) -> Result<Checkout, Error> {

@@ -18,7 +18,7 @@ impl From<Error> for async_graphql::Error {
                 return error;
             }
             Error::RateLimited(seconds) => {
-                let mut error = coded("RATE_LIMITED", format!("too many requests; try again in {seconds} s"));
+                let mut error = coded("RATE_LIMITED", format!("too much at once; try again in {seconds} s"));
                 if let Some(extensions) = &mut error.extensions {
                     extensions.set("retryAfter", seconds);
                 }

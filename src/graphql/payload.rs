@@ -118,7 +118,7 @@ pub fn answer<P: Payload>(result: Result<P, Error>) -> Result<P, Error> {
         Err(Error::Forbidden(message)) => vec![Refusal::new(Code::Forbidden, message)],
         Err(Error::RateLimited(seconds)) => vec![Refusal {
             detail: Detail::RetryAfter(seconds),
-            ..Refusal::new(Code::RateLimited, format!("Too many requests: try again in {seconds} s."))
+            ..Refusal::new(Code::RateLimited, format!("Too much at once: try again in {seconds} s."))
         }],
         Err(error @ (Error::BadInput(_) | Error::Internal(_))) => return Err(error),
     };

@@ -108,7 +108,8 @@ impl From<StripeError> for Error {
         match error {
             StripeError::Unavailable(cause) | StripeError::Kept(cause) => {
                 tracing::warn!(cause, "Stripe could not be reached");
-                let sentence = "the payment provider cannot be reached; nothing was charged: try again in a minute";
+                // Perhaps it was done, and only the answer was lost.
+                let sentence = "The payment provider does not answer. Try again in a minute: what was done already is not done twice.";
                 Refusal::new(Code::StripeUnavailable, sentence).into()
             }
             StripeError::Refused(Refused { status, code, message, param, .. }) => {

@@ -8,7 +8,7 @@ use diesel::prelude::*;
 use super::document::{Document, Key};
 use super::tree::{Status, Tree, TreeRef};
 use super::validate::{Callee, Callees, Runs};
-use super::version::{Closure, Pin, Version, Versions};
+use super::version::{Closure, Nested, Pin, Version, Versions};
 use crate::db::schema::trees;
 use crate::db::{Conn, Lock};
 use crate::error::Error;
@@ -126,14 +126,6 @@ impl Calls {
         }
         false
     }
-}
-
-/// What of a version depends on those that it calls.
-#[derive(Clone, Copy, Debug)]
-pub struct Nested {
-    /// How many calls deep it goes; 1 for a version that calls nobody.
-    depth: usize,
-    runs: Runs,
 }
 
 /// What a call of this tree would run: nothing unless it is published and in use.

@@ -10,9 +10,9 @@ use diesel::sql_types;
 use diesel_async::RunQueryDsl;
 use moka::sync::Cache;
 
-use super::calls::Nested;
 use super::document::{Document, Key};
 use super::stored::Stored;
+use super::validate::Runs;
 use crate::db::Conn;
 use crate::db::cached::Cached;
 use crate::db::schema::{tree_versions, version_pins};
@@ -33,6 +33,14 @@ pub struct Version {
     pub notes: Option<String>,
     pub published_by: UserId,
     pub published_at: DateTime<Utc>,
+}
+
+/// What of a version depends on those that it calls.
+#[derive(Clone, Copy, Debug)]
+pub struct Nested {
+    /// How many calls deep it goes; 1 for a version that calls nobody.
+    pub depth: usize,
+    pub runs: Runs,
 }
 
 /// One version of another tree, called by a subtree node. The tree may belong to another account.

@@ -191,7 +191,7 @@ async fn a_mutation_beyond_the_limit_says_so_in_its_user_errors_and_does_nothing
         assert_eq!(answer.str("updateProfile.user.firstName"), format!("Name {count}"));
     }
     let refused = owner.ok(rename, json!({ "name": "One too many" })).await;
-    let sentence = "Too many requests: try again in 2 s.";
+    let sentence = "Too much at once: try again in 2 s.";
     let expected = json!({ "user": null, "userErrors": [{ "code": "RATE_LIMITED", "message": sentence, "retryAfter": 2 }] });
     assert_eq!(refused.data("updateProfile"), expected);
     app.advance(TimeDelta::seconds(2));
