@@ -725,7 +725,7 @@ fn busy() -> Duration {
 /// Long texts of one piece each that make a careless reader recurse, look ahead to the end, or panic.
 #[test]
 fn hostile_texts_are_read_in_linear_time_by_every_reader() {
-    const PIECES: [&str; 64] = [
+    const PIECES: [&str; 68] = [
         "{",
         "[",
         "{\"a\":",
@@ -752,6 +752,10 @@ fn hostile_texts_are_read_in_linear_time_by_every_reader() {
         "\"",
         "a[\"",
         "a[\"b\n",
+        "a[/x\\];",
+        "a[\\x/];",
+        "a([x]);",
+        "a>x]-->b;",
         "a{\"x\"}\n",
         "%%",
         "%%{",

@@ -63,7 +63,7 @@ fn label_in_bars<'a>(scanner: &mut Scanner<'a>) -> Result<&'a str, Refusal> {
     const NEVER_ENDS: &str = "A label that begins with | never ends with |.";
     scanner.skip_spaces();
     if !scanner.eat("\"") {
-        return Ok(scanner.take_until("|").ok_or(NEVER_ENDS)?.trim());
+        return Ok(scanner.take_until(&["|"]).ok_or(NEVER_ENDS)?.trim());
     }
     let text = quoted(scanner)?;
     scanner.skip_spaces();
@@ -75,7 +75,7 @@ fn label_within<'a>(scanner: &mut Scanner<'a>, line: &str) -> Result<&'a str, Re
     let end = if line == "-." { ".-" } else { line };
     scanner.skip_spaces();
     let in_quotes = if scanner.eat("\"") { Some(quoted(scanner)?) } else { None };
-    let before_end = scanner.take_until(end).ok_or_else(|| format!("The arrow that begins with {line} never ends."))?;
+    let before_end = scanner.take_until(&[end]).ok_or_else(|| format!("The arrow that begins with {line} never ends."))?;
     scanner.take_while(|letter| end.contains(letter));
     eat_head(scanner);
     Ok(in_quotes.unwrap_or(before_end.trim()))

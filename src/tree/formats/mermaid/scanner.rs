@@ -49,12 +49,16 @@ impl<'a> Scanner<'a> {
         self.take_while(|letter| letter != '\n')
     }
 
-    /// The text before `end` on this line; `end` is skipped. None if it does not come; then nothing is read.
-    pub fn take_until(&mut self, end: &str) -> Option<&'a str> {
-        let on_line = self.rest.char_indices().take_while(|(_, letter)| *letter != '\n');
-        let at = on_line.map(|(at, _)| at).find(|at| self.rest.get(*at..).is_some_and(|rest| rest.starts_with(end)))?;
+    /// The text before the first of these ends on this line, which is skipped. None if none comes; then nothing is read. All are looked for
+    /// together: to look for one after the other would read over the whole line for each text that another one ends.
+    pub fn take_until(&mut self, ends: &[&str]) -> Option<&'a str> {
+        let mut on_line = self.rest.char_indices().take_while(|(_, letter)| *letter != '\n');
+        let (at, end) = on_line.find_map(|(at, _)| {
+            let rest = self.rest.get(at..)?;
+            ends.iter().find(|end| rest.starts_with(**end)).map(|end| (at, end.len()))
+        })?;
         let taken = self.skip(at);
-        self.skip(end.len());
+        self.skip(end);
         Some(taken)
     }
 

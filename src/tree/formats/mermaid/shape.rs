@@ -48,8 +48,7 @@ fn text<'a>(scanner: &mut Scanner<'a>, open: &str, closes: &[&str]) -> Result<&'
         scanner.skip_spaces();
         return if closes.iter().any(|close| scanner.eat(close)) { Ok(text) } else { Err(never_ends()) };
     }
-    let text = closes.iter().find_map(|close| scanner.take_until(close));
-    text.map(str::trim).ok_or_else(never_ends)
+    scanner.take_until(closes).map(str::trim).ok_or_else(never_ends)
 }
 
 /// The text up to the closing quote; also the Markdown form, "`text`".
