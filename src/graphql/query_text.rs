@@ -59,15 +59,18 @@ fn skip_while(bytes: &[u8], holds: impl Fn(u8) -> bool) -> &[u8] {
 /// What follows the string that `bytes` begins with. A string that does not end is the parser's to refuse.
 fn skip_string(bytes: &[u8]) -> &[u8] {
     const BLOCK: &[u8] = b"\"\"\"";
-    let quote = if bytes.starts_with(BLOCK) { BLOCK } else { b"\"" };
-    let mut rest = bytes.get(quote.len()..).unwrap_or_default();
-    while !rest.is_empty() {
-        if rest.starts_with(quote) {
-            return rest.get(quote.len()..).unwrap_or_default();
+    // Quotes of a block that never ends are an empty string and the beginning of another one: the parser reads them so.
+    let block = bytes.strip_prefix(BLOCK).and_then(|rest| after_string(rest, BLOCK, b"\\\"\"\""));
+    block.or_else(|| after_string(bytes.get(1..)?, b"\"", b"\\")).unwrap_or_default()
+}
+
+/// What follows the string's end. What begins with `escape` is no end, but the text of it and of the byte that it hides.
+fn after_string<'a>(mut rest: &'a [u8], end: &[u8], escape: &[u8]) -> Option<&'a [u8]> {
+    loop {
+        if let Some(after) = rest.strip_prefix(end) {
+            return Some(after);
         }
-        // A backslash hides the next byte; in a block string that is enough to hide the first of three quotes.
-        let step = if rest.starts_with(b"\\") { 2 } else { 1 };
-        rest = rest.get(step..).unwrap_or_default();
+        let step = if rest.starts_with(escape) { escape.len().max(2) } else { 1 };
+        rest = rest.get(step..)?;
     }
-    rest
 }

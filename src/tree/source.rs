@@ -75,6 +75,9 @@ fn check_storable(path: &[&str], document: &Document) -> Result<(), Refusal> {
     if text.replace("\\\\", "").contains("\\u0000") {
         return Err(refusal(Code::Invalid, path, "The document contains a NUL character."));
     }
+    if serde_json::from_str::<Document>(&text).is_err() {
+        return Err(refusal(Code::Invalid, path, "The document nests too deep to be read again."));
+    }
     Ok(())
 }
 

@@ -186,6 +186,25 @@ fn text_is_limited_before_it_is_parsed() {
     assert_eq!(query_text::check(&quoted), Ok(()), "brackets in strings and comments do not nest");
 }
 
+/// What the parser reads outside of strings is counted, whatever quotes and backslashes stand before it.
+#[test]
+fn nothing_that_is_written_hides_brackets_from_being_counted() {
+    const PIECES: [&str; 5] = ["\"", "\"\"\"", "\\", "a", "\n"];
+    let deep = format!("{}1{}", "[".repeat(60), "]".repeat(60));
+    let mut understood = 0;
+    for length in 0..7 {
+        for number in 0..PIECES.len().pow(length) {
+            let written: String = (0..length).map(|place| PIECES[number / PIECES.len().pow(place) % PIECES.len()]).collect();
+            let query = format!("{{ a(b: [{written}], c: {deep}) }}");
+            if parse_query(&query).is_ok() {
+                understood += 1;
+                assert!(query_text::check(&query).is_err(), "{query}");
+            }
+        }
+    }
+    assert!(understood > 500, "{understood}");
+}
+
 /// Each of these takes async-graphql's own validation minutes, or the parser its stack.
 #[tokio::test]
 async fn bombs_are_refused_in_milliseconds() {

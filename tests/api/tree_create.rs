@@ -1,5 +1,7 @@
 //! Where trees come from: what `createTree` and `updateTree` take, and what they refuse.
 
+use fixpath::tree::document::Document;
+use fixpath::tree::source;
 use serde_json::{Value, json};
 
 use crate::support::trees::{CREATE, UPDATE, create, looping, publish, published};
@@ -134,6 +136,12 @@ async fn a_value_nested_too_deep_to_be_read_again_is_never_kept() {
         );
         let answer = owner.gql(&query, json!({})).await;
         assert!(!answer.codes().contains(&"INTERNAL_SERVER_ERROR".to_owned()), "{depth}: {}", answer.text());
+        // Whatever way it takes to come so far.
+        let value = (0..depth.min(200)).fold(json!(1), |value, _| json!([value]));
+        let kept =
+            source::document(&["document"], json!({ "schema": 1, "variables": [{ "name": "v", "kind": "text", "default": value }] }));
+        let read_again = kept.map(|document| serde_json::from_str::<Document>(&document.to_text()).is_ok());
+        assert!(read_again.unwrap_or(true), "{depth}");
     }
 }
 
