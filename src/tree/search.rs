@@ -44,7 +44,7 @@ pub fn order(query: &str) -> String {
 }
 
 const MAX_QUERY: usize = 200;
-/// Texts that are ranked, at most: beyond it a word is so common that rank says little.
+/// Texts that are ranked, at most: beyond it a word is so common that rank says little. What trees say of themselves comes first.
 const CANDIDATES: i64 = 1000;
 
 /// Two ways to match, each by its own index: words (the last one as a prefix), and likeness. A match by words counts for more than
@@ -62,7 +62,7 @@ WITH by_words AS (
             * CASE WHEN node_key = '' THEN 1.0 ELSE 0.2 END AS score
         FROM tree_texts
         WHERE account_id = $1 AND edition = $2 AND search @@ to_tsquery('simple', $3)
-        LIMIT $5) matched
+        ORDER BY node_key <> '', tree_id DESC, node_key LIMIT $5) matched
     ORDER BY tree_id, score DESC, node_key
 ), filled AS (
     SELECT count(*) >= $8 AS page
@@ -72,10 +72,12 @@ WITH by_words AS (
     SELECT * FROM by_words
     UNION ALL
     (SELECT tree_id, node_key, heading, body, word_similarity($4, heading)::float8 * CASE WHEN node_key = '' THEN 1.0 ELSE 0.8 END
-     FROM tree_texts WHERE NOT (SELECT page FROM filled) AND account_id = $1 AND edition = $2 AND heading %> $4 LIMIT $5)
+     FROM tree_texts WHERE NOT (SELECT page FROM filled) AND account_id = $1 AND edition = $2 AND heading %> $4
+     ORDER BY node_key <> '', tree_id DESC, node_key LIMIT $5)
     UNION ALL
     (SELECT tree_id, node_key, heading, body, word_similarity($4, body)::float8 * 0.6
-     FROM tree_texts WHERE NOT (SELECT page FROM filled) AND account_id = $1 AND edition = $2 AND body %> $4 LIMIT $5)
+     FROM tree_texts WHERE NOT (SELECT page FROM filled) AND account_id = $1 AND edition = $2 AND body %> $4
+     ORDER BY node_key <> '', tree_id DESC, node_key LIMIT $5)
 ), best AS (
     SELECT DISTINCT ON (tree_id) * FROM matched ORDER BY tree_id, score DESC, node_key
 ), page AS (

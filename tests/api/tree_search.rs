@@ -170,6 +170,22 @@ async fn hits_are_paged_without_loss_or_repetition() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
+async fn a_title_is_found_however_many_texts_say_the_same() {
+    let (app, _, owner) = TestApp::with_owner().await;
+    create(&owner, "Common", with_node("Look", "at it")).await;
+    // More texts than are ranked, before the one that says it in its title.
+    app.db_execute(
+        "INSERT INTO tree_texts (account_id, tree_id, edition, node_key, heading, body)
+             SELECT account_id, id, 'draft', 'n' || n, 'The network', 'of the house' FROM trees, generate_series(1, 3000) n",
+    )
+    .await;
+    create(&owner, "Network", with_node("Look", "at it")).await;
+    for query in ["network", "net", "netwrk"] {
+        assert_eq!(titles(&search(&owner, query).await), ["Network", "Common"], "{query}");
+    }
+}
+
+#[tokio::test(flavor = "multi_thread")]
 async fn nothing_that_is_typed_breaks_a_search() {
     let (_app, _, owner) = TestApp::with_owner().await;
     create(&owner, "It's a \"quoted\" title", looping()).await;
