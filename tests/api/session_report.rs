@@ -425,6 +425,7 @@ fn nothing_that_people_wrote_becomes_markdown() {
         "a | b\n--- | ---\n1 | 2",
         "&lt;b&gt; &amp; \\* \\",
         "[x]: http://example.com",
+        "[redacted](https://example.com) [redacted][x]",
         "line\n\nafter a gap\nlast\\",
     ] {
         let markdown = written_report(text).render(Format::Markdown);
