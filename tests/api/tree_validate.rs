@@ -285,6 +285,12 @@ fn reading_what_may_be_unset_is_a_warning() {
 }
 
 #[test]
+fn what_is_typed_instead_of_yes_or_no_sets_nothing() {
+    assert_eq!(codes(&tree()), none());
+    assert_eq!(codes(&with("/nodes/power/otherwise", json!("decide"))), ["MAYBE_UNSET decide (W)"]);
+}
+
+#[test]
 fn a_loop_back_does_not_make_a_variable_set() {
     // The decision comes first, and only a later question, which leads back, sets what it reads.
     let tree = spoil(with("/root", json!("decide")), "/nodes/decide/otherwise", json!("power"));

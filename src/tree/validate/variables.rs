@@ -152,7 +152,9 @@ fn maybe_unset(document: &Document, graph: &Graph, reads: &[(usize, String)], re
 fn sets<'a>(node: &'a Node, slot: &Slot<'a>) -> impl Iterator<Item = &'a str> {
     let (brings, option) = match (&node.kind, slot) {
         (NodeKind::Question, Slot::Option(option)) => (node.ask.is_some_and(|ask| of_option(ask, &option.key).is_some()), Some(*option)),
-        (NodeKind::Question, _) | (NodeKind::Subtree, _) => (true, None),
+        // What is typed instead of yes or no is neither.
+        (NodeKind::Question, _) => (node.ask != Some(AskKind::YesNo), None),
+        (NodeKind::Subtree, _) => (true, None),
         _ => (false, None),
     };
     let own = node.variable.as_deref().filter(|_| brings);
