@@ -23,9 +23,17 @@ pub struct Customer {
 }
 
 impl Customer {
-    pub async fn find(conn: &mut Conn, provider_id: &str) -> QueryResult<Option<Self>> {
+    pub async fn find(conn: &Conn, provider_id: &str) -> QueryResult<Option<Self>> {
         let query = customers::table.filter(customers::provider_customer_id.eq(provider_id));
-        query.select(Self::as_select()).first(conn).await.optional()
+        query.select(Self::as_select()).first(&mut &*conn).await.optional()
+    }
+
+    /// The one that an object names, if it names one.
+    pub async fn named(conn: &Conn, provider_id: Option<&str>) -> QueryResult<Option<Self>> {
+        match provider_id {
+            Some(id) => Self::find(conn, id).await,
+            None => Ok(None),
+        }
     }
 
     /// The one that an account's checkouts use.

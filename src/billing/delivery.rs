@@ -310,14 +310,14 @@ struct EventId {
 }
 
 /// Enters an event into the ledger. False: it is there already.
-pub async fn enter(conn: &mut Conn, event: &Event, now: DateTime<Utc>) -> QueryResult<bool> {
+pub async fn enter(conn: &Conn, event: &Event, now: DateTime<Utc>) -> QueryResult<bool> {
     let entry = diesel::insert_into(stripe_events::table).values((
         stripe_events::event_id.eq(&event.id),
         stripe_events::type_.eq(&event.kind),
         stripe_events::decision.eq(Status::Completed.as_str()),
         stripe_events::decided_at.eq(now),
     ));
-    Ok(Cached(entry.on_conflict_do_nothing()).execute(conn).await? > 0)
+    Ok(Cached(entry.on_conflict_do_nothing()).execute(&mut &*conn).await? > 0)
 }
 
 /// Changes what the ledger says of an event in this transaction. What is parked is not decided, and has no entry.

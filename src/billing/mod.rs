@@ -41,6 +41,7 @@ pub mod plan_terms; // what staff may say of a plan
 pub mod preview_plan_change;
 pub mod purchase; // trees that were bought
 pub mod queue; // who waits for whom, within a process
+mod raw; // Stripe's words as a column
 pub mod receive; // a delivery arrives
 pub mod refetch; // a subscription is read again
 pub mod resume_subscription;

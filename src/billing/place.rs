@@ -33,12 +33,14 @@ pub enum Place {
     Nowhere,
 }
 
-/// Also remembers the customer, so that the next event finds it at once.
-pub async fn place(conn: &mut Conn, app: &App, hints: Hints<'_>) -> Result<Place, Error> {
+/// Also remembers the customer, so that the next event finds it at once. `found`: a customer that was found already.
+pub async fn place(conn: &mut Conn, app: &App, found: Option<&Customer>, hints: Hints<'_>) -> Result<Place, Error> {
     let customer = hints.customer.filter(|customer| !lookup::is_placeholder(customer));
-    if let Some(customer) = customer
-        && let Some(known) = Customer::find(conn, customer).await?
-    {
+    let known = match found.filter(|found| Some(found.provider_customer_id.as_str()) == customer) {
+        Some(found) => Some(found.clone()),
+        None => Customer::named(conn, customer).await?,
+    };
+    if let Some(known) = known {
         return Ok(match known.account_id {
             Some(account) if !known.is_tombstone() => Place::Account { account, linked: false },
             _ => Place::Tombstone,

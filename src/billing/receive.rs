@@ -5,6 +5,7 @@ use chrono::TimeDelta;
 use metrics::counter;
 
 use super::apply::{Outcome, Told, apply};
+use super::customer::Customer;
 use super::delivery::{self, Attempted, Delivery, Status};
 use super::jobs::{self, BillingJob};
 use super::locked::{self, Refused};
@@ -110,11 +111,14 @@ async fn in_txn(conn: &mut Conn, app: &App, arrived: Arrived<'_>, key: &str) -> 
         }
     }
     let now = app.clock.now();
-    if !delivery::enter(conn, event, now).await? {
+    // Sent together.
+    let shared = &*conn;
+    let (is_new, known) = tokio::try_join!(delivery::enter(shared, event, now), Customer::named(shared, customer))?;
+    if !is_new {
         return Ok(Decided::Duplicate);
     }
     let outcome = match livemode == app.config.stripe.livemode() {
-        true => apply(conn, app, &Told::by_event(event, now)).await?,
+        true => apply(conn, app, &Told { customer: known.as_ref(), ..Told::by_event(event, now) }).await?,
         false => Outcome::ignored("it belongs to the other mode (live or test)"),
     };
     if outcome.status != Status::Completed {

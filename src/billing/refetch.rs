@@ -82,7 +82,8 @@ pub async fn apply_object(app: &App, kind: &str, answer: &Answer, source: Source
 }
 
 async fn apply_told(app: &App, kind: &str, answer: &Answer, previous: Option<&Value>, source: Source) -> Result<Outcome, Error> {
-    let told = Told { kind, object: &answer.body, previous, from: answer.from, until: answer.until, event_id: None, source };
+    let told =
+        Told { kind, object: &answer.body, previous, from: answer.from, until: answer.until, event_id: None, source, customer: None };
     let key = key(&answer.body);
     let outcome = locked::transaction(app, &key, async |conn| apply(conn, app, &told).await).await?;
     outcome.tell(app);

@@ -10,6 +10,7 @@ use diesel_async::RunQueryDsl;
 use serde_json::Value;
 
 use super::ordering::Trust;
+use super::raw::Raw;
 use crate::db::Conn;
 use crate::db::cached::Cached;
 use crate::db::schema::subscriptions;
@@ -129,7 +130,7 @@ pub struct Subscription {
     pub version_previous: Option<Value>,
     pub version_first: bool,
     pub version_contested: bool,
-    pub raw: Option<Value>,
+    pub raw: Option<Raw>,
     pub source: Option<String>,
     pub needs_refetch: bool,
     pub created_at: DateTime<Utc>,

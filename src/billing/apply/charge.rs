@@ -21,7 +21,7 @@ pub async fn apply(conn: &mut Conn, app: &App, told: &Told<'_>) -> Result<Outcom
     let charge = Charge::read(told.object);
     let Some(id) = charge.id.clone() else { return Ok(Outcome::ignored("the charge has no id")) };
     let hints = Hints { customer: charge.customer.as_deref(), email: charge.email.as_deref(), ..Hints::default() };
-    let (account, linked) = match placed(conn, app, hints).await? {
+    let (account, linked) = match placed(conn, app, told, hints).await? {
         Ok(place) => place,
         Err(outcome) => return Ok(outcome),
     };
@@ -69,7 +69,7 @@ pub async fn apply_invoice_payment(conn: &mut Conn, app: &App, told: &Told<'_>) 
         return Ok(Outcome::ignored("it joins no payment to an invoice"));
     }
     if let Some(customer) = link.customer(conn).await?
-        && let Err(outcome) = placed(conn, app, Hints { customer: Some(&customer), ..Hints::default() }).await?
+        && let Err(outcome) = placed(conn, app, told, Hints { customer: Some(&customer), ..Hints::default() }).await?
     {
         return Ok(outcome);
     }

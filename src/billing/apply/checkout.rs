@@ -32,7 +32,7 @@ pub async fn apply(conn: &mut Conn, app: &App, told: &Told<'_>) -> Result<Outcom
         user: session.user.as_deref(),
         email: session.email.as_deref(),
     };
-    let (account, linked) = match placed(conn, app, hints).await? {
+    let (account, linked) = match placed(conn, app, told, hints).await? {
         Ok(place) => place,
         // Who has bought without becoming a customer is known by our own row.
         Err(outcome) => match (&checkout, &session.customer) {

@@ -26,7 +26,7 @@ pub async fn apply(conn: &mut Conn, app: &App, told: &Told<'_>) -> Result<Outcom
         email: customer.email.as_deref(),
         ..Hints::default()
     };
-    Ok(match placed(conn, app, hints).await? {
+    Ok(match placed(conn, app, told, hints).await? {
         Ok((account, true)) => Outcome::completed(account, "the customer's account is known now").with_appeared([id.to_owned()]),
         Ok((account, false)) => Outcome::completed(account, "the customer is known"),
         Err(outcome) => outcome,

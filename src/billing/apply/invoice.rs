@@ -27,7 +27,7 @@ pub async fn apply(conn: &mut Conn, app: &App, told: &Told<'_>) -> Result<Outcom
         email: invoice.customer_email.as_deref(),
         ..Hints::default()
     };
-    let (account, linked) = match placed(conn, app, hints).await? {
+    let (account, linked) = match placed(conn, app, told, hints).await? {
         Ok(place) => place,
         Err(outcome) => return Ok(outcome),
     };

@@ -4,6 +4,7 @@
 use chrono::{DateTime, Utc};
 use serde_json::Value;
 
+use super::customer::Customer;
 use super::delivery::Status;
 use super::place::{Hints, Place, place};
 use crate::app::App;
@@ -59,6 +60,8 @@ pub struct Told<'a> {
     pub until: DateTime<Utc>,
     pub event_id: Option<&'a str>,
     pub source: Source,
+    /// The customer that the object names, for whoever has found it already.
+    pub customer: Option<&'a Customer>,
 }
 
 impl<'a> Told<'a> {
@@ -73,6 +76,7 @@ impl<'a> Told<'a> {
             until: at,
             event_id: Some(&event.id),
             source: Source::Event,
+            customer: None,
         }
     }
 }
@@ -160,8 +164,8 @@ pub async fn apply(conn: &mut Conn, app: &App, told: &Told<'_>) -> Result<Outcom
 }
 
 /// The account, or what to answer where there is none.
-async fn placed(conn: &mut Conn, app: &App, hints: Hints<'_>) -> Result<Result<(AccountId, bool), Outcome>, Error> {
-    Ok(match place(conn, app, hints).await? {
+async fn placed(conn: &mut Conn, app: &App, told: &Told<'_>, hints: Hints<'_>) -> Result<Result<(AccountId, bool), Outcome>, Error> {
+    Ok(match place(conn, app, told.customer, hints).await? {
         Place::Account { account, linked } => Ok((account, linked)),
         Place::Tombstone => Err(Outcome::tombstone()),
         Place::Nowhere => Err(match (hints.customer.filter(|customer| !is_placeholder(customer)), hints.subscription) {

@@ -30,7 +30,7 @@ pub async fn apply(conn: &mut Conn, app: &App, told: &Told<'_>) -> Result<Outcom
         user: object.user.as_deref(),
         ..Hints::default()
     };
-    let (account, linked) = match placed(conn, app, hints).await? {
+    let (account, linked) = match placed(conn, app, told, hints).await? {
         Ok(place) => place,
         Err(outcome) => return Ok(outcome),
     };
@@ -140,7 +140,7 @@ async fn take(
     row.version_event_id = told.event_id.map(str::to_owned);
     row.version_previous = told.previous.cloned();
     row.version_first = told.kind == "customer.subscription.created";
-    row.raw = Some(told.object.clone());
+    row.raw = Some(told.object.clone().into());
     row.source = Some(told.source.as_str().to_owned());
     row.needs_refetch = trust.doubtful;
     row.version_contested = trust.contested;

@@ -79,7 +79,7 @@ impl AccountReport {
 
     /// The same subscription as the provider told it last.
     async fn provider_subscription(&self) -> Option<Json> {
-        self.report.subscription.as_ref().and_then(|row| row.raw.clone()).map(Json)
+        self.report.subscription.as_ref().and_then(|row| row.raw.as_deref().cloned()).map(Json)
     }
 
     /// What Stripe has sent about it, the latest first; at most 20.
