@@ -135,7 +135,7 @@ async fn close(app: &App, open: Checkout) -> Result<(), Error> {
     };
     let Some(session) = open.provider_session_id.as_deref() else { return set_expired(app, &open).await };
     let request = ExpireCheckoutSession::new(session);
-    match app.stripe.write("expire_checkout_session", &request, &format!("{}:expire", id.encode())).await {
+    match app.stripe.insist("expire_checkout_session", &request, &format!("{}:expire", id.encode())).await {
         Ok(_) => set_expired(app, &open).await,
         Err(StripeError::Refused(refused)) if refused.is_missing() => set_expired(app, &open).await,
         // Of a customer who was deleted, nothing is applied any more; but neither does the page stand in the way.

@@ -174,6 +174,14 @@ impl Client {
         self.call(operation, request.build(), Some(key)).await
     }
 
+    /// The same for what does no harm when it is done twice: a failure that Stripe keeps under the key is over with another key.
+    pub async fn insist(&self, operation: &'static str, request: &impl StripeRequest, key: &str) -> Result<Answer, StripeError> {
+        match self.write(operation, request, key).await {
+            Err(StripeError::Kept(_)) => self.write(operation, request, &format!("{key}:{:08x}", rand::random::<u32>())).await,
+            answer => answer,
+        }
+    }
+
     async fn call(&self, operation: &'static str, request: RequestBuilder, key: Option<&str>) -> Result<Answer, StripeError> {
         let started = Instant::now();
         let result = match self.let_through() {

@@ -152,6 +152,20 @@ async fn a_failure_that_stripe_keeps_about_the_customer_is_over_with_the_next_tr
     shop.settle().await;
 }
 
+/// Stripe is asked twice under one key before it is known that the failure stays, and then under another.
+#[tokio::test(flavor = "multi_thread")]
+async fn a_failure_that_stripe_keeps_about_the_page_before_is_over_with_the_next_try_too() {
+    for (times, refusals) in [(1, &[][..]), (3, &["STRIPE_UNAVAILABLE"])] {
+        let shop = Shop::open().await;
+        let before = shop.start(json!({})).await;
+        shop.sandbox.plan_fault(Fault::ServerErrorKept, &format!("/v1/checkout/sessions/{before}/expire"), times);
+        assert_eq!(shop.start_as(&shop.owner, json!({ "seats": 2 })).await.refusals("startCheckout"), refusals);
+        let page = shop.start(json!({ "seats": 2 })).await;
+        assert_eq!((&shop.sandbox.object(&before)["status"], &shop.sandbox.object(&page)["status"]), (&json!("expired"), &json!("open")));
+        shop.settle().await;
+    }
+}
+
 /// Rule 13.
 #[tokio::test(flavor = "multi_thread")]
 async fn without_stripe_everything_else_works() {
