@@ -1,7 +1,8 @@
 //! What we sell, told to Stripe: a product for each plan, a price for each of its prices that is not zero. A price there never changes: a
 //! changed amount is a new row here and a new price there, and the old one is archived; who subscribed at it keeps it.
 //!
-//! Products have an id of ours and prices a lookup key of ours, so that what was made and not written down is found again.
+//! Products have an id of ours and prices a lookup key of ours, so that what was made and not written down is found again, and nothing is
+//! made twice, whatever the key of the call. What Stripe fails to take keeps nobody from buying the rest.
 
 use std::collections::HashMap;
 
@@ -52,13 +53,14 @@ pub async fn offer_plans(app: &App) -> Result<(), Error> {
         .select(plans::id)
         .load(&mut *app.db.conn().await?)
         .await?;
+    let mut told = Ok(());
     for plan in behind {
-        offer_plan(app, plan).await?;
+        told = told.and(offer_plan(app, plan).await);
     }
-    Ok(())
+    told
 }
 
-/// One plan, with all its prices.
+/// One plan, with all its prices: as many as Stripe takes. An error says that it has not taken all.
 pub async fn offer_plan(app: &App, id: PlanId) -> Result<(), Error> {
     let mut conn = app.db.conn().await?;
     let plan: PlanRow = plans::table.find(id).select(PlanRow::as_select()).first(&mut conn).await?;
@@ -70,16 +72,19 @@ pub async fn offer_plan(app: &App, id: PlanId) -> Result<(), Error> {
     let retired = priced.filter(plan_prices::retired_at.is_not_null()).filter(plan_prices::provider_archived_at.is_null());
     let retired: Vec<PriceRow> = retired.select(PriceRow::as_select()).load(&mut conn).await?;
     drop(conn);
+    let mut told = Ok(());
     if plan.provider_product_id.is_some() || !wanted().await?.is_empty() {
-        let product = offer_product(app, &plan).await?;
+        let product;
+        (product, told) = offer_product(app, &plan).await?;
         // Read now: a product that Stripe turns out to have lost has lost its prices, too.
         for price in &wanted().await? {
-            offer_price(app, &product, price).await?;
+            told = told.and(offer_price(app, &product, price).await);
         }
     }
     for price in &retired {
-        archive_price(app, price).await?;
+        told = told.and(archive_price(app, price).await);
     }
+    told?;
     diesel::update(plans::table.find(id)).set(plans::provider_revision.eq(plan.revision)).execute(&mut *app.db.conn().await?).await?;
     Ok(())
 }
@@ -107,7 +112,8 @@ pub async fn forget_plan(app: &App, id: PlanId) -> Result<(), Error> {
         .await
 }
 
-async fn offer_product(app: &App, plan: &PlanRow) -> Result<String, Error> {
+/// Its id, and whether Stripe has taken what is new of it.
+async fn offer_product(app: &App, plan: &PlanRow) -> Result<(String, Result<(), Error>), Error> {
     let description = plan.description.as_deref().filter(|text| !text.is_empty());
     if let Some(product) = &plan.provider_product_id {
         if plan.provider_revision != Some(plan.revision) {
@@ -116,19 +122,21 @@ async fn offer_product(app: &App, plan: &PlanRow) -> Result<String, Error> {
                 request = request.description(description);
             }
             let key = format!("{}:update:{}", plan.id.encode(), plan.revision);
-            match app.stripe.write("update_product", &request, &key).await {
+            match app.stripe.insist("update_product", &request, &key).await {
                 Ok(_) => agreed(app, product).await?,
                 // Deleted there, with all its prices: it is made anew.
                 Err(StripeError::Refused(refused)) if refused.is_missing() => {
                     forget_plan(app, plan.id).await?;
-                    return create_product(app, plan, description).await;
+                    return Ok((create_product(app, plan, description).await?, Ok(())));
                 }
+                // It is there, and can have prices, whatever it is called.
+                Err(error @ StripeError::Kept(_)) => return Ok((product.clone(), Err(error.into()))),
                 Err(error) => return Err(error.into()),
             }
         }
-        return Ok(product.clone());
+        return Ok((product.clone(), Ok(())));
     }
-    create_product(app, plan, description).await
+    Ok((create_product(app, plan, description).await?, Ok(())))
 }
 
 async fn create_product(app: &App, plan: &PlanRow, description: Option<&str>) -> Result<String, Error> {
@@ -140,7 +148,7 @@ async fn create_product(app: &App, plan: &PlanRow, description: Option<&str>) ->
     if let Some(description) = description {
         request = request.description(description);
     }
-    match app.stripe.write("create_product", &request, &format!("{product}:create:{}", plan.revision)).await {
+    match app.stripe.insist("create_product", &request, &format!("{product}:create:{}", plan.revision)).await {
         Ok(_) => {}
         Err(StripeError::Refused(refused)) if refused.exists_already() => {}
         Err(error) => return Err(error.into()),
@@ -150,27 +158,9 @@ async fn create_product(app: &App, plan: &PlanRow, description: Option<&str>) ->
 }
 
 async fn offer_price(app: &App, product: &str, price: &PriceRow) -> Result<(), Error> {
-    let lookup = price.id.encode();
-    let known = app.stripe.list("list_prices", |after| {
-        let request = ListPrice::new().lookup_keys(vec![lookup.clone()]).limit(100);
-        match after {
-            Some(after) => request.starting_after(after),
-            None => request,
-        }
-    });
-    let id = match known.await?.into_iter().next().and_then(|price| text(&price, "id")) {
+    let id = match known_price(app, price).await? {
         Some(id) => id,
-        None => {
-            let interval = if price.interval == "year" { CreatePriceRecurringInterval::Year } else { CreatePriceRecurringInterval::Month };
-            let currency: stripe_types::Currency = price.currency.to_lowercase().parse()?;
-            let request = CreatePrice::new(currency)
-                .product(product)
-                .unit_amount(price.unit_amount)
-                .recurring(CreatePriceRecurring::new(interval))
-                .lookup_key(lookup.as_str());
-            let Answer { body, .. } = app.stripe.write("create_price", &request, &lookup).await?;
-            text(&body, "id").ok_or_else(|| Error::internal("Stripe made a price without an id"))?
-        }
+        None => create_price(app, product, price).await?,
     };
     diesel::update(plan_prices::table.find(price.id))
         .set(plan_prices::provider_price_id.eq(&id))
@@ -179,10 +169,39 @@ async fn offer_price(app: &App, product: &str, price: &PriceRow) -> Result<(), E
     Ok(())
 }
 
+async fn known_price(app: &App, price: &PriceRow) -> Result<Option<String>, Error> {
+    let known = app.stripe.list("list_prices", |after| {
+        let request = ListPrice::new().lookup_keys(vec![price.id.encode()]).limit(100);
+        match after {
+            Some(after) => request.starting_after(after),
+            None => request,
+        }
+    });
+    Ok(known.await?.into_iter().next().and_then(|price| text(&price, "id")))
+}
+
+async fn create_price(app: &App, product: &str, price: &PriceRow) -> Result<String, Error> {
+    let lookup = price.id.encode();
+    let interval = if price.interval == "year" { CreatePriceRecurringInterval::Year } else { CreatePriceRecurringInterval::Month };
+    let currency: stripe_types::Currency = price.currency.to_lowercase().parse()?;
+    let request = CreatePrice::new(currency)
+        .product(product)
+        .unit_amount(price.unit_amount)
+        .recurring(CreatePriceRecurring::new(interval))
+        .lookup_key(lookup.as_str());
+    let made = match app.stripe.insist("create_price", &request, &lookup).await {
+        Ok(Answer { body, .. }) => text(&body, "id"),
+        // Made a moment ago under another key of the call.
+        Err(StripeError::Refused(refused)) if refused.names("lookup_key") => known_price(app, price).await?,
+        Err(error) => return Err(error.into()),
+    };
+    made.ok_or_else(|| Error::internal("Stripe made a price without an id"))
+}
+
 async fn archive_price(app: &App, price: &PriceRow) -> Result<(), Error> {
     if let Some(id) = &price.provider_price_id {
         let request = UpdatePrice::new(id.as_str()).active(false);
-        match app.stripe.write("archive_price", &request, &format!("{}:archive", price.id.encode())).await {
+        match app.stripe.insist("archive_price", &request, &format!("{}:archive", price.id.encode())).await {
             Ok(_) => {}
             Err(StripeError::Refused(refused)) if refused.is_missing() => {}
             Err(error) => return Err(error.into()),

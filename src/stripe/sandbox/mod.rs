@@ -174,8 +174,10 @@ impl Sandbox {
         self.shared.enter(|inner| look(&mut inner.world))
     }
 
+    /// Of a path, or of one method and a path: `POST /v1/prices`.
     pub fn plan_fault(&self, fault: Fault, path: &str, times: u32) {
-        self.shared.enter(|inner| inner.faults.plan(Planned { fault, method: String::new(), path: path.to_owned(), times }));
+        let (method, path) = path.split_once(' ').unwrap_or(("", path));
+        self.shared.enter(|inner| inner.faults.plan(Planned { fault, method: method.to_owned(), path: path.to_owned(), times }));
     }
 
     pub fn set_deliveries(&self, deliver: Deliver) {

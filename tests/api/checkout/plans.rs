@@ -256,3 +256,70 @@ async fn a_change_to_a_plan_whose_price_is_gone_succeeds_with_the_next_try() {
     assert_eq!(shop.sandbox.object(&id)["items"]["data"][0]["price"]["unit_amount"], 2900);
     assert_eq!(alerts(&shop).await, Vec::<String>::new());
 }
+
+async fn intervals_of_pro(shop: &Shop) -> Vec<Value> {
+    let told = "SELECT upper(interval) AS interval FROM plan_prices JOIN plans ON plans.id = plan_id WHERE plans.key = 'pro' ORDER BY plan_prices.id";
+    shop.app.db_rows(told).await.as_array().unwrap().iter().map(|row| row["interval"].clone()).collect()
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_failure_that_stripe_keeps_about_a_price_is_over_with_the_next_try_and_keeps_nobody_from_another_price() {
+    let shop = Shop::open().await;
+    let [first, second] = <[Value; 2]>::try_from(intervals_of_pro(&shop).await).unwrap();
+    // Under one key and under another, twice each.
+    let fail = || shop.sandbox.plan_fault(Fault::ServerErrorKept, "POST /v1/prices", 4);
+    fail();
+    shop.start(json!({ "interval": second })).await;
+    assert_eq!(shop.count("price"), 1, "the other one has failed");
+    fail();
+    assert_eq!(shop.start_as(&shop.owner, json!({ "interval": first })).await.refusals("startCheckout"), ["STRIPE_UNAVAILABLE"]);
+    shop.start(json!({ "interval": first })).await;
+    assert_eq!(shop.count("price"), 2);
+    shop.settle().await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn many_who_are_told_of_a_failure_that_stripe_keeps_about_a_price_make_one() {
+    let shop = Shop::open().await;
+    shop.sandbox.plan_fault(Fault::ServerErrorKept, "POST /v1/prices", 1);
+    let calls = (0..10).map(|_| shop.start_as(&shop.owner, json!({})));
+    let answers = futures_util::future::join_all(calls).await;
+    // All of them wait for the same.
+    let refusals: Vec<_> = answers.iter().flat_map(|answer| answer.refusals("startCheckout")).collect();
+    assert_eq!(refusals, Vec::<String>::new());
+    assert_eq!((shop.count("price"), shop.count("checkout.session")), (2, 1));
+    shop.settle().await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_plan_that_stripe_fails_to_take_does_not_keep_the_others_from_being_told() {
+    let shop = Shop::open().await;
+    shop.sandbox.plan_fault(Fault::ServerErrorKept, "POST /v1/products", 4);
+    shop.app.run_job(&OFFER).await;
+    assert_eq!((shop.count("product"), shop.count("price")), (2, 4));
+    shop.app.run_job(&OFFER).await;
+    assert_eq!((shop.count("product"), shop.count("price")), (3, 6));
+    shop.settle().await;
+    // The run that has failed would be repeated.
+    shop.app.leave_jobs();
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_failure_that_stripe_keeps_about_a_product_keeps_nobody_from_buying_at_the_new_price() {
+    let shop = Shop::open().await;
+    shop.app.run_job(&OFFER).await;
+    let change =
+        "UPDATE plan_prices SET retired_at = now() FROM plans WHERE plans.id = plan_id AND plans.key = 'pro' AND interval = 'month';
+        INSERT INTO plan_prices (id, plan_id, interval, unit_amount, currency, created_at)
+        SELECT gen_random_uuid(), id, 'month', 3900, 'USD', now() FROM plans WHERE key = 'pro';
+        UPDATE plans SET revision = revision + 1, name = 'Professional' WHERE key = 'pro'";
+    shop.app.db_execute(change).await;
+    let product = product_of_pro(&shop).await;
+    shop.sandbox.plan_fault(Fault::ServerErrorKept, &format!("POST /v1/products/{product}"), 4);
+    let page = shop.start(json!({})).await;
+    assert_eq!(shop.sandbox.object(&page)["amount_total"], 3900);
+    assert_eq!(shop.sandbox.object(&product)["name"], "Pro");
+    shop.app.run_job(&OFFER).await;
+    assert_eq!(shop.sandbox.object(&product)["name"], "Professional", "it is told as soon as Stripe takes it");
+    shop.settle().await;
+}
