@@ -15,17 +15,22 @@ use crate::id::AccountId;
 /// Grants the trial if this mailbox has never had one.
 pub async fn start_trial_in_txn(conn: &mut Conn, account: AccountId, email: &str, now: DateTime<Utc>) -> Result<(), Error> {
     let Some(plan) = Plan::find(conn, TRIAL).await?.filter(|plan| plan.on_sale && plan.trial_days > 0) else { return Ok(()) };
-    let granted = diesel::insert_into(trial_grants::table)
-        .values((trial_grants::mailbox.eq(mailbox(email)), trial_grants::account_id.eq(account), trial_grants::created_at.eq(now)))
-        .on_conflict_do_nothing()
-        .execute(conn)
-        .await?;
-    if granted == 0 {
+    if !remember_trial(conn, account, email, now).await? {
         return Ok(());
     }
     let end = now + TimeDelta::days(plan.trial_days.into());
     let trial = Subscription { status: Status::Trialing, trial_end: Some(end), ..Subscription::local(account, plan.id, now) };
     Ok(Subscription::insert(conn, trial).await?)
+}
+
+/// Whoever reads this mailbox has had their trial, here or at Stripe. Returns false if that was known.
+pub async fn remember_trial(conn: &mut Conn, account: AccountId, email: &str, now: DateTime<Utc>) -> QueryResult<bool> {
+    diesel::insert_into(trial_grants::table)
+        .values((trial_grants::mailbox.eq(mailbox(email)), trial_grants::account_id.eq(account), trial_grants::created_at.eq(now)))
+        .on_conflict_do_nothing()
+        .execute(conn)
+        .await
+        .map(|granted| granted > 0)
 }
 
 /// A plan without charge and without end.

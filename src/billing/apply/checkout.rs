@@ -1,5 +1,8 @@
 //! `checkout.session.*`: somebody has paid, or has not. What they get is what our own row offered them, never what the session says.
 
+use diesel::prelude::*;
+use diesel_async::RunQueryDsl;
+
 use super::super::checkout::{COMPLETED, Checkout, EXPIRED, FAILED, Purpose};
 use super::super::credit::{self, Cause, Kind};
 use super::super::derive::{self, Bought};
@@ -8,12 +11,14 @@ use super::super::payment::Payment;
 use super::super::payment_link::Link;
 use super::super::place::Hints;
 use super::super::purchase::{self, Purchase};
+use super::super::start_trial::remember_trial;
 use super::super::subscription::{Status, Subscription};
 use super::settle::settle;
 use super::subscription::{blank, store};
 use super::{Outcome, Told, placed};
 use crate::app::App;
 use crate::db::Conn;
+use crate::db::schema::users;
 use crate::error::Error;
 use crate::id::Id;
 use crate::stripe::object::CheckoutSession;
@@ -138,6 +143,7 @@ async fn paid(
 ) -> Result<Outcome, Error> {
     let account = checkout.account_id;
     if checkout.purpose == Purpose::Subscription {
+        remember_trial_of(conn, app, checkout).await?;
         return match session.subscription.as_deref() {
             Some(subscription) => subscribe(conn, app, session, subscription, checkout).await,
             None => Ok(Outcome::completed(account, "the checkout is paid; its subscription is not known yet")),
@@ -171,6 +177,16 @@ async fn paid(
         settle(conn, app, payment, id).await?;
     }
     Ok(Outcome { seller: checkout.tree_account_id, ..Outcome::completed(account, "the checkout is paid") })
+}
+
+/// A trial at Stripe is one as well: the mailbox of whoever took it gets no other, neither here nor there.
+async fn remember_trial_of(conn: &mut Conn, app: &App, checkout: &Checkout) -> Result<(), Error> {
+    let Some(user) = checkout.user_id.filter(|_| checkout.trial_days > 0) else { return Ok(()) };
+    let email: Option<String> = users::table.find(user).select(users::email).first(conn).await.optional()?;
+    if let Some(email) = email {
+        remember_trial(conn, checkout.account_id, &email, app.clock.now()).await?;
+    }
+    Ok(())
 }
 
 /// Until the subscription itself is heard of, our own row says what it is. Whatever Stripe tells of it counts more.

@@ -137,3 +137,44 @@ async fn a_trial_begins_as_trialing() {
     shop.settle().await;
     assert_eq!(shop.subscription().await["status"], "TRIALING");
 }
+
+/// Whoever has an address that reads the same mailbox.
+async fn same_mailbox(shop: &Shop, name: &str, address: &str) -> Actor {
+    let person = person(shop, name).await;
+    shop.app.db_execute(&format!("UPDATE users SET email = '{address}' WHERE username = '{name}'")).await;
+    person
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_mailbox_that_had_a_trial_at_stripe_gets_no_other_whichever_event_tells_of_it_first() {
+    for reversed in [false, true] {
+        let shop = open().await;
+        let first = person(&shop, "first").await;
+        let (page, asked) = starter(&shop, &first).await;
+        assert_eq!(asked, 0);
+        let second = same_mailbox(&shop, "second", "First+2@example.com").await;
+        let (left, asked) = starter(&shop, &second).await;
+        assert_eq!(asked, 0, "a page alone is no trial");
+        assert_eq!(shop.pay(&page, "works"), "paid");
+        let mut told = shop.sandbox.take_deliveries();
+        if reversed {
+            told.reverse();
+        }
+        for signed in &told {
+            shop.deliver_one(signed).await;
+        }
+        shop.settle().await;
+        let third = same_mailbox(&shop, "third", "first+3@example.com").await;
+        assert_eq!(starter(&shop, &third).await.1, WITHOUT);
+        // What was opened before is still what it was. Its trial is no second line for the mailbox.
+        assert_eq!(shop.pay(&left, "5555 5555 5555 4444"), "paid");
+        shop.settle().await;
+        assert_eq!(shop.app.db_value("SELECT count(*) FROM trial_grants WHERE account_id IN (SELECT account_id FROM checkouts)").await, 1);
+        // An account that is gone, with all that it had.
+        let gone = "DELETE FROM subscriptions WHERE provider = 'stripe'; UPDATE trial_grants SET account_id = NULL";
+        shop.app.db_execute(gone).await;
+        let fourth = same_mailbox(&shop, "fourth", "first+4@example.com").await;
+        assert_eq!(starter(&shop, &fourth).await.1, WITHOUT);
+        shop.settle().await;
+    }
+}
