@@ -6,6 +6,7 @@ use stripe_billing::subscription::{
 
 use super::alter;
 use super::refetch::{self, apply_change};
+use super::subscription::{Status, Subscription};
 use super::subscription_change::SubscriptionChange;
 use crate::app::App;
 use crate::error::Error;
@@ -31,10 +32,21 @@ pub async fn cancel_subscription(
     if change.finished_at.is_some() {
         return Ok(());
     }
-    let row = alter::subscribed(app, actor.account).await?;
+    let row = match alter::subscribed(app, actor.account).await {
+        // A try whose answer was lost has ended it, and we have heard of that.
+        Err(_) if change.repeated && has_ended(app, actor).await? => return change.finish(app).await,
+        Err(error) => {
+            if !change.repeated {
+                change.withdraw(app).await?;
+            }
+            return Err(error);
+        }
+        Ok(row) => row,
+    };
     let present = alter::present(app, &row).await?;
+    let ended = change.repeated && Status::read(&present.status).is_some_and(Status::is_terminal);
     // What has not begun, or is paused, has no paid period that could run to its end.
-    if immediately || matches!(present.status.as_str(), "incomplete" | "paused") {
+    if immediately || ended || matches!(present.status.as_str(), "incomplete" | "paused") {
         let mut details = CancelSubscriptionCancellationDetails::new();
         details.comment = reason;
         let request = CancelSubscription::new(present.id.as_str()).cancellation_details(details);
@@ -59,4 +71,10 @@ pub async fn cancel_subscription(
     let answer = app.stripe.write("update_subscription", &request, &change.key("end")).await.map_err(alter::refused)?;
     apply_change(app, &present.object, &answer).await?;
     change.finish(app).await
+}
+
+/// The account has paid for something at Stripe, and that is over.
+async fn has_ended(app: &App, actor: &Actor) -> Result<bool, Error> {
+    let rows = Subscription::of_account(&*app.db.conn().await?, actor.account).await?;
+    Ok(rows.iter().rfind(|row| !row.is_local()).is_some_and(|row| row.status.is_terminal()))
 }

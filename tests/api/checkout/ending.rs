@@ -48,6 +48,31 @@ async fn at_once_is_at_once_also_when_the_answer_is_lost() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
+async fn whoever_lost_the_answer_repeats_the_key_and_hears_that_it_has_ended() {
+    for heard in [false, true] {
+        let shop = Shop::open().await;
+        let id = shop.subscribe(json!({})).await;
+        let keyed = || json!({ "immediately": true, "idempotencyKey": "k" });
+        shop.sandbox.plan_fault(Fault::ResetAfter, &format!("DELETE /v1/subscriptions/{id}"), 3);
+        assert_eq!(shop.change("cancelSubscription", keyed()).await.refusals("cancelSubscription"), ["STRIPE_UNAVAILABLE"]);
+        assert_eq!(shop.sandbox.object(&id)["status"], "canceled");
+        if heard {
+            shop.settle().await;
+        }
+        for _ in 0..2 {
+            assert_eq!(shop.changed("cancelSubscription", keyed()).await["status"], "CANCELED");
+        }
+        assert_eq!(shop.app.db_value("SELECT count(*) FROM subscription_changes WHERE finished_at IS NULL").await, 0);
+        // Another key asks for something else, and is told the same each time.
+        for _ in 0..2 {
+            let other = shop.change("cancelSubscription", json!({ "immediately": true, "idempotencyKey": "other" })).await;
+            assert_eq!(other.refusals("cancelSubscription"), ["NOT_SUBSCRIBED"]);
+        }
+        shop.settle().await;
+    }
+}
+
+#[tokio::test(flavor = "multi_thread")]
 async fn an_account_that_pays_is_not_deleted_until_it_has_cancelled() {
     let shop = Shop::open().await;
     shop.subscribe(json!({})).await;

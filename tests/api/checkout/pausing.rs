@@ -119,6 +119,22 @@ async fn who_does_not_want_to_go_on_ends_it_at_once_and_can_buy_anew() {
     shop.settle().await;
 }
 
+#[tokio::test(flavor = "multi_thread")]
+async fn whoever_lost_the_answer_to_that_repeats_the_key_and_hears_that_it_has_ended() {
+    for heard in [false, true] {
+        let mut shop = Shop::open().await;
+        let id = paused(&mut shop).await;
+        let keyed = || json!({ "idempotencyKey": "k" });
+        shop.sandbox.plan_fault(Fault::ResetAfter, &format!("DELETE /v1/subscriptions/{id}"), 3);
+        assert_eq!(shop.change("cancelSubscription", keyed()).await.refusals("cancelSubscription"), ["STRIPE_UNAVAILABLE"]);
+        if heard {
+            shop.settle().await;
+        }
+        assert_eq!(shop.changed("cancelSubscription", keyed()).await["status"], "CANCELED");
+        shop.settle().await;
+    }
+}
+
 /// Whoever began before Stripe's flexible billing: there, only somebody who pays the invoice goes on.
 #[tokio::test(flavor = "multi_thread")]
 async fn a_subscription_of_classic_billing_goes_on_when_its_invoice_is_paid() {
