@@ -5,7 +5,7 @@ use chrono::TimeDelta;
 use diesel::prelude::*;
 use diesel_async::RunQueryDsl;
 
-use super::apply::Source;
+use super::apply::{Source, store};
 use super::delivery;
 use super::jobs;
 use super::locked;
@@ -77,8 +77,9 @@ fn is_over(answer: &Answer) -> bool {
 }
 
 async fn end_here(conn: &mut Conn, app: &App, row: &Subscription, id: &str) -> Result<bool, Error> {
+    let rows = Subscription::lock_all(conn, row.account_id).await?;
     // Anything may have been told while Stripe was asked.
-    let Some(now) = Subscription::lock(conn, id).await?.filter(|now| now == row) else { return Ok(false) };
+    let Some(now) = rows.iter().find(|now| *now == row).cloned() else { return Ok(false) };
     let ended_at = now.current_period_end.or(Some(app.clock.now()));
     let ended = Subscription {
         status: Status::Canceled,
@@ -88,11 +89,12 @@ async fn end_here(conn: &mut Conn, app: &App, row: &Subscription, id: &str) -> R
         // Should Stripe know better, its next event says so, or its answer once it can be asked: this end is ours, not its.
         needs_refetch: true,
         updated_at: app.clock.now(),
-        ..now
+        ..now.clone()
     };
     let about = format!("lapsed:{id}:{}", ended_at.map(|end| end.timestamp()).unwrap_or_default());
     mails::send_once(conn, app, &about, BillingMail::Ended { subscription: ended.id }).await?;
-    Subscription::update(conn, ended).await?;
+    // Another one that lives may count now.
+    store(conn, &rows, Some(&now), ended, None).await?;
     jobs::refetch_later(conn, app, id).await?;
     Ok(true)
 }

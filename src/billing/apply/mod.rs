@@ -24,6 +24,8 @@ mod refund; // refunds and disputes
 mod settle; // what refunds and disputes leave of a payment
 mod subscription;
 
+pub(super) use subscription::store;
+
 /// How we came to know.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Source {

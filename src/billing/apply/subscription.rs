@@ -16,7 +16,7 @@ use crate::id::AccountId;
 use crate::stripe::object;
 
 mod store;
-pub(super) use store::store;
+pub(in crate::billing) use store::store;
 
 const DOUBTFUL: &str = "another change of the same second was kept; it is read again to be sure";
 

@@ -1,6 +1,9 @@
 //! Rule 5, as far as events decide it: one primary live subscription an account.
 
+use chrono::TimeDelta;
 use diesel_async::RunQueryDsl;
+use fixpath::billing::jobs::BillingJob;
+use fixpath::jobs::Job;
 use serde_json::{Value, json};
 
 use crate::support::TestApp;
@@ -29,6 +32,24 @@ async fn another_one_made_elsewhere_does_not_count_until_the_first_one_ends() {
     app.expect(&other.event("customer.subscription.deleted", 10, other.state("canceled", 0, &[])), "completed").await;
     assert_eq!(rows(&app).await, json!([row("sub_a", "canceled", true), row("sub_b", "canceled", true)]));
     app.run_jobs().await;
+}
+
+/// Stripe does not know it, or cannot be asked.
+#[tokio::test(flavor = "multi_thread")]
+async fn another_one_counts_when_the_first_one_has_lapsed() {
+    let (app, _owner, story) = stripe::app().await;
+    let other = Story { subscription: "sub_b".into(), begin: story.begin + 20 * 24 * 3600, ..story.clone() };
+    for story in [&story, &other] {
+        app.expect(&story.event("customer.subscription.created", 0, story.state("active", 0, &[])), "completed").await;
+    }
+    let alerts = "SELECT count(*) FROM alerts WHERE kind = 'second_subscription' AND closed_at IS NULL";
+    assert_eq!(app.db_value(alerts).await, 1);
+    app.advance(TimeDelta::days(34));
+    app.run_job(&Job::Billing(BillingJob::EndLapsed)).await;
+    let row = |id: &str, status: &str| json!({ "id": id, "status": status, "counts": true });
+    assert_eq!(rows(&app).await, json!([row("sub_a", "canceled"), row("sub_b", "active")]));
+    assert_eq!(app.db_value(alerts).await, 0);
+    app.leave_jobs();
 }
 
 /// Who is told of by another customer has another lock.
