@@ -1,5 +1,6 @@
 //! `cancelSubscription`, `resumeSubscription` and the billing portal.
 
+use fixpath::stripe::sandbox::actions::Action;
 use fixpath::stripe::sandbox::faults::Fault;
 use serde_json::{Value, json};
 
@@ -187,4 +188,18 @@ async fn what_is_done_in_the_portal_is_heard_here() {
     assert_eq!(shop.changed("resumeSubscription", json!({})).await["cancelAt"], Value::Null);
     shop.settle().await;
     assert_eq!(portal(&shop, "https://evil.example/").await.refusals("openBillingPortal"), ["INVALID"]);
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn the_portal_of_a_customer_who_was_deleted_at_stripe_is_another_customers() {
+    let shop = Shop::open().await;
+    let page = shop.start(json!({})).await;
+    let customer = shop.sandbox.object(&page)["customer"].as_str().unwrap().to_owned();
+    shop.sandbox.act(Action::DeleteCustomer { customer: customer.clone() }).unwrap();
+    let url = portal(&shop, &format!("{ORIGIN}/billing")).await.str("openBillingPortal.url");
+    let session = shop.sandbox.object(url.rsplit('/').next().unwrap());
+    assert!(session["customer"].is_string() && session["customer"] != customer.as_str(), "{session}");
+    let new = "SELECT provider_customer_id FROM customers WHERE deleted_at IS NULL";
+    assert_eq!(shop.app.db_value(new).await, session["customer"]);
+    shop.settle().await;
 }
