@@ -11,7 +11,8 @@ use stripe_billing::subscription::{
 };
 use stripe_billing::subscription_schedule::{
     CreateSubscriptionSchedule, RetrieveSubscriptionSchedule, UpdateSubscriptionSchedule, UpdateSubscriptionSchedulePhases,
-    UpdateSubscriptionSchedulePhasesEndDate, UpdateSubscriptionSchedulePhasesItems, UpdateSubscriptionSchedulePhasesProrationBehavior,
+    UpdateSubscriptionSchedulePhasesDiscounts, UpdateSubscriptionSchedulePhasesEndDate, UpdateSubscriptionSchedulePhasesItems,
+    UpdateSubscriptionSchedulePhasesItemsDiscounts, UpdateSubscriptionSchedulePhasesProrationBehavior,
     UpdateSubscriptionSchedulePhasesStartDate,
 };
 
@@ -31,7 +32,7 @@ use crate::db::schema::{plans, subscriptions};
 use crate::error::{Code, Error, Refusal};
 use crate::id::PlanId;
 use crate::identity::actor::{Actor, Requester, Role};
-use crate::stripe::object::field::{number, text};
+use crate::stripe::object::field::{id, ids, items, number, text};
 
 #[derive(Clone, Debug)]
 pub struct ChangePlan {
@@ -208,19 +209,19 @@ async fn at_period_end(
     let schedule = text(&told, "id").ok_or_else(missing)?;
     let (start, end) = (number(&told, "current_phase.start_date"), number(&told, "current_phase.end_date"));
     let (start, end) = start.zip(end).ok_or_else(missing)?;
-    let mut running = phase(Some(present.price.clone()), present.seats);
+    let mut running = phase(present, Some(present.price.clone()), present.seats);
     running.start_date = Some(UpdateSubscriptionSchedulePhasesStartDate::Timestamp(start));
     running.end_date = Some(UpdateSubscriptionSchedulePhasesEndDate::Timestamp(end));
-    let mut next = phase(target.offer.provider_price.clone(), target.seats);
+    let mut next = phase(present, target.offer.provider_price.clone(), target.seats);
     next.proration_behavior = Some(UpdateSubscriptionSchedulePhasesProrationBehavior::None);
     next.start_date = Some(UpdateSubscriptionSchedulePhasesStartDate::Timestamp(end));
-    let request = UpdateSubscriptionSchedule::new(schedule.as_str())
-        .end_behavior(SubscriptionScheduleEndBehavior::Release)
-        .phases(vec![running, next]);
+    let phases = vec![running, next];
     // What it replaces, and by what, is part of the key: where another change has come in between, this one is no repetition.
     let before = told.get("phases").map(Value::to_string).unwrap_or_default();
     let price = target.offer.provider_price.as_deref().unwrap_or_default();
-    let key = change.key(&format!("phases:{schedule}:{price}:{}", hex::encode(Sha256::digest(before))));
+    let content = hex::encode(Sha256::digest(before + &serde_json::to_string(&phases)?));
+    let key = change.key(&format!("phases:{schedule}:{price}:{content}"));
+    let request = UpdateSubscriptionSchedule::new(schedule.as_str()).end_behavior(SubscriptionScheduleEndBehavior::Release).phases(phases);
     if let Err(error) = app.stripe.write("update_schedule", &request, &key).await {
         return Err(alter::unsold(app, &target.offer, error).await);
     }
@@ -248,9 +249,33 @@ async fn note_pending(app: &App, row: &Subscription, target: &Target) -> Result<
     Ok(noted.await?)
 }
 
-fn phase(price: Option<String>, seats: i32) -> UpdateSubscriptionSchedulePhases {
-    let mut item = UpdateSubscriptionSchedulePhasesItems::new();
-    item.price = price;
-    item.quantity = u64::try_from(seats).ok();
-    UpdateSubscriptionSchedulePhases::new(vec![item])
+/// With all else that the subscription has: Stripe drops what a phase does not say, but for the way to pay. A discount is named by its id,
+/// since its coupon would begin anew.
+fn phase(present: &Present, price: Option<String>, seats: i32) -> UpdateSubscriptionSchedulePhases {
+    let mut ours = Some((price, u64::try_from(seats).ok()));
+    let item = |line: &Value| {
+        let mut item = UpdateSubscriptionSchedulePhasesItems::new();
+        let quantity = || number(line, "quantity").and_then(|quantity| u64::try_from(quantity).ok());
+        (item.price, item.quantity) = ours.take().unwrap_or_else(|| (id(line, "price"), quantity()));
+        let discounts = ids(line, "discounts").into_iter().map(|id| {
+            let mut discount = UpdateSubscriptionSchedulePhasesItemsDiscounts::new();
+            discount.discount = Some(id);
+            discount
+        });
+        item.discounts = some(discounts.collect());
+        item
+    };
+    let mut phase = UpdateSubscriptionSchedulePhases::new(items(&present.object, "items").iter().map(item).collect::<Vec<_>>());
+    let discounts = ids(&present.object, "discounts").into_iter().map(|id| {
+        let mut discount = UpdateSubscriptionSchedulePhasesDiscounts::new();
+        discount.discount = Some(id);
+        discount
+    });
+    phase.discounts = some(discounts.collect());
+    phase
+}
+
+/// An empty list would be sent as a wish for none.
+fn some<T>(list: Vec<T>) -> Option<Vec<T>> {
+    (!list.is_empty()).then_some(list)
 }

@@ -26,6 +26,11 @@ pub fn id(object: &Value, path: &str) -> Option<String> {
     }
 }
 
+/// Those of a bare list.
+pub fn ids(object: &Value, path: &str) -> Vec<String> {
+    (0..items(object, path).len()).filter_map(|place| id(object, &format!("{path}.{place}"))).collect()
+}
+
 pub fn flag(object: &Value, path: &str) -> Option<bool> {
     at(object, path)?.as_bool()
 }

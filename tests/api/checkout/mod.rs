@@ -15,6 +15,7 @@ mod promises;
 mod racing;
 mod refused_debits;
 mod restarts;
+mod scheduling;
 mod shapes;
 mod starting;
 mod syncing;

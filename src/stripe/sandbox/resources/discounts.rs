@@ -130,6 +130,39 @@ pub fn give(world: &mut World, subscription: &str, wanted: &Wanted) {
     world.edit(subscription, json!({ "discounts": [discount], "_discount": object }));
 }
 
+/// How a schedule's phase shows the discounts that a subscription has.
+pub fn shown(subscription: &Value) -> Vec<Value> {
+    let shown = |id: &Value| json!({ "coupon": null, "discount": id, "promotion_code": null });
+    subscription.list("discounts").iter().map(shown).collect()
+}
+
+/// The discounts that a phase is given: a coupon or a code, which begins anew with the phase, or one that the subscription has.
+pub fn of_phase(world: &World, param: &str, subscription: &Value, wish: &Value) -> Result<Vec<Value>, ApiError> {
+    let wanted = wanted(world, wish)?;
+    let kept = |one: &Value| match one.maybe_text("discount") {
+        Some(id) if !subscription.list("discounts").iter().any(|had| had.as_str() == Some(id)) => {
+            Err(ApiError::no_such(&format!("{param}[0][discount]"), "discount", id))
+        }
+        discount => Ok(json!({
+            "coupon": wanted.as_ref().filter(|wanted| wanted.promotion_code.is_none()).map(|wanted| &wanted.coupon),
+            "discount": discount,
+            "promotion_code": wanted.as_ref().and_then(|wanted| wanted.promotion_code.as_ref()),
+        })),
+    };
+    wish.list("discounts").iter().take(1).map(kept).collect()
+}
+
+/// What a phase takes off is all that its subscription has taken off from then on.
+pub fn replace(world: &mut World, subscription: &str, phase: &Value) {
+    if let Ok(Some(wanted)) = wanted(world, phase) {
+        give(world, subscription, &wanted);
+        return;
+    }
+    let object = world.object(phase.text("discounts/0/discount")).clone();
+    let ids: Vec<&Value> = object.get("id").into_iter().collect();
+    world.edit(subscription, json!({ "discounts": ids, "_discount": object }));
+}
+
 pub fn redeem(world: &mut World, wanted: &Wanted) {
     for id in [Some(&wanted.coupon), wanted.promotion_code.as_ref()].into_iter().flatten() {
         let times = world.object(id).int("times_redeemed") + 1;

@@ -12,7 +12,7 @@ use crate::stripe::sandbox::timers::Timer;
 
 use super::change::{self, PRORATION};
 use super::lifecycle::{self, period};
-use super::{first_metadata, is_one_of, metadata};
+use super::{discounts, first_metadata, is_one_of, metadata};
 
 pub const CREATE: &[Param] = &[required("from_subscription", Kind::Text), param("metadata", Kind::Metadata)];
 pub const UPDATE: &[Param] = &[
@@ -36,7 +36,7 @@ const PHASE: &[Param] = &[
     param("description", Kind::Text),
     param("billing_cycle_anchor", Kind::OneOf(&["automatic", "phase_start"])),
     param("collection_method", Kind::OneOf(&["charge_automatically"])),
-    param("discounts", super::discounts::PARAM),
+    param("discounts", discounts::PARAM),
     param("default_payment_method", Kind::Text),
     param("trial_end", Kind::Time(&[])),
     param("currency", Kind::Text),
@@ -67,7 +67,8 @@ pub fn create(world: &mut World, params: &Value) -> Answer {
         .iter()
         .map(|item| phase_item(item.at("price/id"), item.at("quantity"), &item.at("price/id").clone(), item.at("metadata")))
         .collect();
-    let running = phase(&subscription, items, (start, end), "create_prorations", &json!({}));
+    let mut running = phase(&subscription, items, (start, end), "create_prorations", &json!({}));
+    running.set("discounts", discounts::shown(&subscription));
     let schedule = world.create(
         "subscription_schedule",
         json!({
@@ -125,9 +126,13 @@ pub fn update(world: &mut World, id: &str, params: &Value) -> Answer {
         for phase in &phases {
             world.at(phase.int("end_date"), Timer::NextPhase, id);
         }
+        if let Some(current) = current {
+            discounts::replace(world, subscription.text("id"), current);
+        }
         fields.set("phases", phases);
     }
     world.change(id, "subscription_schedule.updated", fields);
+    world.emit_change(UPDATED, subscription);
     Ok(world.object(id).clone())
 }
 
@@ -167,7 +172,9 @@ fn phases(world: &World, schedule: &Value, subscription: &Value, wanted: &[Value
             return Err(ApiError::param(name("end_date"), None, "The end of a phase must come after its start."));
         }
         let proration = wish.maybe_text("proration_behavior").unwrap_or("create_prorations");
-        phases.push(phase(subscription, items, (start, end), proration, &super::metadata(&Value::Null, wish)));
+        let mut made = phase(subscription, items, (start, end), proration, &super::metadata(&Value::Null, wish));
+        made.set("discounts", discounts::of_phase(world, &name("discounts"), subscription, wish)?);
+        phases.push(made);
         begins = end;
     }
     Ok(phases)
@@ -196,6 +203,7 @@ pub fn next_phase(world: &mut World, id: &str, due: i64) {
         made.push(item);
     }
     lifecycle::set_items(world, &subscription, made);
+    discounts::replace(world, &subscription, next);
     if next.at("metadata").as_object().is_some_and(|fields| !fields.is_empty()) {
         world.edit(&subscription, json!({ "metadata": next.at("metadata") }));
     }
