@@ -1,11 +1,12 @@
 //! What all changes of a subscription share: which one it is, what it contains at Stripe now, and how the answer becomes our rows.
 
 use serde_json::Value;
+use stripe_billing::invoice::VoidInvoiceInvoice;
 use stripe_billing::subscription_schedule::ReleaseSubscriptionSchedule;
 
 use super::offer::Offer;
 use super::offer_plans::{forget_plan, offer_plan};
-use super::refetch;
+use super::refetch::{self, apply_change};
 use super::subscription::Subscription;
 use super::subscription_change::SubscriptionChange;
 use crate::app::App;
@@ -13,7 +14,7 @@ use crate::error::{Code, Error, Refusal};
 use crate::id::AccountId;
 use crate::stripe::client::{Answer, StripeError};
 use crate::stripe::object;
-use crate::stripe::object::field::{id, number, text};
+use crate::stripe::object::field::{at, id, number, text};
 
 /// For buyers; staff hear of it by an alert, as soon as Stripe tells what was changed there.
 pub const NOT_NOW: &str = "This plan cannot be bought at present: nothing was charged. Try again later.";
@@ -23,11 +24,13 @@ pub const NOT_NOW: &str = "This plan cannot be bought at present: nothing was ch
 pub struct Present {
     pub id: String,
     pub status: String,
-    /// Of the only item.
+    /// Of our item: the first one.
     pub item: String,
     pub price: String,
     pub seats: i32,
     pub schedule: Option<String>,
+    /// The invoice of a change that waits until it is paid.
+    pub unpaid: Option<String>,
     pub ends: bool,
     pub object: Value,
 }
@@ -57,6 +60,7 @@ fn read(answer: &Answer) -> Result<Present, Error> {
         price: id(body, "items.data.0.price").ok_or_else(|| missing("a price"))?,
         seats: seats.unwrap_or(1),
         schedule: id(body, "schedule"),
+        unpaid: at(body, "pending_update").and_then(|_| id(body, "latest_invoice")),
         ends: told.cancel_at.is_some(),
         object: body.clone(),
     })
@@ -71,6 +75,20 @@ pub async fn release(app: &App, change: &SubscriptionChange, present: &Present) 
         Ok(_) | Err(StripeError::Refused(_)) => Ok(()),
         Err(error) => Err(error.into()),
     }
+}
+
+/// A change that waits for its payment is not wanted any more: Stripe drops it with its invoice. Returns the subscription as it is then;
+/// what was paid a moment ago, or is being paid, stays.
+pub async fn withdraw(app: &App, change: &SubscriptionChange, present: Present) -> Result<Present, Error> {
+    let Some(invoice) = &present.unpaid else { return Ok(present) };
+    let request = VoidInvoiceInvoice::new(invoice.as_str());
+    match app.stripe.write("void_invoice", &request, &change.key(&format!("void:{invoice}"))).await {
+        Ok(_) | Err(StripeError::Refused(_)) => {}
+        Err(error) => return Err(error.into()),
+    }
+    let answer = refetch::read(app, &present.id).await?;
+    apply_change(app, &present.object, &answer).await?;
+    read(&answer)
 }
 
 async fn tell_again(app: &App, offer: &Offer) -> Result<(), Error> {

@@ -43,7 +43,7 @@ pub async fn cancel_subscription(
         }
         Ok(row) => row,
     };
-    let present = alter::present(app, &row).await?;
+    let present = alter::withdraw(app, &change, alter::present(app, &row).await?).await?;
     let ended = change.repeated && Status::read(&present.status).is_some_and(Status::is_terminal);
     // What has not begun, or is paused, has no paid period that could run to its end.
     if immediately || ended || matches!(present.status.as_str(), "incomplete" | "paused") {

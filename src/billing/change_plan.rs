@@ -69,7 +69,7 @@ pub async fn change_plan(app: &App, actor: &Actor, from: &Requester, wish: Chang
     let row = alter::subscribed(app, actor.account).await?;
     let present = alter::present(app, &row).await?;
     let target = target(app, actor, &present, &wish.plan_key, wish.interval, wish.seats).await?;
-    carry_out(app, &change, &row, &present, &target).await
+    carry_out(app, &change, &row, present, &target).await
 }
 
 pub async fn change_seats(app: &App, actor: &Actor, from: &Requester, wanted: i32, key: Option<&str>) -> Result<(), Error> {
@@ -87,7 +87,7 @@ pub async fn change_seats(app: &App, actor: &Actor, from: &Requester, wanted: i3
     seats::check(&mut conn, &offer, actor.account, wanted, app.clock.now()).await?;
     drop(conn);
     let when = when(&present, &offer, &offer, wanted);
-    carry_out(app, &change, &row, &present, &Target { offer, seats: wanted, when }).await
+    carry_out(app, &change, &row, present, &Target { offer, seats: wanted, when }).await
 }
 
 /// What waits holds a plan and its seats together: other seats for the present plan would undo it, and nobody has asked for that.
@@ -140,7 +140,7 @@ fn when(present: &Present, before: &Offer, after: &Offer, seats: i32) -> When {
     if less && present.status != "trialing" { When::AtPeriodEnd } else { When::Now }
 }
 
-async fn carry_out(app: &App, change: &SubscriptionChange, row: &Subscription, present: &Present, target: &Target) -> Result<(), Error> {
+async fn carry_out(app: &App, change: &SubscriptionChange, row: &Subscription, present: Present, target: &Target) -> Result<(), Error> {
     if present.ends {
         return Err(Refusal::new(Code::WrongState, "The subscription is to end: take that back with resumeSubscription first.").into());
     }
@@ -154,15 +154,29 @@ async fn carry_out(app: &App, change: &SubscriptionChange, row: &Subscription, p
     let same = target.offer.provider_price.as_deref() == Some(&present.price) && target.seats == present.seats;
     if same {
         // What was to come is taken back, if anything was.
-        alter::release(app, change, present).await?;
-        apply_now(app, present).await?;
+        let present = withdraw(app, change, present).await?;
+        alter::release(app, change, &present).await?;
+        apply_now(app, &present).await?;
     } else if target.when == When::Now {
-        alter::release(app, change, present).await?;
-        at_once(app, change, present, target).await?;
+        // What waits for its payment gives way at Stripe.
+        alter::release(app, change, &present).await?;
+        at_once(app, change, &present, target).await?;
     } else {
-        at_period_end(app, change, row, present, target).await?;
+        let present = withdraw(app, change, present).await?;
+        at_period_end(app, change, row, &present, target).await?;
     }
     change.finish(app).await
+}
+
+/// What is asked for was asked of what the subscription was: where that is another one now, somebody has to look again.
+async fn withdraw(app: &App, change: &SubscriptionChange, present: Present) -> Result<Present, Error> {
+    let before = (present.price.clone(), present.seats);
+    let present = alter::withdraw(app, change, present).await?;
+    if present.unpaid.is_some() || before != (present.price.clone(), present.seats) {
+        let message = "The change that waited was paid a moment ago, or is being paid: look at the subscription again.";
+        return Err(Refusal::new(Code::WrongState, message).into());
+    }
+    Ok(present)
 }
 
 async fn apply_now(app: &App, present: &Present) -> Result<(), Error> {

@@ -20,3 +20,4 @@ mod shapes;
 mod starting;
 mod syncing;
 mod trials;
+mod withdrawing;

@@ -225,6 +225,12 @@ pub fn carry_out(world: &mut World, id: &str, change: Change, proration: &str, b
             Outcome::Paid | Outcome::Processing => ApiError::card("generic_decline"),
         });
     }
+    // It takes the place of one that waits, which nobody is to pay for any more. The caller tells of both.
+    let replaced = world.object(id).text("_pending/invoice").to_owned();
+    world.edit(id, json!({ "pending_update": null, "_pending": null }));
+    if world.object(&replaced).text("status") == "open" {
+        invoices::void_now(world, &replaced);
+    }
     let before_period = period(world.object(id));
     if outcome != Outcome::Paid && behaviour == "pending_if_incomplete" {
         let invoice = bill(world, id, "subscription_update", before_period, &change.lines);
@@ -328,7 +334,7 @@ pub fn settle(world: &mut World, id: &str) {
     world.emit_change("customer.subscription.updated", before);
 }
 
-/// Nobody paid for it in time.
+/// Nobody paid for it in time, or nobody can: its invoice is void.
 pub fn expire(world: &mut World, id: &str) {
     let before = world.object(id).clone();
     let invoice = before.text("_pending/invoice").to_owned();

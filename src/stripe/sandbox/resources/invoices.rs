@@ -9,6 +9,7 @@ use crate::stripe::sandbox::params::{Kind, Param, param};
 use crate::stripe::sandbox::state::World;
 use crate::stripe::sandbox::timers::Timer;
 
+use super::change;
 use super::discounts;
 use super::lifecycle;
 use super::payments::{self, Outcome};
@@ -362,6 +363,10 @@ pub fn void_now(world: &mut World, id: &str) {
     cancel_payment(world, &before);
     world.emit_change("invoice.updated", before);
     world.emit("invoice.voided", id);
+    let subscription = subscription_of(world.object(id)).to_owned();
+    if world.object(&subscription).text("_pending/invoice") == id {
+        change::expire(world, &subscription);
+    }
 }
 
 fn cancel_payment(world: &mut World, invoice: &Value) {

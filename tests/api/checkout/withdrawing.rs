@@ -1,0 +1,119 @@
+//! What waits for its payment is not had, and whoever wants something else instead can no longer pay for it.
+
+use std::time::Duration;
+
+use fixpath::stripe::sandbox::actions::Action;
+use fixpath::stripe::sandbox::faults::Fault;
+use serde_json::{Value, json};
+
+use crate::support::shop::Shop;
+
+const STARTER: &str = "starter";
+
+fn cards(shop: &Shop, id: &str, card: &str) {
+    let customer = shop.sandbox.object(id)["customer"].as_str().unwrap().to_owned();
+    shop.sandbox.act(Action::CardsBehave { customer, card: card.into() }).unwrap();
+}
+
+fn latest_invoice(shop: &Shop, id: &str) -> String {
+    shop.sandbox.object(id)["latest_invoice"].as_str().unwrap().to_owned()
+}
+
+fn price(shop: &Shop, id: &str) -> Value {
+    shop.sandbox.object(id)["items"]["data"][0]["price"]["unit_amount"].clone()
+}
+
+/// Has a plan, and an upgrade to another that this card does not pay; the subscription, and the invoice.
+async fn unpaid(shop: &Shop, has: &str, wants: &str, card: &str) -> (String, String) {
+    let id = shop.subscribe(json!({ "planKey": has })).await;
+    cards(shop, &id, card);
+    assert_eq!(shop.changed("changePlan", json!({ "planKey": wants })).await["pendingPlan"]["key"], wants);
+    shop.settle().await;
+    let invoice = latest_invoice(shop, &id);
+    assert_eq!(shop.sandbox.object(&invoice)["status"], "open");
+    (id, invoice)
+}
+
+fn is_over(shop: &Shop, invoice: &str) {
+    assert_eq!(shop.sandbox.object(invoice)["status"], "void");
+    assert!(shop.sandbox.act(Action::PayInvoice { invoice: invoice.to_owned(), card: "works".into() }).is_err());
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn an_upgrade_that_is_not_paid_can_be_taken_back() {
+    for card in ["declined", "confirm_always"] {
+        let shop = Shop::open().await;
+        let (id, invoice) = unpaid(&shop, STARTER, "pro", card).await;
+        assert_eq!(shop.change("changeSeats", json!({ "seats": 2 })).await.refusals("changeSeats"), ["WRONG_STATE"], "{card}");
+        let back = shop.changed("changePlan", json!({ "planKey": STARTER })).await;
+        assert_eq!((&back["plan"]["key"], &back["pendingPlan"]), (&json!(STARTER), &Value::Null), "{card}");
+        is_over(&shop, &invoice);
+        assert_eq!((price(&shop, &id), &shop.sandbox.object(&id)["pending_update"]), (json!(1200), &Value::Null), "{card}");
+        shop.settle().await;
+        let now = shop.subscription().await;
+        assert_eq!((&now["pendingPlan"], &now["needsAttention"]), (&Value::Null, &Value::Null), "{card}");
+        cards(&shop, &id, "works");
+        assert_eq!(shop.changed("changeSeats", json!({ "seats": 2 })).await["seats"], 2, "{card}");
+        shop.settle().await;
+    }
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn what_is_paid_at_that_moment_is_had_and_not_taken_back() {
+    let shop = Shop::open().await;
+    let (id, invoice) = unpaid(&shop, STARTER, "pro", "declined").await;
+    let path = format!("/v1/subscriptions/{id}");
+    let reads = shop.sandbox.requests("GET", &path);
+    shop.sandbox.plan_fault(Fault::Slow, "/v1/invoices/", 1);
+    let (back, ()) = tokio::join!(shop.change("changePlan", json!({ "planKey": STARTER })), async {
+        while shop.sandbox.requests("GET", &path) == reads {
+            tokio::time::sleep(Duration::from_millis(2)).await;
+        }
+        shop.sandbox.act(Action::PayInvoice { invoice: invoice.clone(), card: "works".into() }).unwrap();
+    });
+    assert_eq!(back.refusals("changePlan"), ["WRONG_STATE"], "{}", back.text());
+    let now = shop.subscription().await;
+    assert_eq!((&now["plan"]["key"], &now["pendingPlan"]), (&json!("pro"), &Value::Null), "before any event has told it");
+    shop.settle().await;
+    assert_eq!((shop.subscription().await["plan"]["key"].clone(), price(&shop, &id)), (json!("pro"), json!(2900)));
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn another_upgrade_takes_its_place() {
+    let shop = Shop::open().await;
+    let (id, first) = unpaid(&shop, STARTER, "pro", "declined").await;
+    let other = shop.changed("changePlan", json!({ "planKey": "enterprise" })).await;
+    assert_eq!(other["pendingPlan"]["key"], "enterprise");
+    is_over(&shop, &first);
+    shop.settle().await;
+    assert_eq!(shop.subscription().await["pendingPlan"]["key"], "enterprise");
+    let second = latest_invoice(&shop, &id);
+    cards(&shop, &id, "works");
+    assert_eq!(shop.changed("changePlan", json!({ "planKey": "pro" })).await["plan"]["key"], "pro");
+    is_over(&shop, &second);
+    shop.settle().await;
+    let now = shop.subscription().await;
+    assert_eq!((&now["plan"]["key"], &now["pendingPlan"], &now["needsAttention"]), (&json!("pro"), &Value::Null, &Value::Null));
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_downgrade_takes_its_place() {
+    let shop = Shop::open().await;
+    let (id, invoice) = unpaid(&shop, "pro", "enterprise", "declined").await;
+    let down = shop.changed("changePlan", json!({ "planKey": STARTER })).await;
+    assert_eq!((&down["plan"]["key"], &down["pendingPlan"]["key"]), (&json!("pro"), &json!(STARTER)));
+    is_over(&shop, &invoice);
+    shop.settle().await;
+    assert_eq!((shop.subscription().await["pendingPlan"]["key"].clone(), price(&shop, &id)), (json!(STARTER), json!(2900)));
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn it_ends_with_the_subscription() {
+    for immediately in [false, true] {
+        let shop = Shop::open().await;
+        let (_, invoice) = unpaid(&shop, STARTER, "pro", "declined").await;
+        shop.changed("cancelSubscription", json!({ "immediately": immediately })).await;
+        is_over(&shop, &invoice);
+        shop.settle().await;
+    }
+}
