@@ -111,18 +111,16 @@ pub async fn target(
     wanted: Option<i32>,
 ) -> Result<Target, Error> {
     let mut conn = app.db.conn().await?;
-    let mut offer = on_sale(&mut conn, plan_key, interval).await?;
+    let before = bought(&mut conn, present).await?;
+    // Who has the plan keeps it, at its old price and although it may be sold no more.
+    let kept = before.plan_key == plan_key && before.interval == interval;
+    let mut offer = if kept { before.clone() } else { on_sale(&mut conn, plan_key, interval).await? };
     let seats = wanted.unwrap_or(present.seats);
     seats::check(&mut conn, &offer, actor.account, seats, app.clock.now()).await?;
-    let before = bought(&mut conn, present).await?;
     drop(conn);
     if offer.provider_price.is_none() {
         offer_plan(app, offer.plan).await?;
         offer = Offer::of_price(&mut *app.db.conn().await?, offer.price).await?.unwrap_or(offer);
-    }
-    // Who has the plan at an old price keeps that price.
-    if before.plan == offer.plan && before.interval == offer.interval {
-        offer = before.clone();
     }
     let when = when(present, &before, &offer, seats);
     Ok(Target { when, offer, seats })

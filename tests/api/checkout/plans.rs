@@ -171,6 +171,24 @@ async fn who_has_a_plan_that_is_archived_at_stripe_keeps_it_and_can_leave_it() {
     }
 }
 
+#[tokio::test(flavor = "multi_thread")]
+async fn who_has_a_plan_that_is_sold_no_more_can_take_a_downgrade_back() {
+    let shop = Shop::open().await;
+    let id = shop.subscribe(json!({ "seats": 2 })).await;
+    shop.app.db_execute("UPDATE plans SET on_sale = false WHERE key = 'pro'").await;
+    shop.changed("changePlan", json!({ "planKey": "starter" })).await;
+    shop.settle().await;
+    let preview = "mutation { previewPlanChange(input: { planKey: \"pro\" }) { preview { nextInvoice { amount } } userErrors { code } } }";
+    let told = shop.owner.ok(preview, json!({})).await;
+    assert_eq!(told.data("previewPlanChange.preview.nextInvoice.amount"), 2 * 2900, "{}", told.text());
+    let back = shop.changed("changePlan", json!({ "planKey": "pro" })).await;
+    assert_eq!((&back["plan"]["key"], &back["pendingPlan"]), (&json!("pro"), &Value::Null));
+    shop.settle().await;
+    assert_eq!(shop.sandbox.object(&id)["schedule"], Value::Null);
+    let other = shop.change("changePlan", json!({ "planKey": "pro", "interval": "YEAR" })).await;
+    assert_eq!(other.refusals("changePlan"), ["PLAN_UNAVAILABLE"], "by the year nobody here has it");
+}
+
 /// Stripe tells nothing when what was changed there already is now said by us, too.
 #[tokio::test(flavor = "multi_thread")]
 async fn an_alert_ends_when_staff_change_the_plan_as_stripe_has_it() {
