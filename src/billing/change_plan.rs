@@ -19,7 +19,8 @@ use stripe_billing::subscription_schedule::{
 use stripe_shared::SubscriptionScheduleEndBehavior;
 
 use super::alter::{self, Present};
-use super::locked;
+use super::derive::Bought;
+use super::note_scheduled::note_scheduled;
 use super::offer::Offer;
 use super::offer_plans::offer_plan;
 use super::refetch::{self, apply_change};
@@ -28,7 +29,7 @@ use super::start_checkout::on_sale;
 use super::subscription::Subscription;
 use super::subscription_change::SubscriptionChange;
 use crate::app::App;
-use crate::db::schema::{plans, subscriptions};
+use crate::db::schema::plans;
 use crate::error::{Code, Error, Refusal};
 use crate::id::PlanId;
 use crate::identity::actor::{Actor, Requester, Role};
@@ -237,28 +238,9 @@ async fn at_period_end(
     if let Err(error) = app.stripe.write("update_schedule", &request, &key).await {
         return Err(alter::unsold(app, &target.offer, error).await);
     }
-    note_pending(app, row, target).await?;
+    let next = Bought { plan: target.offer.plan, interval: Some(target.offer.interval.clone()), seats: target.seats };
+    note_scheduled(app, row, &next).await?;
     apply_now(app, present).await
-}
-
-/// The subscription only tells that there is a schedule; what it holds is known from here. Written under the customer's lock: an event
-/// writes the whole row as it has read it.
-async fn note_pending(app: &App, row: &Subscription, target: &Target) -> Result<(), Error> {
-    let id = row.provider_subscription_id.as_deref().unwrap_or_default();
-    let key = row.provider_customer_id.as_deref().unwrap_or(id);
-    let noted = locked::transaction(app, key, async |conn| {
-        diesel::update(subscriptions::table.filter(subscriptions::provider_subscription_id.eq(id)))
-            .set((
-                subscriptions::pending_plan_id.eq(target.offer.plan),
-                subscriptions::pending_interval.eq(&target.offer.interval),
-                subscriptions::pending_seats.eq(target.seats),
-                subscriptions::updated_at.eq(app.clock.now()),
-            ))
-            .execute(conn)
-            .await?;
-        Ok(())
-    });
-    Ok(noted.await?)
 }
 
 /// With all else that the subscription has: Stripe drops what a phase does not say, but for the way to pay. A discount is named by its id,

@@ -27,6 +27,7 @@ pub mod mails; // which mails, once each
 mod make_customer; // an account becomes somebody at Stripe
 pub mod money; // amounts for people
 pub mod news; // what a mail says, from the rows as they are
+mod note_scheduled; // what a schedule will change
 pub mod offer; // a plan at a price
 pub mod offer_plans; // what we sell, told to Stripe
 pub mod open_billing_portal;

@@ -8,15 +8,18 @@ use std::time::Duration;
 use governor::{DefaultDirectRateLimiter, Quota, RateLimiter};
 use serde_json::Value;
 use stripe_billing::subscription::RetrieveSubscription;
+use stripe_billing::subscription_schedule::RetrieveSubscriptionSchedule;
 
 use super::apply::{Outcome, Source, Told, apply};
 use super::delivery::Status;
 use super::locked;
+use super::note_scheduled::note_read;
 use super::subscription::Subscription;
 use crate::app::App;
 use crate::error::Error;
 use crate::stripe::client::{Answer, StripeError};
 use crate::stripe::object;
+use crate::stripe::object::field;
 
 /// The grain of Stripe's time, and a little more.
 const A_SECOND: Duration = Duration::from_millis(1100);
@@ -28,11 +31,15 @@ pub async fn refetch(app: &App, id: &str) -> Result<(), Error> {
     // Two jobs for one subscription: the second one finds that the first has done its work.
     let Some(_turn) = app.queues.enter(&format!("refetch:{id}")).await else { return Ok(()) };
     let row = Subscription::find_by_provider_id(&mut *app.db.conn().await?, id).await?;
-    if row.is_none_or(|row| !row.needs_refetch) {
-        return Ok(());
-    }
-    match read(app, id).await {
-        Ok(answer) => apply_subscription(app, &answer, Source::Refetch).await.map(|_| ()),
+    let Some(row) = row.filter(|row| row.needs_refetch || row.is_to_be_read()) else { return Ok(()) };
+    match read_all(app, id, &row).await {
+        Ok((answer, schedule)) => {
+            apply_subscription(app, &answer, Source::Refetch).await?;
+            match schedule {
+                Some(schedule) => note_read(app, &row, &schedule.body).await,
+                None => Ok(()),
+            }
+        }
         // It is gone at Stripe. What ended it has its own events.
         Err(StripeError::Refused(refused)) if refused.is_missing() => {
             tracing::error!(subscription = id, "Stripe does not know a subscription that we have");
@@ -42,6 +49,17 @@ pub async fn refetch(app: &App, id: &str) -> Result<(), Error> {
         Err(StripeError::Unavailable(cause)) => Err(Error::internal(format!("Stripe could not be reached: {cause}"))),
         Err(error) => Err(error.into()),
     }
+}
+
+/// With its schedule, where nobody has noted what that will change.
+async fn read_all(app: &App, id: &str, row: &Subscription) -> Result<(Answer, Option<Answer>), StripeError> {
+    let answer = read(app, id).await?;
+    let schedule = field::id(&answer.body, "schedule").filter(|_| row.pending_plan_id.is_none());
+    let schedule = match schedule {
+        Some(schedule) => Some(app.stripe.read("retrieve_schedule", &RetrieveSubscriptionSchedule::new(schedule)).await?),
+        None => None,
+    };
+    Ok((answer, schedule))
 }
 
 /// The subscription as Stripe shows it now.
@@ -110,6 +128,5 @@ fn previous(before: &Value, after: &Value) -> Value {
 }
 
 fn key(object: &Value) -> String {
-    use crate::stripe::object::field::{id, text};
-    id(object, "customer").or_else(|| text(object, "id")).unwrap_or_default()
+    field::id(object, "customer").or_else(|| field::text(object, "id")).unwrap_or_default()
 }

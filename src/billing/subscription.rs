@@ -9,12 +9,14 @@ use diesel::prelude::*;
 use diesel_async::RunQueryDsl;
 use serde_json::Value;
 
+use super::derive::Bought;
 use super::ordering::Trust;
 use super::raw::Raw;
 use crate::db::Conn;
 use crate::db::cached::Cached;
 use crate::db::schema::subscriptions;
 use crate::id::{AccountId, Id, PlanId, SubscriptionId};
+use crate::stripe::object::field::id;
 
 /// Where a subscription stands: Stripe's eight words.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, async_graphql::Enum)]
@@ -179,6 +181,21 @@ impl Subscription {
     /// Could still give access, and is paid for at Stripe.
     pub fn is_live(&self) -> bool {
         self.provider == STRIPE && !self.status.is_terminal()
+    }
+
+    /// What of our catalogue it is for.
+    pub fn bought(&self) -> Bought {
+        Bought { plan: self.plan_id, interval: self.interval.clone(), seats: self.seats }
+    }
+
+    /// The schedule that will change it.
+    pub fn schedule(&self) -> Option<String> {
+        id(self.raw.as_ref()?, "schedule").filter(|_| self.is_live())
+    }
+
+    /// A schedule will change it, and nobody has noted to what.
+    pub fn is_to_be_read(&self) -> bool {
+        self.pending_plan_id.is_none() && self.schedule().is_some()
     }
 
     /// How far the stored state can be trusted.

@@ -8,7 +8,7 @@ use super::super::payment::Payment;
 use super::super::place::Hints;
 use super::super::subscription::{STRIPE, Status, Subscription};
 use super::super::{catalogue, jobs};
-use super::{Outcome, Told, placed};
+use super::{Outcome, Source, Told, placed};
 use crate::app::App;
 use crate::db::Conn;
 use crate::error::Error;
@@ -123,7 +123,7 @@ async fn take(
     let Arriving { object, id, account, trust, mut bought, facts } = arriving;
     let pending = if object.pending.is_some() { bought.pop().flatten() } else { None };
     // Of what is none of ours, the subscription may be one as well; of what we know already, the plan stays.
-    let kept = known.map(|row| Bought { plan: row.plan_id, interval: row.interval.clone(), seats: row.seats });
+    let kept = known.map(Subscription::bought);
     let Some(bought) = bought.into_iter().flatten().next().or(kept) else {
         let price = object.items.iter().find_map(|item| item.price.as_deref()).unwrap_or("none");
         return Ok(Outcome { account: Some(account), ..Outcome::parked(price, format!("no plan is known for the price {price}")) });
@@ -145,7 +145,7 @@ async fn take(
     row.needs_refetch = trust.doubtful;
     row.version_contested = trust.contested;
     row.updated_at = now;
-    if trust.doubtful {
+    if trust.doubtful || told.source == Source::Event && row.is_to_be_read() {
         jobs::refetch_later(conn, app, id).await?;
     }
     let row = store(conn, rows, known, row, object.created).await?;

@@ -71,6 +71,13 @@ impl Subscription {
     }
 }
 
+/// What a schedule changes it to next: the items of the phase that comes after the one that runs.
+pub fn scheduled(schedule: &Value) -> Vec<Item> {
+    let Some(end) = number(schedule, "current_phase.end_date") else { return Vec::new() };
+    let next = items(schedule, "phases").iter().find(|phase| number(phase, "start_date") == Some(end));
+    next.map_or(&[][..], |phase| items(phase, "items")).iter().map(Item::read).collect()
+}
+
 fn items_of_update(object: &Value) -> &[Value] {
     items(object, "pending_update.subscription_items")
 }

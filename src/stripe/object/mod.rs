@@ -14,7 +14,7 @@ pub mod field;
 mod invoice;
 mod payment;
 
-pub use billing::{Item, Subscription};
+pub use billing::{Item, Subscription, scheduled};
 pub use catalogue::{Price, Product};
 pub use checkout::{CheckoutSession, Customer};
 pub use invoice::{Invoice, InvoicePayment};

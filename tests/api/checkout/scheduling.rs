@@ -1,5 +1,8 @@
-//! What waits for the period's end: it changes the plan or the seats and nothing else.
+//! What waits for the period's end: it changes the plan or the seats and nothing else, and it is known here, whoever has made it.
 
+use fixpath::billing::jobs::BillingJob;
+use fixpath::jobs::Job;
+use fixpath::stripe::sandbox::faults::Fault;
 use serde_json::{Value, json};
 
 use crate::support::shop::Shop;
@@ -63,4 +66,62 @@ async fn what_else_is_paid_for_stays() {
     next_period(&mut shop).await;
     assert_eq!(paid(&shop).await, json!([2900, 1200 + 3 * 500]));
     assert_eq!(shop.sandbox.object(&id)["default_payment_method"], method);
+}
+
+/// All three answers are lost: it stands at Stripe, and nobody has written it down here.
+#[tokio::test(flavor = "multi_thread")]
+async fn a_downgrade_whose_answer_was_lost_is_known_all_the_same() {
+    let shop = Shop::open().await;
+    shop.subscribe(json!({ "seats": 2 })).await;
+    shop.sandbox.plan_fault(Fault::ServerErrorAfter, "/v1/subscription_schedules/", 3);
+    let refused = shop.change("changePlan", json!({ "planKey": STARTER, "seats": 1 })).await;
+    assert_eq!(refused.refusals("changePlan"), ["STRIPE_UNAVAILABLE"]);
+    assert_eq!(shop.subscription().await["pendingPlan"], Value::Null);
+    shop.settle().await;
+    assert_eq!(shop.subscription().await["pendingPlan"]["key"], STARTER);
+    let row = "SELECT pending_interval, pending_seats FROM subscriptions WHERE provider = 'stripe'";
+    assert_eq!(shop.app.db_rows(row).await, json!([{ "pending_interval": "month", "pending_seats": 1 }]));
+    shop.changed("changePlan", json!({ "planKey": "pro" })).await;
+    shop.settle().await;
+    assert_eq!(shop.subscription().await["pendingPlan"], Value::Null);
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_downgrade_that_was_scheduled_at_stripe_is_known_here() {
+    let mut shop = Shop::open().await;
+    let id = shop.subscribe(json!({})).await;
+    shop.app.run_job(&Job::Billing(BillingJob::OfferPlans)).await;
+    let schedule = shop.post("subscription_schedules", &[("from_subscription", &id)]).await;
+    let phase = &schedule["phases"][0];
+    let (start, end) = (phase["start_date"].to_string(), phase["end_date"].to_string());
+    let starter = "SELECT provider_price_id FROM plan_prices JOIN plans ON plans.id = plan_id WHERE key = 'starter' AND interval = 'year'";
+    let starter = shop.app.db_value(starter).await.as_str().unwrap().to_owned();
+    let form = [
+        ("phases[0][items][0][price]", phase["items"][0]["price"].as_str().unwrap()),
+        ("phases[0][start_date]", &start),
+        ("phases[0][end_date]", &end),
+        ("phases[1][items][0][price]", &starter),
+        ("phases[1][items][0][quantity]", "1"),
+    ];
+    let path = format!("subscription_schedules/{}", schedule["id"].as_str().unwrap());
+    assert_eq!(shop.post(&path, &form).await["object"], "subscription_schedule");
+    let reads = shop.sandbox.requests("GET", "/v1/subscription");
+    shop.settle().await;
+    assert_eq!(shop.subscription().await["pendingPlan"]["key"], STARTER);
+    assert_eq!(shop.app.db_value("SELECT pending_interval FROM subscriptions WHERE provider = 'stripe'").await, "year");
+    assert_eq!(shop.sandbox.requests("GET", "/v1/subscription") - reads, 2, "the subscription and its schedule");
+    next_period(&mut shop).await;
+    let now = shop.subscription().await;
+    assert_eq!((&now["plan"]["key"], &now["interval"], &now["pendingPlan"]), (&json!(STARTER), &json!("YEAR"), &Value::Null));
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_schedule_that_changes_nothing_is_read_once() {
+    let shop = Shop::open().await;
+    let id = shop.subscribe(json!({})).await;
+    let reads = shop.sandbox.requests("GET", "/v1/subscription");
+    shop.post("subscription_schedules", &[("from_subscription", &id)]).await;
+    shop.settle().await;
+    assert_eq!(shop.subscription().await["pendingPlan"], Value::Null);
+    assert_eq!(shop.sandbox.requests("GET", "/v1/subscription") - reads, 2);
 }
