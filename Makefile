@@ -18,14 +18,15 @@ test: lint licences unit judges ## everything that CI runs
 
 lint:
 	cargo fmt --check
-	$(LINTED) --no-run --bins --tests --benches
+	$(LINTED) --no-run --tests --benches
 
 licences:
 	cargo deny check licenses bans sources
 
 unit:
 	@scripts/ensure-postgres.sh
-	$(LINTED)
+	@# Half of a test's time is waiting for the database and for other processes.
+	RUST_TEST_THREADS=$${RUST_TEST_THREADS:-$$((2 * $$(nproc)))} $(LINTED)
 
 judges: ## tools that others wrote, against a real server and in a real browser
 	@# As the tests build it: `cargo build` leaves out what only tests want of some crates, and would compile these and the server again.
