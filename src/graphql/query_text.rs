@@ -25,7 +25,7 @@ pub fn check(query: &str) -> Result<(), Refusal> {
                 rest = skip_while(after, |byte| byte != b'\n' && byte != b'\r');
                 continue;
             }
-            b'"' => skip_string(rest),
+            b'"' => skip_string(rest).ok_or_else(|| Refusal::Text("a block string never ends".to_owned()))?,
             b'.' => skip_while(after, |byte| byte == b'.'),
             byte if is_word(byte) => skip_while(after, |byte| is_word(byte) || byte == b'.'),
             _ => after,
@@ -56,12 +56,14 @@ fn skip_while(bytes: &[u8], holds: impl Fn(u8) -> bool) -> &[u8] {
     bytes.get(end..).unwrap_or_default()
 }
 
-/// What follows the string that `bytes` begins with. A string that does not end is the parser's to refuse.
-fn skip_string(bytes: &[u8]) -> &[u8] {
+/// What follows the string that `bytes` begins with. None: a block string that never ends. (The parser would take its quotes for an empty
+/// string and the beginning of another one.) Any other string that does not end is the parser's to refuse.
+fn skip_string(bytes: &[u8]) -> Option<&[u8]> {
     const BLOCK: &[u8] = b"\"\"\"";
-    // Quotes of a block that never ends are an empty string and the beginning of another one: the parser reads them so.
-    let block = bytes.strip_prefix(BLOCK).and_then(|rest| after_string(rest, BLOCK, b"\\\"\"\""));
-    block.or_else(|| after_string(bytes.get(1..)?, b"\"", b"\\")).unwrap_or_default()
+    match bytes.strip_prefix(BLOCK) {
+        Some(rest) => after_string(rest, BLOCK, b"\\\"\"\""),
+        None => Some(after_string(bytes.get(1..)?, b"\"", b"\\").unwrap_or_default()),
+    }
 }
 
 /// What follows the string's end. What begins with `escape` is no end, but the text of it and of the byte that it hides.

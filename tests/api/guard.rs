@@ -228,6 +228,7 @@ async fn bombs_are_refused_in_milliseconds() {
         ("many directives", format!("{{ __typename {} }}", "@skip(if: false)".repeat(500))),
         ("an open string", format!("{{ a(b: \"{}", "x".repeat(30_000))),
         ("a block string of quotes", format!("{{ a(b: \"\"\"{}", "\"".repeat(30_000))),
+        ("block strings that never end", format!("{{ a(b: \"\"\"{}", "\\\"\"\"\"".repeat(6_000))),
     ];
     for (name, query) in bombs {
         let started = Instant::now();
