@@ -60,9 +60,9 @@ WITH by_words AS (
     SELECT DISTINCT ON (tree_id) * FROM (
         SELECT tree_id, node_key, heading, body, 1 + ts_rank('{0, 0.36, 0.6, 1}', search, to_tsquery('simple', replace($3, '&', '|')))::float8
             * CASE WHEN node_key = '' THEN 1.0 ELSE 0.2 END AS score
-        FROM tree_texts
-        WHERE account_id = $1 AND edition = $2 AND search @@ to_tsquery('simple', $3)
-        ORDER BY node_key <> '', tree_id DESC, node_key LIMIT $5) matched
+        FROM (SELECT * FROM tree_texts
+              WHERE account_id = $1 AND edition = $2 AND search @@ to_tsquery('simple', $3)
+              ORDER BY node_key <> '', tree_id DESC, node_key LIMIT $5) candidates) matched
     ORDER BY tree_id, score DESC, node_key
 ), filled AS (
     SELECT count(*) >= $8 AS page
@@ -72,12 +72,12 @@ WITH by_words AS (
     SELECT * FROM by_words
     UNION ALL
     (SELECT tree_id, node_key, heading, body, word_similarity($4, heading)::float8 * CASE WHEN node_key = '' THEN 1.0 ELSE 0.8 END
-     FROM tree_texts WHERE NOT (SELECT page FROM filled) AND account_id = $1 AND edition = $2 AND heading %> $4
-     ORDER BY node_key <> '', tree_id DESC, node_key LIMIT $5)
+     FROM (SELECT * FROM tree_texts WHERE NOT (SELECT page FROM filled) AND account_id = $1 AND edition = $2 AND heading %> $4
+           ORDER BY node_key <> '', tree_id DESC, node_key LIMIT $5) candidates)
     UNION ALL
     (SELECT tree_id, node_key, heading, body, word_similarity($4, body)::float8 * 0.6
-     FROM tree_texts WHERE NOT (SELECT page FROM filled) AND account_id = $1 AND edition = $2 AND body %> $4
-     ORDER BY node_key <> '', tree_id DESC, node_key LIMIT $5)
+     FROM (SELECT * FROM tree_texts WHERE NOT (SELECT page FROM filled) AND account_id = $1 AND edition = $2 AND body %> $4
+           ORDER BY node_key <> '', tree_id DESC, node_key LIMIT $5) candidates)
 ), best AS (
     SELECT DISTINCT ON (tree_id) * FROM matched ORDER BY tree_id, score DESC, node_key
 ), page AS (
