@@ -60,7 +60,7 @@ fn quote(indent: &str, text: &str) -> String {
 fn inline(text: &str) -> String {
     let line = escape(&clean(text).split_whitespace().collect::<Vec<_>>().join(" "));
     // The word itself may stand as it is: nothing in a report defines a link by that name, nor does it become one by what follows it.
-    line.replace("\\[redacted\\]", REDACTED).replace("[redacted](", "[redacted]\\(")
+    line.replace("\\[redacted\\]", REDACTED).replace(&format!("{REDACTED}("), &format!("{REDACTED}\\("))
 }
 
 /// A line of text: as within a line, and what would begin a heading, a list or a rule does not.
