@@ -5,7 +5,7 @@ use stripe_billing::invoice::VoidInvoiceInvoice;
 use stripe_billing::subscription_schedule::ReleaseSubscriptionSchedule;
 
 use super::offer::Offer;
-use super::offer_plans::{forget_plan, offer_plan};
+use super::offer_plans::{forget_plan, offered};
 use super::refetch::{self, apply_change};
 use super::subscription::Subscription;
 use super::subscription_change::SubscriptionChange;
@@ -93,7 +93,7 @@ pub async fn withdraw(app: &App, change: &SubscriptionChange, present: Present) 
 
 async fn tell_again(app: &App, offer: &Offer) -> Result<(), Error> {
     forget_plan(app, offer.plan).await?;
-    offer_plan(app, offer.plan).await
+    offered(app, Offer { provider_price: None, ..offer.clone() }).await.map(|_| ())
 }
 
 /// A refusal of Stripe's that the customer can do something about.

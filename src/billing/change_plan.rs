@@ -20,9 +20,9 @@ use stripe_shared::SubscriptionScheduleEndBehavior;
 
 use super::alter::{self, Present};
 use super::derive::Bought;
-use super::note_scheduled::note_scheduled;
+use super::note_scheduled::{forget_scheduled, note_scheduled};
 use super::offer::Offer;
-use super::offer_plans::offer_plan;
+use super::offer_plans::offered;
 use super::refetch::{self, apply_change};
 use super::seats;
 use super::start_checkout::on_sale;
@@ -33,6 +33,7 @@ use crate::db::schema::plans;
 use crate::error::{Code, Error, Refusal};
 use crate::id::PlanId;
 use crate::identity::actor::{Actor, Requester, Role};
+use crate::stripe::client::StripeError;
 use crate::stripe::object::field::{id, ids, items, number, text};
 
 #[derive(Clone, Debug)]
@@ -115,14 +116,11 @@ pub async fn target(
     let before = bought(&mut conn, present).await?;
     // Who has the plan keeps it, at its old price and although it may be sold no more.
     let kept = before.plan_key == plan_key && before.interval == interval;
-    let mut offer = if kept { before.clone() } else { on_sale(&mut conn, plan_key, interval).await? };
+    let offer = if kept { before.clone() } else { on_sale(&mut conn, plan_key, interval).await? };
     let seats = wanted.unwrap_or(present.seats);
     seats::check(&mut conn, &offer, actor.account, seats, app.clock.now()).await?;
     drop(conn);
-    if offer.provider_price.is_none() {
-        offer_plan(app, offer.plan).await?;
-        offer = Offer::of_price(&mut *app.db.conn().await?, offer.price).await?.unwrap_or(offer);
-    }
+    let offer = offered(app, offer).await?;
     let when = when(present, &before, &offer, seats);
     Ok(Target { when, offer, seats })
 }
@@ -236,6 +234,9 @@ async fn at_period_end(
     let key = change.key(&format!("phases:{schedule}:{price}:{content}"));
     let request = UpdateSubscriptionSchedule::new(schedule.as_str()).end_behavior(SubscriptionScheduleEndBehavior::Release).phases(phases);
     if let Err(error) = app.stripe.write("update_schedule", &request, &key).await {
+        if !matches!(error, StripeError::Refused(_)) {
+            forget_scheduled(app, row).await?;
+        }
         return Err(alter::unsold(app, &target.offer, error).await);
     }
     let next = Bought { plan: target.offer.plan, interval: Some(target.offer.interval.clone()), seats: target.seats };
@@ -243,8 +244,8 @@ async fn at_period_end(
     apply_now(app, present).await
 }
 
-/// With all else that the subscription has: Stripe drops what a phase does not say, but for the way to pay. A discount is named by its id,
-/// since its coupon would begin anew.
+/// With the other items that the subscription has, and all its discounts and tax rates: Stripe drops those that a phase does not name. A
+/// discount is named by its id, since its coupon would begin anew.
 fn phase(present: &Present, price: Option<String>, seats: i32) -> UpdateSubscriptionSchedulePhases {
     let mut ours = Some((price, u64::try_from(seats).ok()));
     let item = |line: &Value| {
@@ -257,6 +258,7 @@ fn phase(present: &Present, price: Option<String>, seats: i32) -> UpdateSubscrip
             discount
         });
         item.discounts = some(discounts.collect());
+        item.tax_rates = some(ids(line, "tax_rates"));
         item
     };
     let mut phase = UpdateSubscriptionSchedulePhases::new(items(&present.object, "items").iter().map(item).collect::<Vec<_>>());
@@ -266,6 +268,7 @@ fn phase(present: &Present, price: Option<String>, seats: i32) -> UpdateSubscrip
         discount
     });
     phase.discounts = some(discounts.collect());
+    phase.default_tax_rates = some(ids(&present.object, "default_tax_rates"));
     phase
 }
 

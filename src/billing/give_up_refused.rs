@@ -2,10 +2,12 @@
 //! over, and its invoice can still be paid by the link that was mailed. Whoever goes to a new page instead wants that one: the old invoice
 //! is voided first, so that nobody can pay for both, and then the old subscription ends.
 
+use chrono::{DateTime, Utc};
 use stripe_billing::invoice::VoidInvoiceInvoice;
 use stripe_billing::subscription::CancelSubscription;
 
 use super::checkout::{Checkout, FAILED, ON_ITS_WAY, Unpaid};
+use super::payment::Payment;
 use super::refetch::{self, apply_change};
 use crate::app::App;
 use crate::error::{Code, Error, Refusal};
@@ -15,7 +17,8 @@ use crate::stripe::object::field;
 
 pub async fn give_up_refused(app: &App, account: AccountId, refused: &[Unpaid]) -> Result<(), Error> {
     for (checkout, subscription) in refused {
-        match give_up(app, *checkout, subscription).await {
+        let failed = Payment::last_failed(&mut *app.db.conn().await?, subscription).await?;
+        match give_up(app, *checkout, subscription, failed).await {
             // Stripe does not know it any more.
             Err(StripeError::Refused(refused)) if refused.is_missing() => continue,
             Err(error) => return Err(error.into()),
@@ -40,16 +43,21 @@ async fn forget(app: &App, account: AccountId, given_up: &[Unpaid]) -> Result<()
     Ok(Checkout::expire(&mut conn, &waiting, FAILED, app.clock.now()).await?)
 }
 
-/// Returns the subscription as it was before.
-async fn give_up(app: &App, checkout: CheckoutId, subscription: &str) -> Result<serde_json::Value, StripeError> {
+/// `failed`: when its payment has failed last. Returns the subscription as it was before.
+async fn give_up(
+    app: &App,
+    checkout: CheckoutId,
+    subscription: &str,
+    failed: Option<DateTime<Utc>>,
+) -> Result<serde_json::Value, StripeError> {
     let before = refetch::read(app, subscription).await?.body;
     let key = |step: &str| format!("{}:{step}", checkout.encode());
     if field::text(&before, "status").as_deref() != Some("incomplete") {
         return Ok(before);
     }
     if let Some(invoice) = field::id(&before, "latest_invoice") {
-        // Stripe keeps a refusal under its key, and a debit that is under way now may be refused another day. To void twice is no harm.
-        let void = format!("void:{}", app.clock.now().date_naive());
+        // Stripe keeps a refusal under its key: another debit may be under way that is refused later.
+        let void = format!("void:{}", failed.map(|at| at.timestamp()).unwrap_or_default());
         match app.stripe.write("void_invoice", &VoidInvoiceInvoice::new(invoice.as_str()), &key(&void)).await {
             Ok(_) => {}
             // It was paid a moment ago, or is being paid: the subscription stays.

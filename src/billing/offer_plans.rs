@@ -11,6 +11,7 @@ use diesel_async::RunQueryDsl;
 use stripe_product::price::{CreatePrice, CreatePriceRecurring, CreatePriceRecurringInterval, ListPrice, UpdatePrice};
 use stripe_product::product::{CreateProduct, UpdateProduct};
 
+use super::offer::Offer;
 use crate::app::App;
 use crate::db::schema::{plan_prices, plans};
 use crate::error::Error;
@@ -60,8 +61,21 @@ pub async fn offer_plans(app: &App) -> Result<(), Error> {
     told
 }
 
+/// The offer with what Stripe calls its price; it is told now if it was not yet. Whether Stripe has taken all else of the plan is no matter.
+pub async fn offered(app: &App, offer: Offer) -> Result<Offer, Error> {
+    if offer.provider_price.is_some() {
+        return Ok(offer);
+    }
+    let told = offer_plan(app, offer.plan).await;
+    let offer = Offer::of_price(&mut *app.db.conn().await?, offer.price).await?.unwrap_or(offer);
+    match told {
+        Err(error) if offer.provider_price.is_none() => Err(error),
+        _ => Ok(offer),
+    }
+}
+
 /// One plan, with all its prices: as many as Stripe takes. An error says that it has not taken all.
-pub async fn offer_plan(app: &App, id: PlanId) -> Result<(), Error> {
+async fn offer_plan(app: &App, id: PlanId) -> Result<(), Error> {
     let mut conn = app.db.conn().await?;
     let plan: PlanRow = plans::table.find(id).select(PlanRow::as_select()).first(&mut conn).await?;
     let priced = plan_prices::table.filter(plan_prices::plan_id.eq(id)).filter(plan_prices::unit_amount.gt(0)).order(plan_prices::id);

@@ -20,7 +20,7 @@ use super::customer::Customer;
 use super::give_up_refused::give_up_refused;
 use super::make_customer::make_customer;
 use super::offer::Offer;
-use super::offer_plans::{forget_plan, offer_plan};
+use super::offer_plans::{forget_plan, offered};
 use super::sync_checkout::{Synced, sync_session};
 use crate::app::App;
 use crate::db::Conn;
@@ -226,18 +226,9 @@ async fn create_session(app: &App, row: &Checkout, customer: &str) -> Result<Ans
 /// What Stripe calls the row's price; it is told now if it was not yet.
 async fn provider_price(app: &App, row: &Checkout) -> Result<String, Error> {
     let gone = || Error::internal("a checkout without a price");
-    let find = async || match row.plan_price_id {
-        Some(price) => Ok::<_, Error>(Offer::of_price(&mut *app.db.conn().await?, price).await?),
-        None => Ok(None),
-    };
-    let offer = find().await?.ok_or_else(gone)?;
-    if let Some(price) = offer.provider_price {
-        return Ok(price);
-    }
-    // Whether Stripe has taken all else of the plan is no matter here.
-    let told = offer_plan(app, offer.plan).await;
-    let price = find().await?.and_then(|offer| offer.provider_price);
-    price.ok_or_else(|| told.err().unwrap_or_else(gone))
+    let price = row.plan_price_id.ok_or_else(gone)?;
+    let offer = Offer::of_price(&mut *app.db.conn().await?, price).await?.ok_or_else(gone)?;
+    offered(app, offer).await?.provider_price.ok_or_else(gone)
 }
 
 fn request(row: &Checkout, customer: &str, price: Option<String>) -> CreateCheckoutSession {

@@ -217,6 +217,12 @@ impl Payment {
         query.select(Self::as_select()).first(conn).await.optional()
     }
 
+    /// When a payment of a subscription has failed last.
+    pub async fn last_failed(conn: &mut Conn, subscription: &str) -> QueryResult<Option<DateTime<Utc>>> {
+        let query = payments::table.filter(payments::provider_subscription_id.eq(subscription));
+        query.select(diesel::dsl::max(payments::failed_at)).first(conn).await
+    }
+
     pub async fn of_checkout(conn: &mut Conn, checkout: CheckoutId) -> QueryResult<Option<Self>> {
         let query = payments::table.filter(payments::checkout_id.eq(checkout));
         query.select(Self::as_select()).first(conn).await.optional()

@@ -32,34 +32,37 @@ pub async fn refetch(app: &App, id: &str) -> Result<(), Error> {
     let Some(_turn) = app.queues.enter(&format!("refetch:{id}")).await else { return Ok(()) };
     let row = Subscription::find_by_provider_id(&mut *app.db.conn().await?, id).await?;
     let Some(row) = row.filter(|row| row.needs_refetch || row.is_to_be_read()) else { return Ok(()) };
-    match read_all(app, id, &row).await {
-        Ok((answer, schedule)) => {
+    match read(app, id).await {
+        Ok(answer) => {
             apply_subscription(app, &answer, Source::Refetch).await?;
-            match schedule {
-                Some(schedule) => note_read(app, &row, &schedule.body).await,
-                None => Ok(()),
-            }
+            read_schedule(app, &row, &answer).await
         }
         // It is gone at Stripe. What ended it has its own events.
         Err(StripeError::Refused(refused)) if refused.is_missing() => {
             tracing::error!(subscription = id, "Stripe does not know a subscription that we have");
             Ok(())
         }
-        // The queue tries again, later and later.
-        Err(StripeError::Unavailable(cause)) => Err(Error::internal(format!("Stripe could not be reached: {cause}"))),
-        Err(error) => Err(error.into()),
+        Err(error) => Err(unread(error)),
     }
 }
 
-/// With its schedule, where nobody has noted what that will change.
-async fn read_all(app: &App, id: &str, row: &Subscription) -> Result<(Answer, Option<Answer>), StripeError> {
-    let answer = read(app, id).await?;
+/// The queue tries again, later and later.
+fn unread(error: StripeError) -> Error {
+    match error {
+        StripeError::Unavailable(cause) => Error::internal(format!("Stripe could not be reached: {cause}")),
+        error => error.into(),
+    }
+}
+
+/// Where nobody has noted what it will change.
+async fn read_schedule(app: &App, row: &Subscription, answer: &Answer) -> Result<(), Error> {
     let schedule = field::id(&answer.body, "schedule").filter(|_| row.pending_plan_id.is_none());
-    let schedule = match schedule {
-        Some(schedule) => Some(app.stripe.read("retrieve_schedule", &RetrieveSubscriptionSchedule::new(schedule)).await?),
-        None => None,
-    };
-    Ok((answer, schedule))
+    let Some(schedule) = schedule else { return Ok(()) };
+    match app.stripe.read("retrieve_schedule", &RetrieveSubscriptionSchedule::new(schedule)).await {
+        Ok(schedule) => note_read(app, row, &schedule.body).await,
+        Err(StripeError::Refused(refused)) if refused.is_missing() => Ok(()),
+        Err(error) => Err(unread(error)),
+    }
 }
 
 /// The subscription as Stripe shows it now.

@@ -81,6 +81,12 @@ async fn a_downgrade_whose_answer_was_lost_is_known_all_the_same() {
     assert_eq!(shop.subscription().await["pendingPlan"]["key"], STARTER);
     let row = "SELECT pending_interval, pending_seats FROM subscriptions WHERE provider = 'stripe'";
     assert_eq!(shop.app.db_rows(row).await, json!([{ "pending_interval": "month", "pending_seats": 1 }]));
+    // Another one takes its place, and nobody hears of that either.
+    shop.sandbox.plan_fault(Fault::ServerErrorAfter, "POST /v1/subscription_schedules/", 3);
+    let refused = shop.change("changePlan", json!({ "planKey": STARTER, "seats": 2 })).await;
+    assert_eq!(refused.refusals("changePlan"), ["STRIPE_UNAVAILABLE"]);
+    shop.settle().await;
+    assert_eq!(shop.app.db_rows(row).await, json!([{ "pending_interval": "month", "pending_seats": 2 }]));
     shop.changed("changePlan", json!({ "planKey": "pro" })).await;
     shop.settle().await;
     assert_eq!(shop.subscription().await["pendingPlan"], Value::Null);
