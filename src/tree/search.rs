@@ -44,7 +44,8 @@ pub fn order(query: &str) -> String {
 }
 
 const MAX_QUERY: usize = 200;
-/// Texts that are ranked, at most: beyond it a word is so common that rank says little. What trees say of themselves comes first.
+/// Texts of trees that are ranked, and of nodes, at most: beyond it a word is so common that rank says little. Those of trees have
+/// indexes of their own, since a tree must be found by its title however many nodes say the same.
 const CANDIDATES: i64 = 1000;
 
 /// Two ways to match, each by its own index: words (the last one as a prefix), and likeness. A match by words counts for more than
@@ -60,9 +61,11 @@ WITH by_words AS (
     SELECT DISTINCT ON (tree_id) * FROM (
         SELECT tree_id, node_key, heading, body, 1 + ts_rank('{0, 0.36, 0.6, 1}', search, to_tsquery('simple', replace($3, '&', '|')))::float8
             * CASE WHEN node_key = '' THEN 1.0 ELSE 0.2 END AS score
-        FROM (SELECT * FROM tree_texts
-              WHERE account_id = $1 AND edition = $2 AND search @@ to_tsquery('simple', $3)
-              ORDER BY node_key <> '', tree_id DESC, node_key LIMIT $5) candidates) matched
+        FROM ((SELECT * FROM tree_texts
+               WHERE node_key = '' AND account_id = $1 AND edition = $2 AND search @@ to_tsquery('simple', $3) LIMIT $5)
+              UNION ALL
+              (SELECT * FROM tree_texts
+               WHERE node_key <> '' AND account_id = $1 AND edition = $2 AND search @@ to_tsquery('simple', $3) LIMIT $5)) texts) matched
     ORDER BY tree_id, score DESC, node_key
 ), filled AS (
     SELECT count(*) >= $8 AS page
@@ -71,13 +74,14 @@ WITH by_words AS (
 ), matched AS (
     SELECT * FROM by_words
     UNION ALL
-    (SELECT tree_id, node_key, heading, body, word_similarity($4, heading)::float8 * CASE WHEN node_key = '' THEN 1.0 ELSE 0.8 END
-     FROM (SELECT * FROM tree_texts WHERE NOT (SELECT page FROM filled) AND account_id = $1 AND edition = $2 AND heading %> $4
-           ORDER BY node_key <> '', tree_id DESC, node_key LIMIT $5) candidates)
+    (SELECT tree_id, node_key, heading, body, word_similarity($4, heading)::float8 FROM tree_texts
+     WHERE NOT (SELECT page FROM filled) AND node_key = '' AND account_id = $1 AND edition = $2 AND heading %> $4 LIMIT $5)
     UNION ALL
-    (SELECT tree_id, node_key, heading, body, word_similarity($4, body)::float8 * 0.6
-     FROM (SELECT * FROM tree_texts WHERE NOT (SELECT page FROM filled) AND account_id = $1 AND edition = $2 AND body %> $4
-           ORDER BY node_key <> '', tree_id DESC, node_key LIMIT $5) candidates)
+    (SELECT tree_id, node_key, heading, body, word_similarity($4, heading)::float8 * 0.8 FROM tree_texts
+     WHERE NOT (SELECT page FROM filled) AND node_key <> '' AND account_id = $1 AND edition = $2 AND heading %> $4 LIMIT $5)
+    UNION ALL
+    (SELECT tree_id, node_key, heading, body, word_similarity($4, body)::float8 * 0.6 FROM tree_texts
+     WHERE NOT (SELECT page FROM filled) AND account_id = $1 AND edition = $2 AND body %> $4 LIMIT $5)
 ), best AS (
     SELECT DISTINCT ON (tree_id) * FROM matched ORDER BY tree_id, score DESC, node_key
 ), page AS (

@@ -1,0 +1,1 @@
+DROP INDEX tree_texts_own_search_idx, tree_texts_own_heading_idx;
