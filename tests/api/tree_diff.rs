@@ -143,3 +143,16 @@ proptest! {
         prop_assert!(!has_markup(&markdown), "{}", markdown);
     }
 }
+
+#[test]
+fn a_long_name_with_many_parts_does_not_become_gigabytes() {
+    let calling = |value: u32| {
+        let parts: serde_json::Map<String, Value> = (0..20_000).map(|number| (format!("a{number}"), json!(value))).collect();
+        let args = json!({ "x".repeat(500_000): parts });
+        document(json!({"schema": 1, "nodes": {"n": {"kind": "subtree", "title": "", "tree": "t", "args": args}}}))
+    };
+    let diff = diff(&calling(0), &calling(1));
+    let fields = &diff.changes[0].fields;
+    assert_eq!(fields.len(), 20_000);
+    assert!(fields.iter().all(|path| path.len() < 500));
+}

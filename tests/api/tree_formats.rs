@@ -586,6 +586,24 @@ fn a_long_label_on_many_arrows_does_not_become_gigabytes() {
     }
 }
 
+#[test]
+fn a_long_key_that_many_ways_lead_to_does_not_become_gigabytes() {
+    let key = "x".repeat(500_000);
+    let story = format!(":: A {{\"fixpath\":{{\"key\":\"{key}\"}}}}\n:: B\n{}", "[[A]]".repeat(90_000));
+    assert_eq!(lines(twee::read(&story)), [(1, ImportCode::TooLarge)]);
+    let outline = format!("## A {{#{key}}}\n## B\n{}", "- x → A\n".repeat(40_000));
+    assert!(lines(markdown::read(&outline)).contains(&(1, ImportCode::TooLarge)));
+}
+
+#[test]
+fn a_long_title_that_many_ways_lead_to_does_not_become_gigabytes() {
+    let rules = vec![serde_json::json!({"when": "", "to": "a"}); 22_000];
+    let document = Document::from_json(&serde_json::json!({"schema": 1, "root": "b", "nodes": {
+        "a": {"kind": "resolution", "title": "x".repeat(500_000), "outcome": "resolved"},
+        "b": {"kind": "decision", "title": "", "rules": rules}}}));
+    assert!(export(&document.unwrap(), "Long", Format::Markdown).len() < 10_000_000);
+}
+
 // ── Twee ────────────────────────────────────────────────────────────────────────────────────────
 
 #[test]

@@ -2,6 +2,8 @@ use indexmap::IndexMap;
 use serde::Serialize;
 use serde_json::Value;
 
+use crate::text::shortened;
+
 /// A field with its value on both sides; where it is missing, there is none.
 pub(super) struct FieldChange {
     pub path: String,
@@ -13,18 +15,36 @@ pub(super) struct FieldChange {
 pub(super) fn changed<T: Serialize>(path: &str, before: &T, after: &T) -> Vec<FieldChange> {
     let mut changes = Vec::new();
     let value = |part: &T| serde_json::to_value(part).unwrap_or_default();
-    compare(path.into(), Some(&value(before)), Some(&value(after)), &mut changes);
+    compare(Path { name: path, within: None }, Some(&value(before)), Some(&value(after)), &mut changes);
     changes
 }
 
-fn compare(path: String, before: Option<&Value>, after: Option<&Value>, changes: &mut Vec<FieldChange>) {
+/// Where a field is. It becomes a text only for what differs: the names of a draft may be as long as the draft.
+#[derive(Clone, Copy)]
+struct Path<'a> {
+    name: &'a str,
+    within: Option<&'a Path<'a>>,
+}
+
+impl Path<'_> {
+    /// Longer than any path in a document that is valid.
+    const LONGEST: usize = 400;
+
+    fn text(&self) -> String {
+        let names = std::iter::successors(Some(self), |path| path.within).map(|path| path.name).filter(|name| !name.is_empty());
+        let mut names: Vec<_> = names.map(shortened).collect();
+        names.reverse();
+        names.join(".").chars().take(Self::LONGEST).collect()
+    }
+}
+
+fn compare(path: Path, before: Option<&Value>, after: Option<&Value>, changes: &mut Vec<FieldChange>) {
     let count = changes.len();
     let differs = match by_name(before, after).or_else(|| by_position(before, after)) {
         Some((before, after)) => {
             let added = after.keys().filter(|name| !before.contains_key(*name));
             for name in before.keys().chain(added) {
-                let path = if path.is_empty() { name.clone() } else { format!("{path}.{name}") };
-                compare(path, before.get(name).copied(), after.get(name).copied(), changes);
+                compare(Path { name, within: Some(&path) }, before.get(name).copied(), after.get(name).copied(), changes);
             }
             // Nothing in it differs, but perhaps the order does.
             changes.len() == count && !before.keys().eq(after.keys())
@@ -32,7 +52,7 @@ fn compare(path: String, before: Option<&Value>, after: Option<&Value>, changes:
         None => before.map(Value::to_string) != after.map(Value::to_string),
     };
     if differs {
-        changes.push(FieldChange { path, before: before.cloned(), after: after.cloned() });
+        changes.push(FieldChange { path: path.text(), before: before.cloned(), after: after.cloned() });
     }
 }
 

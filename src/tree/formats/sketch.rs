@@ -10,6 +10,7 @@ use super::details::{DocumentDetails, NodeDetails, OptionDetails, usual_ask};
 use super::text::{Keys, shown};
 use super::{ImportCode, ImportIssue, Issues, MAX_NODES};
 use crate::tree::document::{Choice, Document, Key, Node, NodeKind, OutcomeKind, Rule};
+use crate::tree::validate::MAX_KEY_CHARACTERS;
 
 #[derive(Default)]
 pub struct Sketch {
@@ -83,7 +84,13 @@ impl Sketch {
     /// Keys that the author gave come first: the others make room.
     fn keys(&mut self) -> Vec<Key> {
         let mut keys = Keys::default();
-        for node in &self.nodes {
+        for node in &mut self.nodes {
+            // It is repeated by every way that leads there.
+            if let Some(key) = node.details.key.take_if(|key| key.len() > MAX_KEY_CHARACTERS) {
+                let message =
+                    format!("The key “{}” has {} characters; at most {MAX_KEY_CHARACTERS} are read.", shown(&key), key.chars().count());
+                self.issues.push(node.line, ImportCode::TooLarge, message);
+            }
             if let Some(key) = &node.details.key
                 && !keys.claim(key)
             {

@@ -4,6 +4,7 @@ use crate::tree::edge::{Edge, Slot, edges};
 use crate::tree::formats::details::{DocumentDetails, NodeDetails, OptionDetails, WORD, comment};
 use crate::tree::formats::sketch::usual_kind;
 use crate::tree::formats::text::{is_hidden, slug};
+use crate::tree::validate::MAX_LABEL_CHARACTERS;
 
 pub fn write(document: &Document, title: &str) -> String {
     let mut out = format!("# {}\n", escape(title, false));
@@ -52,8 +53,9 @@ fn push_comment(out: &mut String, comment: Option<String>) {
 }
 
 fn push_edge(out: &mut String, document: &Document, edge: Edge) {
-    let title = document.nodes.get(edge.to).map_or("", |node| &node.title);
-    let target = format!("→ [{}](#{})", escape(title, false), escape(edge.to, false));
+    // A draft's may be as long as the draft, and many ways may lead there.
+    let title: String = document.nodes.get(edge.to).map_or("", |node| &node.title).chars().take(MAX_LABEL_CHARACTERS).collect();
+    let target = format!("→ [{}](#{})", escape(&title, false), escape(edge.to, false));
     *out += &match edge.slot {
         Slot::Next => target,
         Slot::Otherwise => format!("- *otherwise* {target}"),
