@@ -65,6 +65,10 @@ pub async fn make_customer(app: &App, account: AccountId) -> Result<String, Erro
     match app.stripe.write("update_customer", &named, &key).await {
         // They can pay without a name, too: Checkout asks for what it needs.
         Err(StripeError::Kept(cause)) => tracing::warn!(cause, "a customer has no name at Stripe"),
+        // Not every address that we take is one for Stripe.
+        Err(StripeError::Refused(refused)) if !refused.is_missing() => {
+            tracing::warn!(cause = refused.message, "Stripe refuses a customer's name or address");
+        }
         answer => drop(answer?),
     }
     let mut conn = app.db.conn().await?;

@@ -29,12 +29,17 @@ const PER_SECOND: NonZeroU32 = NonZeroU32::new(15).unwrap();
 /// For the queue: only if it is still wanted.
 pub async fn refetch(app: &App, id: &str) -> Result<(), Error> {
     // Two jobs for one subscription: the second one finds that the first has done its work.
-    let Some(_turn) = app.queues.enter(&format!("refetch:{id}")).await else { return Ok(()) };
+    let crowded = || Error::internal("too many wait for subscriptions to be read");
+    let _turn = app.queues.enter(&format!("refetch:{id}")).await.ok_or_else(crowded)?;
     let row = Subscription::find_by_provider_id(&mut *app.db.conn().await?, id).await?;
     let Some(row) = row.filter(|row| row.needs_refetch || row.is_to_be_read()) else { return Ok(()) };
     match read(app, id).await {
         Ok(answer) => {
-            apply_subscription(app, &answer, Source::Refetch).await?;
+            match apply_subscription(app, &answer, Source::Refetch).await {
+                // Somebody holds the customer for long: later and later, too, since nobody else asks for it.
+                Err(Error::RateLimited(_)) => return Err(Error::internal("the customer was busy")),
+                applied => applied?,
+            };
             read_schedule(app, &row, &answer).await
         }
         // It is gone at Stripe. What ended it has its own events.

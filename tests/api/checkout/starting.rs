@@ -60,6 +60,15 @@ async fn a_key_means_one_page() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
+async fn an_address_that_stripe_refuses_keeps_nobody_from_buying() {
+    let shop = Shop::open().await;
+    shop.app.db_execute("UPDATE users SET email = 'owner@localhost'").await;
+    shop.start(json!({})).await;
+    assert_eq!(shop.count("customer"), 1);
+    shop.settle().await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
 async fn what_cannot_be_bought_is_refused_in_a_sentence() {
     let shop = Shop::open().await;
     let refused = async |more| {

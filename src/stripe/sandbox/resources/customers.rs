@@ -52,6 +52,9 @@ pub fn create(world: &mut World, params: &Value) -> Answer {
 
 pub fn update(world: &mut World, id: &str, params: &Value) -> Answer {
     let old = world.referred("id", "customer", id)?.clone();
+    if let Some(email) = params.maybe_text("email").filter(|email| !email.rsplit('@').next().unwrap_or_default().contains('.')) {
+        return Err(super::super::error::ApiError::param("email", Some("email_invalid"), format!("Invalid email address: {email}")));
+    }
     let mut fields = without_nulls(given(params, &FIELDS), &NEVER_NULL);
     fields.set("metadata", metadata(old.at("metadata"), params));
     take_payment_method(world, id, params)?;
