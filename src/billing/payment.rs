@@ -212,9 +212,11 @@ impl Payment {
         }
     }
 
+    /// Locked, here and below: a refund that was heard of before its payment is applied under another lock than the customer's, and who
+    /// writes a payment writes the whole row.
     pub async fn of_invoice(conn: &mut Conn, invoice: &str) -> QueryResult<Option<Self>> {
         let query = payments::table.filter(payments::provider_invoice_id.eq(invoice));
-        query.select(Self::as_select()).first(conn).await.optional()
+        query.select(Self::as_select()).for_no_key_update().first(conn).await.optional()
     }
 
     /// When a payment of a subscription has failed last.
@@ -225,7 +227,7 @@ impl Payment {
 
     pub async fn of_checkout(conn: &mut Conn, checkout: CheckoutId) -> QueryResult<Option<Self>> {
         let query = payments::table.filter(payments::checkout_id.eq(checkout));
-        query.select(Self::as_select()).first(conn).await.optional()
+        query.select(Self::as_select()).for_no_key_update().first(conn).await.optional()
     }
 
     /// The provider's ids of a customer's invoices that are not finished yet.

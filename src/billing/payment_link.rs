@@ -62,6 +62,7 @@ impl Link {
         payments::table
             .filter(payments::payment_intent_id.eq_any(intents).or(payments::provider_invoice_id.eq_any(invoices)).assume_not_null())
             .select(Payment::as_select())
+            .for_no_key_update()
             .first(conn)
             .await
             .optional()

@@ -1,5 +1,6 @@
 //! Rule 3: credits count once, and what is taken back never makes a balance negative.
 
+use diesel_async::SimpleAsyncConnection;
 use fixpath::id::{AccountId, CheckoutId, Id};
 use serde_json::{Value, json};
 use uuid::Uuid;
@@ -199,6 +200,22 @@ async fn a_refund_after_one_that_failed_takes_the_same_credits_again() {
     assert_eq!(balance(&app).await, json!({ "balance": 0, "shortfall": 0 }));
     let payment = app.db_rows("SELECT status, refunded, credits_claimed AS claimed FROM payments").await;
     assert_eq!(payment, json!([{ "status": "refunded", "refunded": 1000, "claimed": 100 }]));
+    app.run_jobs().await;
+}
+
+/// A refund that was heard of before its payment has a lock of its own.
+#[tokio::test(flavor = "multi_thread")]
+async fn credits_that_somebody_with_another_lock_takes_at_that_moment_are_not_taken_again() {
+    let (app, story) = bought().await;
+    let mut other = app.app.db.conn().await.unwrap();
+    let takes = "BEGIN; UPDATE payments SET credits_claimed = 100; UPDATE credit_balances SET balance = 0";
+    other.batch_execute(takes).await.unwrap();
+    let event = story.event("charge.refunded", 9, charge(&story, "cs_1", 1000));
+    tokio::join!(app.expect(&event, "completed"), async {
+        tokio::time::sleep(std::time::Duration::from_millis(300)).await;
+        other.batch_execute("COMMIT").await.unwrap();
+    });
+    assert_eq!(balance(&app).await, json!({ "balance": 0, "shortfall": 0 }));
     app.run_jobs().await;
 }
 
