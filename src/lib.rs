@@ -5,6 +5,7 @@ pub mod billing; // what an account may use and pays for, and what Stripe tells 
 pub mod clock; // the only place that knows the time
 pub mod config; // the environment, read and checked once
 pub mod db; // pool, transactions, migrations, live notices, the private PostgreSQL
+pub mod deadline; // how long whoever asked will wait
 pub mod doctor; // what stands between a configuration and a server that works
 pub mod error; // refusals and errors
 pub mod graphql; // the schema's roots and what all types share

@@ -15,6 +15,7 @@ use super::params::Params;
 use super::requester::Claim;
 use super::{nulls, order};
 use crate::app::App;
+use crate::deadline;
 use crate::graphql::guard::{self, Measure};
 use crate::graphql::loaders::{self, Batches};
 use crate::graphql::shape::Shape;
@@ -112,7 +113,7 @@ impl Operation {
         let span = tracing::info_span!("operation", operation = self.name, kind = %self.kind);
         let schema = endpoint.schema.clone();
         let limit = endpoint.app.config.http.times.operation;
-        let execute = async move { tokio::time::timeout(limit, self.batches.run(schema.execute(self.request))).await }.instrument(span);
+        let execute = async move { deadline::within(limit, self.batches.run(schema.execute(self.request))).await }.instrument(span);
         let executed = if self.kind == OperationType::Mutation {
             // In a task of its own: a client that goes away must not stop a mutation between its commit and what follows from it.
             // A shutdown waits for it.

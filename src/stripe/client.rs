@@ -19,8 +19,8 @@ use serde_json::Value;
 use stripe_client_core::{RequestBuilder, StripeMethod, StripeRequest};
 
 use super::object::field::{flag, items, text};
-use crate::config;
 use crate::error::{Code, Error, Refusal};
+use crate::{config, deadline};
 
 const API: &str = "https://api.stripe.com";
 /// One try: Stripe answers most calls within a second.
@@ -28,13 +28,17 @@ const TIMEOUT: Duration = Duration::from_secs(10);
 const CONNECT: Duration = Duration::from_secs(3);
 /// The first try and its repetitions.
 const TRIES: u32 = 3;
-/// All tries of a call together: a person waits for it.
+/// All tries of a call together.
 const PATIENCE: Duration = Duration::from_secs(20);
+/// Of the time that somebody waits for us: the rest is for telling them.
+const SHARE: f64 = 0.9;
 /// Stripe allows 100 a second in live mode and 25 in test mode; other processes and people use it, too.
 const PER_SECOND: NonZeroU32 = NonZeroU32::new(20).unwrap();
 /// Calls in a row without an answer that open the breaker, and how long it stays open.
 const BREAK_AFTER: u32 = 5;
 const BREAK_FOR: Duration = Duration::from_secs(10);
+
+const NOT_IN_TIME: &str = "it did not answer in time";
 
 pub struct Client {
     http: reqwest::Client,
@@ -199,13 +203,15 @@ impl Client {
     }
 
     async fn tried(&self, request: &RequestBuilder, key: Option<&str>, started: Instant) -> Result<Answer, StripeError> {
+        let patience = deadline::left().map_or(PATIENCE, |left| PATIENCE.min(left.mul_f64(SHARE)));
+        let left = || patience.saturating_sub(started.elapsed());
         let mut attempt = 1;
         loop {
-            let left = PATIENCE.saturating_sub(started.elapsed());
-            if tokio::time::timeout(left, self.budget.until_ready()).await.is_err() {
+            if tokio::time::timeout(left(), self.budget.until_ready()).await.is_err() {
                 return Err(StripeError::Unavailable("too many calls wait for their turn".to_owned()));
             }
-            let (error, pause) = match self.once(request, key).await {
+            let silent = |_| Err(Failure::Repeat { cause: NOT_IN_TIME.to_owned(), after: None });
+            let (error, pause) = match tokio::time::timeout(left(), self.once(request, key)).await.unwrap_or_else(silent) {
                 Ok(answer) => {
                     self.settle(true);
                     return Ok(answer);
@@ -223,7 +229,7 @@ impl Client {
                 Err(Failure::Repeat { cause, after }) => (StripeError::Unavailable(cause), after),
             };
             let pause = pause.unwrap_or(Duration::from_millis(250) * 2_u32.pow(attempt)).mul_f64(rand::random_range(0.5..1.5));
-            if attempt == TRIES || started.elapsed() + pause > PATIENCE {
+            if attempt == TRIES || pause > left() {
                 self.settle(false);
                 return Err(error);
             }
@@ -342,5 +348,5 @@ fn cause(error: &reqwest::Error) -> String {
     while let Some(source) = deepest.source() {
         deepest = source;
     }
-    if error.is_timeout() { "it did not answer in time".to_owned() } else { deepest.to_string() }
+    if error.is_timeout() { NOT_IN_TIME.to_owned() } else { deepest.to_string() }
 }

@@ -66,6 +66,7 @@ async fn perform(shared: &Arc<Shared>, call: Call) -> Response<Body> {
     let id = shared.enter(|inner| inner.world.id("request"));
     let (status, body, again) = match fault {
         Some(Fault::RateLimited) => refused(&ApiError::rate_limited()),
+        Some(Fault::Busy) => refused(&ApiError::lock_timeout()),
         Some(Fault::ServerError) => refused(&ApiError::server()),
         Some(Fault::Timeout | Fault::Reset) => (0, Value::Null, false),
         None | Some(Fault::ServerErrorKept | Fault::ServerErrorAfter | Fault::TimeoutAfter | Fault::ResetAfter | Fault::Slow) => {

@@ -13,8 +13,18 @@ use super::versions::{KNOWN, bare};
 
 /// How many rows of each kind are shown.
 const ROWS: usize = 50;
-const FAULTS: [&str; 9] =
-    ["rate_limited", "server_error", "server_error_kept", "server_error_after", "timeout", "timeout_after", "reset", "reset_after", "slow"];
+const FAULTS: [&str; 10] = [
+    "rate_limited",
+    "busy",
+    "server_error",
+    "server_error_kept",
+    "server_error_after",
+    "timeout",
+    "timeout_after",
+    "reset",
+    "reset_after",
+    "slow",
+];
 
 pub async fn dashboard(State(shared): State<Arc<Shared>>) -> Response {
     page("dashboard.html", shared.enter(|inner| content(inner)))

@@ -77,6 +77,11 @@ impl ApiError {
         Self::new(429, "invalid_request_error", Some("rate_limit"), "Request rate limit exceeded.")
     }
 
+    pub fn lock_timeout() -> Self {
+        let message = "This object cannot be accessed right now because another API request or Stripe process is currently accessing it.";
+        Self::new(409, "invalid_request_error", Some("lock_timeout"), message)
+    }
+
     pub fn server() -> Self {
         Self::new(500, "api_error", None, "An unknown error occurred.")
     }

@@ -12,6 +12,8 @@ use super::versions::Version;
 pub enum Fault {
     /// 429, and nothing is done.
     RateLimited,
+    /// 409, and nothing is done: somebody else works on the same.
+    Busy,
     /// 500, and nothing is done.
     ServerError,
     /// 500, and nothing is done: an answer that is kept under the request's key, as Stripe does.

@@ -24,7 +24,8 @@ fn client(base: &str) -> Client {
     Client::new(&Config::read(&source).unwrap().stripe).unwrap()
 }
 
-const EVERY_FAULT: [Fault; 5] = [Fault::RateLimited, Fault::ServerError, Fault::ServerErrorAfter, Fault::Reset, Fault::ResetAfter];
+const EVERY_FAULT: [Fault; 6] =
+    [Fault::RateLimited, Fault::Busy, Fault::ServerError, Fault::ServerErrorAfter, Fault::Reset, Fault::ResetAfter];
 
 #[tokio::test(flavor = "multi_thread")]
 async fn a_write_counts_once_whatever_happens_on_the_way() {
@@ -60,9 +61,9 @@ async fn a_refusal_is_an_answer_and_is_not_repeated() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn it_gives_up_after_three_tries_and_stops_asking_after_five_calls() {
+async fn it_gives_up_after_three_tries_stops_asking_after_five_calls_and_begins_again_after_a_while() {
     let (sandbox, client) = stripe().await;
-    sandbox.plan_fault(Fault::ServerError, "/v1/customers", 100);
+    sandbox.plan_fault(Fault::ServerError, "/v1/customers", 15);
     for _ in 0..5 {
         let answer = client.read("retrieve_customer", &RetrieveCustomer::new("cus_1")).await;
         assert!(matches!(answer, Err(StripeError::Unavailable(_))));
@@ -72,6 +73,12 @@ async fn it_gives_up_after_three_tries_and_stops_asking_after_five_calls() {
     assert!(matches!(client.read("retrieve_customer", &RetrieveCustomer::new("cus_1")).await, Err(StripeError::Unavailable(_))));
     assert!(started.elapsed() < Duration::from_millis(100), "the breaker is open");
     assert_eq!(sandbox.requests("GET", "/v1/customers"), 15, "nobody was asked");
+    tokio::time::sleep(Duration::from_secs(10)).await;
+    for asked in [16, 17] {
+        let answer = client.read("retrieve_customer", &RetrieveCustomer::new("cus_1")).await;
+        assert!(matches!(answer, Err(StripeError::Refused(_))), "Stripe answers again: {answer:?}");
+        assert_eq!(sandbox.requests("GET", "/v1/customers"), asked);
+    }
 }
 
 #[tokio::test(flavor = "multi_thread")]

@@ -185,6 +185,27 @@ async fn without_stripe_everything_else_works() {
     assert_eq!(shop.owner.ok("{ viewer { account { name } } }", json!({})).await.data("viewer.account.name"), "owner's account");
 }
 
+/// Rule 13: it takes the call, and says nothing.
+#[tokio::test(flavor = "multi_thread")]
+async fn a_stripe_that_hangs_is_said_to_be_away_before_the_operation_is_cut_off() {
+    let shop = Shop::open().await;
+    let variables = shop.variables();
+    let variables: Vec<_> = variables.iter().map(|(name, value)| (*name, value.as_str())).chain([("OPERATION_SECONDS", "3")]).collect();
+    let (_, router) = shop.app.second_process_with(&variables);
+    let hurried = shop.owner.through(router);
+    shop.sandbox.plan_fault(Fault::Timeout, "/v1/", 5);
+    for answer in futures_util::future::join_all((0..5).map(|_| shop.start_as(&hurried, json!({})))).await {
+        assert_eq!(answer.refusals("startCheckout"), ["STRIPE_UNAVAILABLE"], "{}", answer.text());
+    }
+    let begun = std::time::Instant::now();
+    assert_eq!(shop.start_as(&hurried, json!({})).await.refusals("startCheckout"), ["STRIPE_UNAVAILABLE"]);
+    assert!(begun.elapsed() < std::time::Duration::from_secs(2), "five calls without an answer are enough: nobody is asked");
+    let session = shop.start(json!({})).await;
+    assert_eq!(shop.pay(&session, "works"), "paid", "what was begun is gone on with");
+    shop.settle().await;
+    assert_eq!(shop.subscription().await["status"], "ACTIVE");
+}
+
 #[tokio::test(flavor = "multi_thread")]
 async fn a_customer_who_was_deleted_at_stripe_becomes_another_one() {
     let shop = Shop::open().await;
