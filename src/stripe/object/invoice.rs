@@ -47,7 +47,7 @@ impl Invoice {
             id: text(object, "id"),
             customer: id(object, "customer"),
             customer_email: text(object, "customer_email"),
-            period: lines.iter().filter(|line| line_subscription(line).is_some() && !is_proration(line)).filter_map(line_period).max(),
+            period: lines.iter().filter(|line| is_regular(line)).filter_map(line_period).max(),
             subscription,
             status,
             amount_due: number(object, "amount_due"),
@@ -79,9 +79,11 @@ fn line_subscription(line: &Value) -> Option<String> {
     id(line, "parent.subscription_item_details.subscription").or_else(|| id(line, "subscription"))
 }
 
-fn is_proration(line: &Value) -> bool {
-    let new = flag(line, "parent.subscription_item_details.proration").or_else(|| flag(line, "parent.invoice_item_details.proration"));
-    new.or_else(|| flag(line, "proration")).unwrap_or(false)
+/// Pays for a period: no change in its middle, and nothing that is billed beside it.
+fn is_regular(line: &Value) -> bool {
+    let is_proration = flag(line, "parent.subscription_item_details.proration").or_else(|| flag(line, "proration")).unwrap_or(false);
+    let is_beside = at(line, "parent.invoice_item_details").is_some() || text(line, "type").as_deref() == Some("invoiceitem");
+    line_subscription(line).is_some() && !is_proration && !is_beside
 }
 
 fn line_period(line: &Value) -> Option<(DateTime<Utc>, DateTime<Utc>)> {

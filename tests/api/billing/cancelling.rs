@@ -92,6 +92,29 @@ async fn a_zero_invoice_moves_the_period_and_thanks_nobody() {
     app.run_jobs().await;
 }
 
+/// Staff bill an hour of work with the subscription, in today's shape and as it was.
+#[tokio::test(flavor = "multi_thread")]
+async fn what_is_billed_beside_a_period_does_not_move_it() {
+    let (app, _owner, story) = stripe::app().await;
+    app.expect(&story.event("customer.subscription.created", 0, story.state("active", 0, &[])), "completed").await;
+    let day = story.begin + 5 * 24 * 3600;
+    let at = |more: &[(&str, serde_json::Value)]| {
+        let when = [("/lines/data/0/period/start", json!(day)), ("/lines/data/0/period/end", json!(day))];
+        story.invoice("paid", 0, &[&when, more].concat())
+    };
+    let item = json!({ "invoice_item": "ii_1", "proration": false, "subscription": story.subscription });
+    let parent = json!({ "type": "invoice_item_details", "invoice_item_details": item, "subscription_item_details": null });
+    let today = at(&[("/id", json!("in_hour")), ("/lines/data/0/parent", parent)]);
+    let old = [("/id", json!("in_old")), ("/lines/data/0/parent", json!(null)), ("/lines/data/0/type", json!("invoiceitem"))];
+    for invoice in [today, at(&old)] {
+        app.expect(&story.event("invoice.paid", 6 * 24 * 3600, invoice), "completed").await;
+        let end = "SELECT extract(epoch FROM current_period_end) FROM subscriptions WHERE provider = 'stripe'";
+        assert_eq!(app.db_value(end).await, json!((story.begin + 30 * 24 * 3600) as f64));
+    }
+    assert_eq!(app.db_value("SELECT count(*) FROM payments WHERE status = 'succeeded'").await, 2);
+    app.run_jobs().await;
+}
+
 #[tokio::test(flavor = "multi_thread")]
 async fn a_trial_that_ends_is_told_while_it_is_one() {
     let (app, _owner, story) = stripe::app().await;
