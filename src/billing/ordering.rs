@@ -55,10 +55,11 @@ pub fn decide(stored: &Version<'_>, trust: Trust, arriving: &Version<'_>) -> (Or
     let known = stored.event_id.is_some() && stored.event_id == arriving.event_id;
     let trust = match order {
         Order::Undecided { .. } => Trust { doubtful: true, contested: true },
-        Order::Later if !overlap(stored, arriving) || ended(arriving) => Trust::default(),
+        // Whatever was doubted of the first one: what follows it tells more.
+        Order::Later if !overlap(stored, arriving) || ended(arriving) || stored.first && !arriving.first => Trust::default(),
         Order::Stale if !overlap(stored, arriving) || ended(stored) || known || reminder => trust,
         // Nothing comes before the first one.
-        Order::Later | Order::Stale if stored.first != arriving.first => trust,
+        Order::Stale if arriving.first && !stored.first => trust,
         Order::Later | Order::Stale => Trust { doubtful: trust.doubtful || trust.contested, contested: true },
     };
     (order, trust)

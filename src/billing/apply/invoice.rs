@@ -2,6 +2,7 @@
 
 use super::super::checkout::{Checkout, Purpose};
 use super::super::derive::{self, Bought};
+use super::super::jobs;
 use super::super::mails::{self, BillingMail};
 use super::super::payment::{InvoiceStatus, Payment};
 use super::super::payment_link::Link;
@@ -183,6 +184,10 @@ async fn write(
 /// Shows on the subscription what its invoices say by now.
 pub(super) async fn show_facts(conn: &mut Conn, app: &App, subscription: &str) -> Result<(), Error> {
     let Some(row) = Subscription::lock(conn, subscription).await? else { return Ok(()) };
+    // We have ended it, and Stripe has not: that it lives is for its own events to say, or for reading it again.
+    if row.status.is_terminal() && row.needs_refetch {
+        return jobs::refetch_later(conn, app, subscription).await;
+    }
     let facts = Payment::facts(conn, subscription).await?;
     let mut shown = row.clone();
     match (&row.raw, row.version_created) {

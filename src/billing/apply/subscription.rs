@@ -73,13 +73,18 @@ async fn keep(conn: &mut Conn, app: &App, known: &Subscription, id: &str, trust:
     Ok(Subscription::update(conn, row).await?)
 }
 
-/// A row made from a checkout is older than whatever an event tells.
+/// A row made from a checkout is older than whatever an event tells. That it has not begun yet was told before it was paid: should what
+/// follows be lost, reading it again finds out.
 fn compare(known: &Subscription, object: &object::Subscription, told: &Told<'_>) -> (Order, Trust) {
     let (Some(from), Some(raw)) = (known.version_created, &known.raw) else {
         // An erased account's has lost Stripe's words, and what has ended has ended all the same. Our own end of what was never heard of
         // is in doubt, and counts less than whatever is told.
-        let order = if known.status.is_terminal() && !known.needs_refetch { Order::Stale } else { Order::Later };
-        return (order, Trust::default());
+        if known.status.is_terminal() && !known.needs_refetch {
+            return (Order::Stale, Trust::default());
+        }
+        let status = object.status.as_deref().and_then(Status::read);
+        let doubtful = status == Some(Status::Incomplete) && known.status != Status::Incomplete;
+        return (Order::Later, Trust { doubtful, contested: false });
     };
     let stored = Version {
         from,

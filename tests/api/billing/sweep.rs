@@ -135,6 +135,51 @@ async fn a_checkout_begins_the_subscription_until_it_is_heard_of() {
     app.run_jobs().await;
 }
 
+/// The page was paid; that the subscription had not begun is told late, and what follows is lost.
+#[tokio::test(flavor = "multi_thread")]
+async fn what_was_paid_and_is_told_not_to_have_begun_is_read_again() {
+    let story = Story::new("a");
+    let url = answering(story.state("active", 0, &[])).await;
+    let (app, owner, _) = stripe::app_with(&[("STRIPE_API_BASE", &url)]).await;
+    let account = uuid::Uuid::from(crate::support::people::ids(&owner).await.1);
+    app.db_execute(&format!(
+        "INSERT INTO checkouts (id, account_id, purpose, status, plan_id, interval, seats, provider_session_id, expires_at, created_at, updated_at) \
+         SELECT gen_random_uuid(), '{account}', 'subscription', 'open', id, 'month', 1, 'cs_1', now(), now(), now() FROM plans WHERE key = 'pro'"
+    ))
+    .await;
+    let session = stripe::with(
+        stripe::object("checkout.session.completed"),
+        &[("/id", json!("cs_1")), ("/customer", json!(story.customer)), ("/subscription", json!(story.subscription))],
+    );
+    app.expect(&story.event("checkout.session.completed", 1, session), "completed").await;
+    app.expect(&story.event("customer.subscription.created", 0, story.state("incomplete", 0, &[])), "completed").await;
+    app.advance(TimeDelta::seconds(5));
+    app.run_jobs().await;
+    let row = app.db_rows("SELECT status, needs_refetch AS open, source FROM subscriptions WHERE provider = 'stripe'").await;
+    assert_eq!(row, json!([{ "status": "active", "open": false, "source": "refetch" }]));
+}
+
+/// Its invoices say nothing of whether it lives; and meanwhile another one may count.
+#[tokio::test(flavor = "multi_thread")]
+async fn an_invoice_does_not_bring_back_what_we_have_ended() {
+    let (app, _owner, story) = stripe::app().await;
+    let other = Story { subscription: "sub_b".into(), begin: story.begin + 20 * 24 * 3600, ..story.clone() };
+    for story in [&story, &other] {
+        app.expect(&story.event("customer.subscription.created", 0, story.state("active", 0, &[])), "completed").await;
+    }
+    app.advance(TimeDelta::days(34));
+    app.run_job(&Job::Billing(BillingJob::EndLapsed)).await;
+    let rows = "SELECT status, is_primary AS counts FROM subscriptions WHERE provider = 'stripe' ORDER BY provider_subscription_id";
+    let ended = json!([{ "status": "canceled", "counts": true }, { "status": "active", "counts": true }]);
+    assert_eq!(app.db_rows(rows).await, ended);
+    for (kind, status) in [("invoice.payment_failed", "open"), ("invoice.voided", "void"), ("invoice.paid", "paid")] {
+        let answer = app.deliver(&story.event(kind, 32 * 24 * 3600, story.invoice(status, 1, &[]))).await;
+        assert_eq!(answer.status, 200, "{kind}: {}", answer.text());
+        assert_eq!(app.db_rows(rows).await, ended, "{kind}");
+    }
+    app.leave_jobs();
+}
+
 /// Bought on a page, and nothing was heard of it since: only Stripe knows when its period ends.
 #[tokio::test(flavor = "multi_thread")]
 async fn what_was_never_heard_of_goes_on_until_stripe_can_be_asked() {
