@@ -76,6 +76,28 @@ async fn what_is_told_of_the_other_one_at_the_same_time_is_not_overwritten() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
+async fn one_that_is_told_of_while_the_first_one_ends_counts() {
+    let (app, _owner, story) = stripe::app().await;
+    app.expect(&story.event("customer.subscription.created", 0, story.state("active", 0, &[])), "completed").await;
+    let second = "INSERT INTO subscriptions (id, account_id, plan_id, status, seats, provider, provider_subscription_id, is_primary, \
+             created_at, updated_at) \
+         SELECT gen_random_uuid(), account_id, plan_id, 'active', 1, 'stripe', 'sub_b', false, now(), now() FROM subscriptions \
+         WHERE provider = 'stripe'";
+    app.db_execute(&format!("BEGIN; SELECT 1 FROM subscriptions FOR NO KEY UPDATE; {second}")).await;
+    let others = async {
+        let waiting = "SELECT count(*) FROM pg_stat_activity WHERE datname = current_database() AND wait_event_type = 'Lock'";
+        while app.db_value(waiting).await == 0 {
+            tokio::time::sleep(std::time::Duration::from_millis(5)).await;
+        }
+        app.db_execute("COMMIT").await;
+    };
+    let over = story.event("customer.subscription.deleted", 9, story.state("canceled", 0, &[]));
+    tokio::join!(app.expect(&over, "completed"), others);
+    assert_eq!(app.db_value("SELECT is_primary FROM subscriptions WHERE provider_subscription_id = 'sub_b'").await, true);
+    app.run_jobs().await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
 async fn the_database_allows_no_second_one_that_counts() {
     let (app, _owner, story) = stripe::app().await;
     app.expect(&story.event("customer.subscription.created", 0, story.state("active", 0, &[])), "completed").await;

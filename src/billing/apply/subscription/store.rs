@@ -25,8 +25,6 @@ pub async fn store(
     let now = row.updated_at;
     let others = || rows.iter().filter(|other| other.provider_subscription_id != row.provider_subscription_id && !other.is_local());
     let another_counts = others().any(|other| other.is_live() && other.is_primary);
-    // Who would count if this one is over: the oldest.
-    let successor = others().find(|other| other.is_live()).cloned();
     row.is_primary = !another_counts;
 
     let waits = |status: Status| matches!(status, Status::Incomplete | Status::IncompleteExpired);
@@ -44,13 +42,21 @@ pub async fn store(
         None if known.is_some() => Subscription::update(conn, row.clone()).await?,
         None => Subscription::insert(conn, row.clone()).await?,
     }
-    if let Some(successor) = successor.filter(|successor| !row.is_live() && !another_counts && !successor.is_primary) {
-        let counts = Subscription { is_primary: true, ..successor.clone() };
-        report(conn, Some(&successor), &counts, now).await?;
-        Subscription::update(conn, counts).await?;
+    if !row.is_live() && !another_counts {
+        succeed(conn, &row).await?;
     }
     report(conn, known, &row, now).await?;
     Ok(row)
+}
+
+/// Of what else the account pays for, the oldest counts once this one is over. Read anew: while we waited for the rows, one more may have
+/// come.
+async fn succeed(conn: &mut Conn, over: &Subscription) -> Result<(), Error> {
+    let rows = Subscription::lock_all(conn, over.account_id).await?;
+    let Some(successor) = rows.iter().find(|other| other.is_live()) else { return Ok(()) };
+    let counts = Subscription { is_primary: true, ..successor.clone() };
+    report(conn, Some(successor), &counts, over.updated_at).await?;
+    Ok(Subscription::update(conn, counts).await?)
 }
 
 /// Somebody should look at an account that pays twice.
