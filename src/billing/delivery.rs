@@ -220,7 +220,7 @@ impl Delivery {
         let query = diesel::sql_query(
             "INSERT INTO webhook_deliveries AS known (id, event_id, type, status, decision, attempts, last_error, next_attempt_at, account_id, \
                  provider_customer_id, parked_under, payload, livemode, api_version, received_at, processed_at) \
-             VALUES ($1, $2, $3, $4, $5, 1, $6, $7, $8, $9, $10, $11::json, $12, $13, $14, $15) \
+             VALUES ($1, $2, $3, $4, $5, CASE $4 WHEN 'parked' THEN 0 ELSE 1 END, $6, $7, $8, $9, $10, $11::json, $12, $13, $14, $15) \
              ON CONFLICT (event_id) DO UPDATE SET status = excluded.status, decision = excluded.decision, \
                  attempts = known.attempts + CASE excluded.status WHEN 'parked' THEN 0 ELSE 1 END, \
                  last_error = excluded.last_error, next_attempt_at = excluded.next_attempt_at, \

@@ -72,7 +72,9 @@ pub async fn run(app: &App, job: &BillingJob) -> Result<(), Error> {
 /// Ends well whatever comes of it: an attempt that fails writes the next one itself.
 async fn retry(app: &App, event: &str) -> Result<(), Error> {
     let delivery = Delivery::find(&mut *app.db.conn().await?, event).await?;
-    let Some(delivery) = delivery.filter(|delivery| delivery.is_retried()) else { return Ok(()) };
+    // Each failure, Stripe's tries included, plans the next try anew: the ones that were planned before it come too early.
+    let is_due = |delivery: &Delivery| delivery.next_attempt_at.is_none_or(|next| next <= app.clock.now());
+    let Some(delivery) = delivery.filter(|delivery| delivery.is_retried() && is_due(delivery)) else { return Ok(()) };
     again(app, &delivery).await.map(|_| ())
 }
 

@@ -39,6 +39,47 @@ async fn three_tries_of_our_own_then_dead_and_still_tried_when_stripe_sends_it_a
     assert_eq!(log(&app).await, json!({ "status": "completed", "attempts": 6, "next": null, "told": false }));
 }
 
+/// Stripe tries too, in between.
+#[tokio::test(flavor = "multi_thread")]
+async fn each_failure_plans_the_next_try_anew_and_no_earlier_one_is_made() {
+    let (app, _owner, story) = stripe::app().await;
+    let event = story.event("customer.subscription.created", 0, story.state("active", 0, &[]));
+    app.db_execute("ALTER TABLE payments RENAME TO away").await;
+    assert_eq!(app.deliver(&event).await.status, 500);
+    app.advance(TimeDelta::minutes(1));
+    assert_eq!(app.deliver(&event).await.status, 500);
+    let failed = |attempts: i64, next: &str| json!({ "status": "failed", "attempts": attempts, "next": next, "told": true });
+    assert_eq!(log(&app).await, failed(2, "00:11:00"));
+    app.advance(TimeDelta::minutes(4));
+    app.run_jobs().await;
+    assert_eq!(log(&app).await, failed(2, "00:11:00"), "ten minutes after the second one, not five after the first");
+    app.advance(TimeDelta::minutes(6));
+    app.run_jobs().await;
+    assert_eq!(log(&app).await, failed(3, "00:26:00"));
+    app.db_execute("ALTER TABLE away RENAME TO payments").await;
+    app.advance(TimeDelta::minutes(15));
+    app.run_jobs().await;
+    assert_eq!(log(&app).await["status"], "completed");
+}
+
+/// Waiting for its customer is no attempt.
+#[tokio::test(flavor = "multi_thread")]
+async fn what_was_parked_before_it_failed_has_all_its_tries() {
+    let (app, owner, _story) = stripe::app().await;
+    let stranger = stripe::Story::new("stranger");
+    let event = stranger.event("customer.subscription.created", 0, stranger.state("active", 0, &[]));
+    app.expect(&event, "parked").await;
+    assert_eq!(log(&app).await, json!({ "status": "parked", "attempts": 0, "next": null, "told": false }));
+    stranger.link_beside(&app, crate::support::people::ids(&owner).await.1).await;
+    app.db_execute("ALTER TABLE payments RENAME TO away").await;
+    assert_eq!(app.deliver(&event).await.status, 500);
+    assert_eq!(log(&app).await, json!({ "status": "failed", "attempts": 1, "next": "00:05:00", "told": true }));
+    app.db_execute("ALTER TABLE away RENAME TO payments").await;
+    app.expect(&event, "completed").await;
+    app.advance(TimeDelta::minutes(6));
+    app.run_jobs().await;
+}
+
 #[tokio::test(flavor = "multi_thread")]
 async fn whoever_succeeds_first_writes_the_ledger_and_the_other_does_nothing() {
     let (app, _owner, story) = stripe::app().await;
