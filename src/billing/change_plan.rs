@@ -229,9 +229,8 @@ async fn at_period_end(
     let phases = vec![running, next];
     // What it replaces, and by what, is part of the key: where another change has come in between, this one is no repetition.
     let before = told.get("phases").map(Value::to_string).unwrap_or_default();
-    let price = target.offer.provider_price.as_deref().unwrap_or_default();
     let content = hex::encode(Sha256::digest(before + &serde_json::to_string(&phases)?));
-    let key = change.key(&format!("phases:{schedule}:{price}:{content}"));
+    let key = change.key(&format!("phases:{schedule}:{content}"));
     let request = UpdateSubscriptionSchedule::new(schedule.as_str()).end_behavior(SubscriptionScheduleEndBehavior::Release).phases(phases);
     if let Err(error) = app.stripe.write("update_schedule", &request, &key).await {
         if !matches!(error, StripeError::Refused(_)) {

@@ -87,8 +87,7 @@ impl Sketch {
         for node in &mut self.nodes {
             // It is repeated by every way that leads there.
             if let Some(key) = node.details.key.take_if(|key| key.len() > MAX_KEY_CHARACTERS) {
-                let message =
-                    format!("The key “{}” has {} characters; at most {MAX_KEY_CHARACTERS} are read.", shown(&key), key.chars().count());
+                let message = format!("The key “{}” has {} bytes; at most {MAX_KEY_CHARACTERS} are read.", shown(&key), key.len());
                 self.issues.push(node.line, ImportCode::TooLarge, message);
             }
             if let Some(key) = &node.details.key

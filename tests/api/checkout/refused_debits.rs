@@ -250,42 +250,26 @@ async fn a_refused_subscription_that_stripe_has_forgotten_stands_in_nobody_s_way
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn a_second_debit_of_the_old_invoice_is_waited_for() {
-    let shop = Shop::open().await;
-    let (session, subscription) = by_bank(&shop).await;
-    bank_answers(&shop, &subscription, false);
-    shop.settle().await;
-    let old = invoice(&shop, &subscription);
-    shop.sandbox.act(Action::PayInvoice { invoice: old.clone(), card: "delayed".into() }).unwrap();
-    shop.settle().await;
-    let again = shop.start_as(&shop.owner, json!({ "planKey": "starter" })).await;
-    assert_eq!(again.refusals("startCheckout"), ["CHECKOUT_OPEN"]);
-    let message = "A checkout was completed, and its payment is on the way: wait for it.";
-    assert_eq!(again.data("startCheckout.userErrors.0.message"), message);
-    assert_eq!(shop.sandbox.object(&old)["status"], "open");
-    bank_answers(&shop, &subscription, false);
-    shop.settle().await;
-    assert_ne!(shop.start(json!({ "planKey": "starter" })).await, session, "refused once more, it is given up");
-    assert_eq!(shop.sandbox.object(&old)["status"], "void");
-    shop.settle().await;
-}
-
-#[tokio::test(flavor = "multi_thread")]
-async fn a_second_debit_that_nobody_has_told_us_of_is_waited_for_too() {
-    let shop = Shop::open().await;
-    let (session, subscription) = by_bank(&shop).await;
-    bank_answers(&shop, &subscription, false);
-    shop.settle().await;
-    let old = invoice(&shop, &subscription);
-    shop.sandbox.act(Action::PayInvoice { invoice: old.clone(), card: "delayed".into() }).unwrap();
-    let again = shop.start_as(&shop.owner, json!({ "planKey": "starter" })).await;
-    assert_eq!(again.refusals("startCheckout"), ["CHECKOUT_OPEN"]);
-    let message = "A checkout was completed, and its payment is on the way: wait for it.";
-    assert_eq!(again.data("startCheckout.userErrors.0.message"), message);
-    assert_eq!(shop.sandbox.object(&old)["status"], "open");
-    bank_answers(&shop, &subscription, false);
-    shop.settle().await;
-    assert_ne!(shop.start(json!({ "planKey": "starter" })).await, session, "refused once more, it is given up");
-    assert_eq!(shop.sandbox.object(&old)["status"], "void");
-    shop.settle().await;
+async fn a_second_debit_of_the_old_invoice_is_waited_for_whether_we_were_told_or_not() {
+    for told in [true, false] {
+        let shop = Shop::open().await;
+        let (session, subscription) = by_bank(&shop).await;
+        bank_answers(&shop, &subscription, false);
+        shop.settle().await;
+        let old = invoice(&shop, &subscription);
+        shop.sandbox.act(Action::PayInvoice { invoice: old.clone(), card: "delayed".into() }).unwrap();
+        if told {
+            shop.settle().await;
+        }
+        let again = shop.start_as(&shop.owner, json!({ "planKey": "starter" })).await;
+        assert_eq!(again.refusals("startCheckout"), ["CHECKOUT_OPEN"]);
+        let message = "A checkout was completed, and its payment is on the way: wait for it.";
+        assert_eq!(again.data("startCheckout.userErrors.0.message"), message);
+        assert_eq!(shop.sandbox.object(&old)["status"], "open");
+        bank_answers(&shop, &subscription, false);
+        shop.settle().await;
+        assert_ne!(shop.start(json!({ "planKey": "starter" })).await, session, "refused once more, it is given up");
+        assert_eq!(shop.sandbox.object(&old)["status"], "void");
+        shop.settle().await;
+    }
 }
