@@ -12,6 +12,7 @@ use crate::signing::SigningKey;
 
 mod database;
 mod services;
+mod stripe;
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Level {

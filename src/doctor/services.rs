@@ -3,68 +3,17 @@
 use std::time::Duration;
 
 use secrecy::{ExposeSecret, SecretString};
-use stripe_client_core::{RequestBuilder, StripeMethod, StripeRequest};
 
-use super::{Finding, fail, fine, warn};
+use super::{Finding, fail, fine, stripe, warn};
 use crate::config::{Config, MailTransport};
 use crate::identity::provider::{Failure, Provider, Providers};
 use crate::mail::smtp;
-use crate::stripe::client::{Client, StripeError};
 
 const PATIENCE: Duration = Duration::from_secs(5);
 
 pub async fn all(config: &Config) -> Vec<Finding> {
-    let (limits, mail, providers, stripe) = tokio::join!(limits(config), mail(config), providers(config), stripe(config));
+    let (limits, mail, providers, stripe) = tokio::join!(limits(config), mail(config), providers(config), stripe::all(config));
     [limits, mail].into_iter().chain(providers).chain(stripe).collect()
-}
-
-/// Read-only, hence without a key of its own.
-struct WhoAmI;
-
-impl StripeRequest for WhoAmI {
-    type Output = ();
-
-    fn build(&self) -> RequestBuilder {
-        RequestBuilder::new(StripeMethod::Get, "/account")
-    }
-}
-
-async fn stripe(config: &Config) -> Vec<Finding> {
-    if config.stripe.secret_key.is_none() {
-        let remedy = "set STRIPE_SECRET_KEY and STRIPE_WEBHOOK_SECRET";
-        return vec![match config.development() {
-            true => fine("Stripe", "the sandbox plays it, until STRIPE_SECRET_KEY is set"),
-            false => warn("Stripe", "is not set up: nobody can pay", remedy),
-        }];
-    }
-    let asked = match Client::new(&config.stripe) {
-        Ok(client) => client.read("retrieve_account", &WhoAmI).await,
-        Err(cause) => return vec![fail("Stripe", format!("{cause:?}"), "check STRIPE_API_BASE")],
-    };
-    let mode = if config.stripe.livemode() { "live" } else { "test" };
-    let key = match asked {
-        Ok(_) if !config.development() && !config.stripe.livemode() => {
-            warn("Stripe", "takes the key, which is one for tests: no money moves", "set a live STRIPE_SECRET_KEY")
-        }
-        Ok(_) => fine("Stripe", format!("takes the key, in {mode} mode")),
-        Err(StripeError::Refused(refused)) => {
-            fail("Stripe", format!("refuses the key: {}", refused.message), "check STRIPE_SECRET_KEY: it begins with sk_ or rk_")
-        }
-        Err(StripeError::Unavailable(cause) | StripeError::Kept(cause)) => {
-            warn("Stripe", cause, "check STRIPE_API_BASE, and that this machine may call it")
-        }
-    };
-    let secrets = &config.stripe.webhook_secrets;
-    let odd = secrets.iter().any(|secret| !secret.expose_secret().starts_with("whsec_"));
-    let webhooks = match odd {
-        true => {
-            fail("webhooks", "a signing secret does not begin with whsec_", "copy STRIPE_WEBHOOK_SECRET from the endpoint's page at Stripe")
-        }
-        false => {
-            fine("webhooks", format!("{} signing secret(s); whether they are the endpoint's shows with the first delivery", secrets.len()))
-        }
-    };
-    vec![key, webhooks]
 }
 
 async fn limits(config: &Config) -> Finding {

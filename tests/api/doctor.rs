@@ -4,6 +4,7 @@ use std::collections::HashMap;
 use std::path::PathBuf;
 
 use chrono::{DateTime, TimeDelta};
+use fixpath::billing::apply::EVENTS;
 use fixpath::clock::Clock;
 use fixpath::doctor::{Level, examine_database};
 use fixpath::stripe::sandbox::{Options, Sandbox};
@@ -141,6 +142,38 @@ async fn a_key_that_stripe_refuses_and_a_secret_that_is_none_fail() {
     let away = [("STRIPE_API_BASE", "http://127.0.0.1:1"), good[1], good[2]];
     let (lines, healthy) = doctor(&app.database.url, &away).await;
     assert!(healthy && lines["Stripe"].starts_with("warn "), "{lines:?}");
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn events_that_stripe_is_not_told_to_send_are_named() {
+    let app = TestApp::new().await;
+    let sandbox = Sandbox::start(Clock::System, Options::default()).await.unwrap_or_else(|error| panic!("{error:?}"));
+    let variables = [
+        ("STRIPE_API_BASE", sandbox.base_url()),
+        ("STRIPE_SECRET_KEY", sandbox.secret_key()),
+        ("STRIPE_WEBHOOK_SECRET", "whsec_one"),
+        ("PUBLIC_URL", "https://api.example.com"),
+    ];
+    let events = async || {
+        let (lines, healthy) = doctor(&app.database.url, &variables).await;
+        (lines["events"].clone(), healthy)
+    };
+    let endpoint = async |url: &str, events: &[&str]| {
+        let form: Vec<_> = [("url", url)].into_iter().chain(events.iter().map(|event| ("enabled_events[]", *event))).collect();
+        let url = format!("{}/v1/webhook_endpoints", sandbox.base_url());
+        let made = reqwest::Client::new().post(url).bearer_auth(sandbox.secret_key()).form(&form).send().await.unwrap();
+        assert_eq!(made.status(), 200);
+    };
+    endpoint("https://elsewhere.example.com/webhooks/stripe", &["*"]).await;
+    let (line, healthy) = events().await;
+    assert!(healthy && line.starts_with("warn ") && line.contains("none to https://api.example.com/webhooks/stripe"), "{line}");
+    let most: Vec<_> = EVENTS.into_iter().filter(|event| *event != "invoice_payment.paid").collect();
+    endpoint("https://api.example.com/webhooks/stripe", &most).await;
+    let (line, healthy) = events().await;
+    assert!(!healthy && line.contains("does not send invoice_payment.paid;"), "{line}");
+    endpoint("https://api.example.com/api/v1/webhooks/stripe", &["*"]).await;
+    let (line, healthy) = events().await;
+    assert!(healthy && line.starts_with("ok "), "{line}");
 }
 
 #[tokio::test]

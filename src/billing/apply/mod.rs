@@ -136,32 +136,66 @@ impl Outcome {
     }
 }
 
+/// The events that change something here: what the endpoint at Stripe has to send.
+pub const EVENTS: [&str; 39] = [
+    "checkout.session.completed",
+    "checkout.session.async_payment_succeeded",
+    "checkout.session.async_payment_failed",
+    "checkout.session.expired",
+    "customer.subscription.created",
+    "customer.subscription.updated",
+    "customer.subscription.deleted",
+    "customer.subscription.paused",
+    "customer.subscription.resumed",
+    "customer.subscription.trial_will_end",
+    "customer.subscription.pending_update_applied",
+    "customer.subscription.pending_update_expired",
+    "invoice.paid",
+    "invoice.payment_succeeded",
+    "invoice.payment_failed",
+    "invoice.payment_action_required",
+    "invoice.voided",
+    "invoice.marked_uncollectible",
+    "invoice.finalization_failed",
+    "invoice.finalized",
+    "invoice.deleted",
+    "invoice_payment.paid",
+    "charge.succeeded",
+    "charge.refunded",
+    "refund.created",
+    "refund.updated",
+    "refund.failed",
+    "charge.dispute.created",
+    "charge.dispute.funds_withdrawn",
+    "charge.dispute.funds_reinstated",
+    "charge.dispute.closed",
+    "customer.updated",
+    "customer.deleted",
+    "product.created",
+    "product.updated",
+    "product.deleted",
+    "price.created",
+    "price.updated",
+    "price.deleted",
+];
+
 /// Applies what is told, or says why not. Unknown kinds of events are none of our business.
 pub async fn apply(conn: &mut Conn, app: &App, told: &Told<'_>) -> Result<Outcome, Error> {
+    if !EVENTS.contains(&told.kind) {
+        return Ok(Outcome::ignored("events of this type change nothing here"));
+    }
     match told.kind {
+        kind if kind.starts_with("checkout.session.") => checkout::apply(conn, app, told).await,
         kind if kind.starts_with("customer.subscription.") => subscription::apply(conn, app, told).await,
-        "invoice.paid"
-        | "invoice.payment_succeeded"
-        | "invoice.payment_failed"
-        | "invoice.payment_action_required"
-        | "invoice.voided"
-        | "invoice.marked_uncollectible"
-        | "invoice.finalization_failed" => invoice::apply(conn, app, told).await,
         "invoice.finalized" | "invoice.deleted" => invoice::apply_end_of_draft(conn, app, told).await,
-        "invoice_payment.paid" => charge::apply_invoice_payment(conn, app, told).await,
-        "charge.succeeded" | "charge.refunded" => charge::apply(conn, app, told).await,
-        "refund.created" | "refund.updated" | "refund.failed" => refund::apply(conn, app, told).await,
-        "charge.dispute.created" | "charge.dispute.funds_withdrawn" | "charge.dispute.funds_reinstated" | "charge.dispute.closed" => {
-            refund::apply_dispute(conn, app, told).await
-        }
-        "checkout.session.completed"
-        | "checkout.session.async_payment_succeeded"
-        | "checkout.session.async_payment_failed"
-        | "checkout.session.expired" => checkout::apply(conn, app, told).await,
-        "customer.updated" | "customer.deleted" => customer::apply(conn, app, told).await,
-        "product.created" | "product.updated" | "product.deleted" => catalogue::apply_product(conn, app, told).await,
-        "price.created" | "price.updated" | "price.deleted" => catalogue::apply_price(conn, app, told).await,
-        _ => Ok(Outcome::ignored("events of this type change nothing here")),
+        kind if kind.starts_with("invoice.") => invoice::apply(conn, app, told).await,
+        kind if kind.starts_with("invoice_payment.") => charge::apply_invoice_payment(conn, app, told).await,
+        kind if kind.starts_with("charge.dispute.") => refund::apply_dispute(conn, app, told).await,
+        kind if kind.starts_with("charge.") => charge::apply(conn, app, told).await,
+        kind if kind.starts_with("refund.") => refund::apply(conn, app, told).await,
+        kind if kind.starts_with("customer.") => customer::apply(conn, app, told).await,
+        kind if kind.starts_with("product.") => catalogue::apply_product(conn, app, told).await,
+        _ => catalogue::apply_price(conn, app, told).await,
     }
 }
 

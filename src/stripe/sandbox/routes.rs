@@ -9,7 +9,7 @@ use super::list;
 use super::params::{Kind, Param, check, param};
 use super::resources::{
     account, checkout, customers, discounts, disputes, invoices, payments, portal, preview, prices, products, refunds, schedules,
-    subscription_items, subscriptions,
+    subscription_items, subscriptions, webhook_endpoints,
 };
 use super::state::World;
 use super::versions::Version;
@@ -154,6 +154,9 @@ pub fn route(world: &mut World, method: &str, path: &[&str], given: &Value, vers
             let url = "/v1/billing_portal/configurations";
             every(world, "billing_portal.configuration", given, portal::CONFIGURATION_FILTERS, url)
         }
+
+        ("POST", ["webhook_endpoints"]) => webhook_endpoints::create(world, &check(given, webhook_endpoints::CREATE)?),
+        ("GET", ["webhook_endpoints"]) => every(world, "webhook_endpoint", given, NONE, "/v1/webhook_endpoints"),
 
         ("GET", ["events", id]) => return events::retrieve(world, id, version).map(Reply::Shown),
         ("GET", ["events"]) => {

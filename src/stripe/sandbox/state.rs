@@ -74,6 +74,7 @@ const LETTERS: &[u8] = b"0123456789ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrs
 /// Kind, prefix of its ids, their number of letters.
 const IDS: &[(&str, &str, usize)] = &[
     ("billing_portal.configuration", "bpc_1", 22),
+    ("webhook_endpoint", "we_1", 22),
     ("billing_portal.session", "bps_1", 22),
     ("charge", "ch_3", 22),
     ("checkout.session", "cs_test_a1", 58),

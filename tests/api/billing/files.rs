@@ -1,5 +1,6 @@
 //! Rule 10, for every payload that we have: it is accepted by the endpoint, and says the same in the shape of every version.
 
+use fixpath::billing::apply::EVENTS;
 use fixpath::stripe::object::{Charge, Invoice, Subscription};
 use fixpath::stripe::sandbox::state::{Settings, World};
 use fixpath::stripe::sandbox::versions::{KNOWN, NEWEST, Version, render};
@@ -48,9 +49,29 @@ async fn every_file_is_accepted_in_the_shape_of_every_version() {
     app.run_jobs().await;
 }
 
+/// What the endpoint at Stripe has to send is printed, and nothing else changes anything.
+#[tokio::test(flavor = "multi_thread")]
+async fn the_readme_lists_the_events_that_count() {
+    let readme = include_str!("../../../README.md");
+    let section = readme.split("## With an account at Stripe").nth(1).unwrap().split("\n## ").next().unwrap();
+    let listed: Vec<_> = section.rsplit("\n\n").find(|part| part.starts_with('`')).unwrap().split([',', '\n']).map(str::trim).collect();
+    let listed: Vec<_> = listed.into_iter().filter(|word| !word.is_empty()).map(|word| word.trim_matches('`')).collect();
+    assert_eq!(listed, EVENTS);
+
+    let (app, _owner, story) = stripe::app().await;
+    for (number, kind) in
+        EVENTS.into_iter().chain(["customer.created", "invoice.created", "charge.failed", "a.kind.of.the.future"]).enumerate()
+    {
+        let event = story.event(kind, i64::try_from(number).unwrap(), json!({ "id": "x_1" }));
+        let reason = app.deliver(&event).await.json()["reason"].as_str().unwrap().to_owned();
+        assert_eq!(reason.contains("events of this type"), !EVENTS.contains(&kind), "{kind}: {reason}");
+    }
+    app.leave_jobs();
+}
+
 #[test]
 fn every_version_s_shape_says_the_same() {
-    let mut compared = 0;
+    let (mut compared, mut different) = (0, 0);
     for (name, event) in all() {
         let kind = event["type"].as_str().unwrap();
         for version in KNOWN {
@@ -68,7 +89,9 @@ fn every_version_s_shape_says_the_same() {
                 continue;
             }
             compared += 1;
+            different += usize::from(then != now);
         }
     }
     assert!(compared >= 20 * KNOWN.len(), "{compared}");
+    assert!(different >= 40, "{different} of {compared} look different");
 }

@@ -18,6 +18,7 @@ pub mod refunds;
 pub mod schedules;
 pub mod subscription_items;
 pub mod subscriptions;
+pub mod webhook_endpoints;
 
 use serde_json::{Map, Value};
 
