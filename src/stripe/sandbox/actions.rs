@@ -23,6 +23,10 @@ pub enum Action {
     NextPeriod {
         subscription: String,
     },
+    /// The same, with cards that are declined from now on.
+    FailRenewal {
+        subscription: String,
+    },
     /// Somebody submits the payment page. `card` is a number, or a word of `payments::CARDS`.
     Pay {
         session: String,
@@ -109,7 +113,9 @@ pub fn number(card: &str) -> String {
 /// Everything but time, which is not the world's own.
 pub fn act(world: &mut World, action: &Action) -> Answer {
     match action {
-        Action::Advance { .. } | Action::NextDue | Action::NextPeriod { .. } => Err(ApiError::invalid("Time is moved from outside.")),
+        Action::Advance { .. } | Action::NextDue | Action::NextPeriod { .. } | Action::FailRenewal { .. } => {
+            Err(ApiError::invalid("Time is moved from outside."))
+        }
         Action::Pay { session, card, email, code } => {
             if !code.is_empty() {
                 checkout::use_code(world, session, code)?;

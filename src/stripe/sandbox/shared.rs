@@ -14,6 +14,7 @@ use super::actions::{self, Action};
 use super::deliveries::{Deliveries, Signed};
 use super::error::Answer;
 use super::faults::Faults;
+use super::json::Json;
 use super::kept::{Keeper, Kept};
 use super::keys::Keys;
 use super::state::World;
@@ -69,6 +70,11 @@ impl Inner {
                 let until = actions::end_of_period(&self.world, subscription)?;
                 self.advance((until - self.world.now).max(0));
                 Ok(self.world.object(subscription).clone())
+            }
+            Action::FailRenewal { subscription } => {
+                let customer = self.world.find("subscription", subscription)?.text("customer").to_owned();
+                actions::act(&mut self.world, &Action::CardsBehave { customer, card: "declined".to_owned() })?;
+                self.act(&Action::NextPeriod { subscription: subscription.clone() })
             }
             other => actions::act(&mut self.world, other),
         }

@@ -5,7 +5,7 @@ use reqwest::header::LOCATION;
 use reqwest::redirect::Policy;
 use serde_json::{Value, json};
 
-use super::shop::{Shop, text};
+use super::shop::{Shop, number, text};
 
 /// A browser that does not follow redirects by itself.
 fn browser() -> reqwest::Client {
@@ -96,4 +96,121 @@ async fn programs_drive_the_world_with_json() {
     let state: Value = serde_json::from_str(&read(&format!("{}/sandbox/state", shop.sandbox.base_url())).await).unwrap();
     assert_eq!((&state["version"], &state["deliver"]["lose"]), (&json!("2020-08-27"), &json!(1)));
     assert!(state["objects"].as_array().unwrap().iter().any(|object| object["id"] == json!(id)));
+}
+
+/// Presses the dashboard's button with that label, of the form that mentions `about`.
+async fn press(shop: &Shop, label: &str, about: &str) {
+    let dashboard = shop.sandbox.dashboard_url();
+    let page = read(&dashboard).await;
+    let forms = page.split("<form").skip(1).map(|rest| rest.split("</form>").next().unwrap());
+    let wanted = |form: &&str| form.contains(&format!("<button>{label}</button>")) && form.contains(about);
+    let form = forms.into_iter().find(wanted).unwrap_or_else(|| panic!("no button “{label}” about {about}"));
+    let attribute = |tag: &str, name: &str| tag.split(&format!(" {name}=\"")).nth(1).map(|rest| rest.split('"').next().unwrap().to_owned());
+    let fields: Vec<(String, String)> = form
+        .split("<input")
+        .skip(1)
+        .filter(|input| !input.contains("checkbox"))
+        .filter_map(|input| Some((attribute(input, "name")?, attribute(input, "value").unwrap_or_default())))
+        .collect();
+    let fields: Vec<_> = fields.iter().map(|(name, value)| (name.as_str(), value.as_str())).collect();
+    let action = attribute(form, "action").unwrap();
+    assert_eq!(submit(&format!("{}{action}", shop.sandbox.base_url()), &fields).await, "/sandbox", "{label}");
+}
+
+#[tokio::test]
+async fn buttons_pay_decline_confirm_and_expire_a_page() {
+    let shop = Shop::open().await;
+    let session = text(&shop.checkout(&shop.pro, &[]).await, "/id");
+    press(&shop, "Decline", &session).await;
+    assert_eq!(shop.status(&session), "open");
+    press(&shop, "Pay", &session).await;
+    assert_eq!(shop.status(&session), "complete");
+    let left = text(&shop.checkout(&shop.pro, &[]).await, "/id");
+    press(&shop, "Expire", &left).await;
+    assert_eq!(shop.status(&left), "expired");
+}
+
+#[tokio::test]
+async fn buttons_let_time_pass_and_renewals_fail_and_be_paid() {
+    let shop = Shop::open().await;
+    let id = shop.subscribe("works", &[]).await;
+    let period = || number(&shop.sandbox.object(&id), "/items/data/0/current_period_end");
+    let before = (shop.sandbox.now(), period());
+    press(&shop, "An hour passes", "advance").await;
+    assert_eq!(shop.sandbox.now(), before.0 + 3600);
+    press(&shop, "Let the period pass", &id).await;
+    assert!(period() > before.1 && shop.status(&id) == "active");
+    press(&shop, "Fail the renewal", &id).await;
+    assert_eq!(shop.status(&id), "past_due");
+    let invoice = text(&shop.sandbox.object(&id), "/latest_invoice");
+    press(&shop, "Pay with a card that works", &invoice).await;
+    assert_eq!(shop.status(&id), "active");
+    for (label, status) in [("Do not confirm", "past_due"), ("Confirm", "active")] {
+        press(&shop, "Cards: confirm_always", &shop.customer).await;
+        press(&shop, "Let the period pass", &id).await;
+        let intent = shop.sandbox.world(|world| world.all("payment_intent").last().unwrap()["id"].as_str().unwrap().to_owned());
+        press(&shop, label, &intent).await;
+        assert_eq!(shop.status(&id), status, "{label}");
+        let invoice = text(&shop.sandbox.object(&id), "/latest_invoice");
+        if shop.status(&invoice) == "open" {
+            press(&shop, "Pay with a card that works", &invoice).await;
+        }
+    }
+    press(&shop, "Cancel now", &id).await;
+    assert_eq!(shop.status(&id), "canceled");
+    press(&shop, "Delete", &shop.customer).await;
+    assert_eq!(shop.sandbox.object(&shop.customer)["deleted"], true);
+}
+
+#[tokio::test]
+async fn buttons_give_money_back_and_dispute_it() {
+    let shop = Shop::open().await;
+    let paid = async || {
+        let id = shop.subscribe("works", &[]).await;
+        let invoice = text(&shop.sandbox.object(&id), "/latest_invoice");
+        let charge = shop.sandbox.world(|world| world.all("charge").last().unwrap()["id"].as_str().unwrap().to_owned());
+        (invoice, charge)
+    };
+    let last = |kind: &str| shop.sandbox.world(|world| world.all(kind).last().unwrap().clone());
+    let (_, charge) = paid().await;
+    press(&shop, "Refund", &charge).await;
+    assert_eq!(shop.sandbox.object(&charge)["refunded"], true);
+    press(&shop, "It fails after all", &text(&last("refund"), "/id")).await;
+    assert_eq!(last("refund")["status"], "failed");
+    for (label, status) in [("Won", "won"), ("Lost", "lost")] {
+        let (_, charge) = paid().await;
+        press(&shop, "Dispute", &charge).await;
+        press(&shop, label, &text(&last("dispute"), "/id")).await;
+        assert_eq!(last("dispute")["status"], status);
+    }
+    for (label, status) in [("The money comes", "active"), ("It does not", "incomplete")] {
+        let id = shop.subscribe("delayed", &[]).await;
+        press(&shop, label, &text(&last("payment_intent"), "/id")).await;
+        assert_eq!(shop.status(&id), status);
+    }
+}
+
+#[tokio::test]
+async fn forms_misbehave_as_they_say() {
+    let shop = Shop::open().await;
+    let base = shop.sandbox.base_url();
+    let url = |path: &str| format!("{base}/sandbox/{path}");
+    submit(&url("deliveries"), &[("lose", "1"), ("extra_copies", "2"), ("reorder", "true"), ("at_once", "true"), ("hold", "true")]).await;
+    let state: Value = serde_json::from_str(&read(&url("state")).await).unwrap();
+    assert_eq!(state["deliver"], json!({ "lose": 1, "extra_copies": 2, "reorder": true, "at_once": true, "hold": true }));
+    press(&shop, "Deliver like this", "lose").await;
+    let state: Value = serde_json::from_str(&read(&url("state")).await).unwrap();
+    assert_eq!(state["deliver"]["hold"], false, "a box that is not ticked is not sent");
+    submit(&url("faults"), &[("times", "2"), ("path", "/v1/customers"), ("fault", "rate_limited")]).await;
+    for status in [429, 429, 200] {
+        assert_eq!(shop.post("customers", &[]).await.status, status);
+    }
+    submit(&url("version"), &[("version", "2020-08-27")]).await;
+    assert_eq!(shop.get("subscriptions").await.status, 200);
+    let state: Value = serde_json::from_str(&read(&url("state")).await).unwrap();
+    assert_eq!(state["version"], "2020-08-27");
+    let event = text(&state["events"].as_array().unwrap()[0], "/id");
+    shop.sandbox.take_deliveries();
+    press(&shop, "Again", &event).await;
+    assert_eq!(shop.sandbox.take_deliveries().len(), 1);
 }

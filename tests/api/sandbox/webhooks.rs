@@ -97,6 +97,61 @@ async fn deliveries_are_doubled_lost_and_signed_with_every_secret() {
     }
 }
 
+/// The names of those who arrived.
+fn names(arrived: &Arrived) -> Vec<String> {
+    arrived.lock().unwrap().iter().map(|(_, body)| text(&serde_json::from_str(body).unwrap(), "/data/object/name")).collect()
+}
+
+#[tokio::test]
+async fn deliveries_are_held_back_and_then_come_in_any_order() {
+    let shop = Shop::open().await;
+    let (url, arrived) = endpoint(0).await;
+    shop.sandbox.set_deliveries(Deliver { hold: true, ..Deliver::default() });
+    shop.sandbox.deliver_to(&url);
+    let customers: Vec<String> = (0..20).map(|number| format!("{number:02}")).collect();
+    for name in &customers {
+        shop.post("customers", &[("name", name)]).await;
+    }
+    tokio::time::sleep(Duration::from_millis(100)).await;
+    assert_eq!(names(&arrived), Vec::<String>::new());
+    // One of 20! orders is theirs.
+    shop.sandbox.set_deliveries(Deliver { reorder: true, ..Deliver::default() });
+    assert!(shop.sandbox.delivered(Duration::from_secs(10)).await);
+    let mut names = names(&arrived);
+    assert_ne!(names, customers);
+    names.sort();
+    assert_eq!(names, customers);
+}
+
+#[tokio::test]
+async fn deliveries_come_at_once_and_wait_for_each_other_otherwise() {
+    for at_once in [false, true] {
+        let shop = Shop::open().await;
+        let most = Arc::new(Mutex::new((0, 0)));
+        let seen = most.clone();
+        let handler = async move || {
+            let begin = |(now, most): &mut (usize, usize)| {
+                *now += 1;
+                *most = (*most).max(*now);
+            };
+            begin(&mut seen.lock().unwrap());
+            tokio::time::sleep(Duration::from_millis(50)).await;
+            seen.lock().unwrap().0 -= 1;
+        };
+        let listener = tokio::net::TcpListener::bind("127.0.0.1:0").await.unwrap();
+        shop.sandbox.set_deliveries(Deliver { at_once, hold: true, ..Deliver::default() });
+        shop.sandbox.deliver_to(&format!("http://{}/hook", listener.local_addr().unwrap()));
+        tokio::spawn(async move { axum::serve(listener, Router::new().route("/hook", post(handler))).await });
+        for _ in 0..5 {
+            shop.post("customers", &[]).await;
+        }
+        shop.sandbox.set_deliveries(Deliver { at_once, ..Deliver::default() });
+        assert!(shop.sandbox.delivered(Duration::from_secs(10)).await);
+        let most = most.lock().unwrap().1;
+        assert_eq!(most > 1, at_once, "{most}");
+    }
+}
+
 #[tokio::test]
 async fn an_event_names_its_request_and_what_was_before() {
     let shop = Shop::open().await;
