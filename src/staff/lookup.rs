@@ -96,6 +96,7 @@ pub struct Report {
     pub found: Found,
     /// What the reference was read as.
     pub matched_by: &'static str,
+    /// The one that gives access, or that was named.
     pub subscription: Option<Subscription>,
     /// What Stripe has sent about it, the latest first.
     pub deliveries: Vec<Delivery>,
@@ -114,13 +115,12 @@ pub async fn report(app: &App, text: &str) -> Result<Option<Report>, Error> {
     // A page reads one more, to know whether there are more.
     deliveries.truncate(DELIVERIES);
     let entitled = entitlement::load(&mut conn, found.account, now).await?;
-    Ok(Some(Report {
-        matched_by: reference.kind(),
-        subscription: entitlement::shown(&mut conn, found.account, &entitled, now).await?,
-        deliveries,
-        explanation: entitled.reason,
-        found,
-    }))
+    // What is asked for by its own id is shown, whether it counts or not.
+    let subscription = match &reference {
+        Reference::Subscription(id) => Subscription::find_by_provider_id(&mut conn, id).await?,
+        _ => entitlement::shown(&mut conn, found.account, &entitled, now).await?,
+    };
+    Ok(Some(Report { matched_by: reference.kind(), subscription, deliveries, explanation: entitled.reason, found }))
 }
 
 pub fn is_placeholder(text: &str) -> bool {

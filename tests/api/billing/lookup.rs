@@ -52,6 +52,23 @@ async fn one_account_is_found_by_all_its_names() {
     assert_eq!(owner.ok("{ staff { lookup(ref: \"1\") { matchedBy } } }", json!({})).await.data("staff"), Value::Null);
 }
 
+/// “I paid twice.”
+#[tokio::test(flavor = "multi_thread")]
+async fn each_of_two_subscriptions_is_shown_by_its_own_id() {
+    let (app, _owner, story) = stripe::app().await;
+    let support = staff(&app).await;
+    let other = stripe::Story { subscription: "sub_b".into(), ..story.clone() };
+    for story in [&story, &other] {
+        app.expect(&story.event("customer.subscription.created", 0, story.state("active", 0, &[])), "completed").await;
+    }
+    for (reference, shown) in [(&story.customer, "sub_a"), (&story.subscription, "sub_a"), (&other.subscription, "sub_b")] {
+        let found = lookup(&support, reference).await;
+        assert_eq!(found["subscription"]["providerId"], shown, "{reference}");
+        assert_eq!(found["providerSubscription"]["id"], shown, "{reference}");
+    }
+    app.run_jobs().await;
+}
+
 #[tokio::test(flavor = "multi_thread")]
 async fn a_grant_counts_once_for_each_key() {
     let app = TestApp::new().await;
