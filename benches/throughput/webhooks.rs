@@ -2,7 +2,7 @@
 //! Beside it pgbench runs the same statements in one transaction.
 
 use std::sync::Arc;
-use std::sync::atomic::{AtomicI64, AtomicUsize, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicI64, AtomicUsize, Ordering};
 use std::time::{Duration, Instant};
 
 use fixpath::clock::Clock;
@@ -74,6 +74,8 @@ impl Sender {
 enum About {
     /// Any but the hot one, until that time.
     Any(Instant),
+    /// The same, until somebody says that it is enough.
+    Beside(Arc<AtomicBool>),
     /// The hot one, as often as that.
     Hot(Arc<AtomicUsize>),
 }
@@ -84,8 +86,9 @@ async fn send(sender: Arc<Sender>, port: u16, about: About) -> Vec<Duration> {
     loop {
         let subscription = match &about {
             About::Any(until) if Instant::now() < *until => rand::random_range(1..SUBSCRIPTIONS),
+            About::Beside(enough) if !enough.load(Ordering::Relaxed) => rand::random_range(1..SUBSCRIPTIONS),
             About::Hot(sent) if sent.fetch_add(1, Ordering::Relaxed) < HOT_EVENTS => 0,
-            About::Any(_) | About::Hot(_) => return times,
+            About::Any(_) | About::Beside(_) | About::Hot(_) => return times,
         };
         let request = sender.request(subscription);
         let begun = Instant::now();
@@ -114,18 +117,20 @@ async fn drive(sender: &Arc<Sender>, port: u16, connections: usize, time: Durati
     measured(times, begun.elapsed())
 }
 
-/// What half of the connections measure, while the other half delivers for anybody, or for one customer.
+/// What half of the connections measure, while the other half delivers for anybody, or all that there is for one customer.
 async fn beside(sender: &Arc<Sender>, port: u16, others: About) -> Measured {
     let begun = Instant::now();
     let half = |about: About| (0..CONNECTIONS / 2).map(|_| tokio::spawn(send(sender.clone(), port, about.clone()))).collect::<Vec<_>>();
-    let (mine, others) = (half(About::Any(begun + MEASURE)), half(others));
+    let enough = Arc::new(AtomicBool::new(false));
+    let (mine, others) = (half(About::Beside(enough.clone())), half(others));
+    for task in others {
+        task.await.unwrap();
+    }
+    enough.store(true, Ordering::Relaxed);
+    let elapsed = begun.elapsed();
     let mut times = Vec::new();
     for task in mine {
         times.extend(task.await.unwrap());
-    }
-    let elapsed = begun.elapsed();
-    for task in others {
-        task.abort();
     }
     measured(times, elapsed)
 }
