@@ -387,3 +387,21 @@ async fn staff_hear_of_a_schedule_that_fails_until_it_succeeds() {
     assert_eq!(count(&app, open).await, 0);
     app.leave_jobs();
 }
+
+/// What nobody asks for must not be forgotten when a job is added or moved.
+#[test]
+fn what_is_due_by_itself_is_due_so_often() {
+    let schedules: Vec<_> =
+        jobs::registry::SCHEDULES.iter().map(|schedule| (jobs::registry::name(&schedule.job), schedule.when, schedule.every)).collect();
+    let expected = [
+        ("retry_overdue_deliveries", "* * * * *", "1m"),
+        ("offer_plans", "*/5 * * * *", "5m"),
+        ("end_lapsed_subscriptions", "23 * * * *", "1h"),
+        ("tell_trials", "37 * * * *", "1h"),
+        ("tend_queue", "*/10 * * * *", "10m"),
+        ("abandon_sessions", "7 * * * *", "1h"),
+        ("erase_accounts", "37 * * * *", "1h"),
+        ("forget_sign_ins", "17 3 * * *", "1d"),
+    ];
+    assert_eq!(schedules, expected);
+}

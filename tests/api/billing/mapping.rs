@@ -51,6 +51,33 @@ async fn who_is_named_is_found_in_every_way_of_naming() {
     assert_eq!(app.db_value("SELECT count(*) FROM customers WHERE is_primary").await, json!(1));
 }
 
+/// What is known counts more than what is said, and what we say ourselves more than an address that anybody can type.
+#[tokio::test(flavor = "multi_thread")]
+async fn hints_that_disagree_are_believed_in_their_order() {
+    let (app, owner, _story) = stripe::app().await;
+    let mut accounts = vec![people::ids(&owner).await.1];
+    for name in ["ref", "meta", "mail"] {
+        accounts.push(people::ids(&app.sign_up(name).await).await.1);
+    }
+    app.db_verify("mail").await;
+    let [known, reference, metadata, mail] = accounts[..] else { panic!("four accounts") };
+    Story::new("known").link_beside(&app, known).await;
+    let says = [
+        ("/client_reference_id", json!(reference.encode())),
+        ("/metadata", json!({ "account": metadata.encode() })),
+        ("/customer_details/email", json!("mail@example.com")),
+    ];
+    for (name, says, whose) in
+        [("known", &says[..], known), ("all", &says, reference), ("two", &says[1..], metadata), ("one", &says[2..], mail)]
+    {
+        app.expect(&session(name, says), "completed").await;
+        assert_eq!(linked(&app, name).await, json!(Uuid::from(whose).to_string()), "{name}");
+    }
+    let both = [("/metadata", json!({ "user": people::ids(&owner).await.0.encode(), "account": metadata.encode() }))];
+    app.expect(&session("both", &both), "completed").await;
+    assert_eq!(linked(&app, "both").await, json!(Uuid::from(metadata).to_string()), "an account is named more exactly than by its owner");
+}
+
 #[tokio::test(flavor = "multi_thread")]
 async fn an_address_counts_once_it_is_verified_and_leads_to_one_account() {
     let (app, owner, _story) = stripe::app().await;
@@ -112,9 +139,46 @@ async fn support_finds_an_account_by_whatever_it_was_told() {
         assert_eq!(app.app.db.statements() - before, 1, "{text}");
         assert_eq!(found.first().map(|found| (found.account, found.user)), Some((account, Some(user))), "{text}");
     }
+    drop(conn);
+    finds_by_index(&app, &story, &number, account.into(), user.into()).await;
+    let mut conn = app.app.db.conn().await.unwrap();
     for text in ["nobody@example.com", "999999", "cus_nobody", "sub_nobody"] {
         let reference = Reference::read(text).unwrap();
         assert_eq!(lookup::find(&mut conn, &reference).await.unwrap(), [], "{text}");
+    }
+}
+
+#[derive(diesel::QueryableByName)]
+struct Scanned {
+    #[diesel(sql_type = diesel::sql_types::Text)]
+    relname: String,
+}
+
+/// Among so many others that reading all of them would take longer.
+async fn finds_by_index(app: &TestApp, story: &Story, number: &str, account: Uuid, user: Uuid) {
+    app.db_execute(
+        "CREATE TEMPORARY TABLE many AS SELECT n, gen_random_uuid() AS id FROM generate_series(1, 3000) n;
+         INSERT INTO users (id, email, username, email_verified_at, created_at, updated_at)
+             SELECT id, 'many' || n || '@example.com', 'many' || n, now(), now(), now() FROM many;
+         INSERT INTO accounts (id, name, created_at) SELECT id, 'Account ' || n, now() FROM many;
+         INSERT INTO memberships (account_id, user_id, role, created_at) SELECT id, id, 'owner', now() FROM many;
+         INSERT INTO customers (id, account_id, provider_customer_id, created_at) SELECT id, id, 'cus_many_' || n, now() FROM many;
+         INSERT INTO subscriptions (id, account_id, plan_id, status, seats, provider, provider_subscription_id, created_at, updated_at)
+             SELECT many.id, many.id, plans.id, 'active', 1, 'stripe', 'sub_many_' || n, now(), now() FROM many, plans WHERE key = 'pro';
+         ANALYZE users, accounts, memberships, customers, subscriptions",
+    )
+    .await;
+    let texts =
+        ["owner@example.com", number, &account.to_string(), &user.to_string(), &story.customer, &story.subscription].map(str::to_owned);
+    for text in texts.into_iter().chain([fixpath::id::AccountId::from(account).encode(), fixpath::id::UserId::from(user).encode()]) {
+        let reference = Reference::read(&text).unwrap();
+        let scanned = app.app.db.transaction(async |conn| {
+            assert_eq!(lookup::find(conn, &reference).await?.len(), 1, "{text}");
+            let query = "SELECT relname::text FROM pg_stat_xact_user_tables WHERE seq_scan > 0";
+            Ok(diesel_async::RunQueryDsl::load::<Scanned>(diesel::sql_query(query), conn).await?)
+        });
+        let scanned: Vec<_> = scanned.await.unwrap().into_iter().map(|table| table.relname).collect();
+        assert_eq!(scanned, Vec::<String>::new(), "{text}");
     }
 }
 

@@ -104,6 +104,20 @@ async fn it_asks_at_most_twenty_times_a_second() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
+async fn calls_and_deliveries_are_counted_by_name_and_end() {
+    let shop = crate::support::shop::Shop::open().await;
+    shop.subscribe(serde_json::json!({})).await;
+    let text = shop.app.get("/metrics").await.text();
+    for line in [
+        r#"stripe_requests_total{operation="create_checkout_session",outcome="ok"}"#,
+        r#"stripe_request_seconds_count{operation="create_checkout_session"}"#,
+        r#"stripe_deliveries_total{outcome="completed"}"#,
+    ] {
+        assert!(text.contains(line), "{line} is not there");
+    }
+}
+
+#[tokio::test(flavor = "multi_thread")]
 async fn lists_are_read_to_their_end() {
     let (sandbox, client) = stripe().await;
     for number in 0..7 {
