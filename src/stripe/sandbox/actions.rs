@@ -80,6 +80,8 @@ pub enum Action {
     },
     Dispute {
         charge: String,
+        #[serde(default)]
+        amount: Option<i64>,
     },
     CloseDispute {
         dispute: String,
@@ -158,7 +160,7 @@ pub fn act(world: &mut World, action: &Action) -> Answer {
             refunds::create(world, &params)
         }
         Action::FailRefund { refund } => refunds::fail(world, refund),
-        Action::Dispute { charge } => disputes::open(world, charge),
+        Action::Dispute { charge, amount } => disputes::open(world, charge, *amount),
         Action::CloseDispute { dispute, won } => disputes::close(world, dispute, *won),
         Action::DeleteCustomer { customer } => customers::delete(world, customer),
         Action::Update { subscription, params } => subscriptions::update(world, subscription, params),

@@ -114,7 +114,7 @@ async fn a_refund_and_a_dispute_find_it_although_everything_is_told_backwards() 
         let session = page(&shop).await;
         shop.pay(&session, "works");
         let charge = shop.sandbox.object(&intent(&shop, &session))["latest_charge"].as_str().unwrap().to_owned();
-        let action = if refunded { Action::Refund { charge, amount: None } } else { Action::Dispute { charge } };
+        let action = if refunded { Action::Refund { charge, amount: None } } else { Action::Dispute { charge, amount: None } };
         shop.sandbox.act(action).unwrap();
         let mut waiting = shop.sandbox.take_deliveries();
         waiting.reverse();

@@ -69,7 +69,7 @@ async fn a_paid_life_sends_each_mail_once() {
     assert_ne!(charge, first);
     shop.sandbox.act(Action::Refund { charge, amount: Some(100) }).unwrap();
     assert_eq!(news(&shop, &mut seen).await, told(OWNER, &["A refund is on its way"]));
-    shop.sandbox.act(Action::Dispute { charge: first }).unwrap();
+    shop.sandbox.act(Action::Dispute { charge: first, amount: None }).unwrap();
     assert_eq!(news(&shop, &mut seen).await, told("boss@example.com", &["A payment is disputed"]));
 
     behave(&shop, "declined");

@@ -34,7 +34,7 @@ async fn sales(shop: &Shop) {
     }
     act(shop, Action::Refund { charge: paid[0].clone(), amount: Some(300) }).await;
     for (charge, won) in [(&paid[1], true), (&paid[2], false)] {
-        let dispute = act(shop, Action::Dispute { charge: charge.clone() }).await["id"].as_str().unwrap().to_owned();
+        let dispute = act(shop, Action::Dispute { charge: charge.clone(), amount: None }).await["id"].as_str().unwrap().to_owned();
         if won {
             act(shop, Action::CloseDispute { dispute, won }).await;
         }

@@ -44,7 +44,7 @@ async fn a_refund_of_the_whole_takes_it_back_and_a_part_does_not() {
 async fn a_dispute_takes_it_back_until_it_is_won() {
     let (market, tree) = Market::with_listing().await;
     let paid = market.buy(&tree).await;
-    let dispute = market.act(Action::Dispute { charge: market.charge(&paid) }).await["id"].as_str().unwrap().to_owned();
+    let dispute = market.act(Action::Dispute { charge: market.charge(&paid), amount: None }).await["id"].as_str().unwrap().to_owned();
     assert_eq!(market.statuses().await, ["DISPUTED"]);
     assert_eq!(try_start(&market.buyer, &tree).await.refusals("startSession"), ["NOT_FOUND"]);
     assert_eq!(purchase(&market.buyer, &tree, None).await.refusals("purchaseTree"), ["WRONG_STATE"]);
@@ -57,7 +57,7 @@ async fn a_dispute_takes_it_back_until_it_is_won() {
 async fn a_lost_dispute_takes_it_back_for_good() {
     let (market, tree) = Market::with_listing().await;
     let paid = market.buy(&tree).await;
-    let dispute = market.act(Action::Dispute { charge: market.charge(&paid) }).await["id"].as_str().unwrap().to_owned();
+    let dispute = market.act(Action::Dispute { charge: market.charge(&paid), amount: None }).await["id"].as_str().unwrap().to_owned();
     market.act(Action::CloseDispute { dispute, won: false }).await;
     assert_eq!(market.statuses().await, ["REFUNDED"]);
     assert_eq!(try_start(&market.buyer, &tree).await.refusals("startSession"), ["NOT_FOUND"]);

@@ -134,7 +134,7 @@ async fn refunds_add_up_and_may_fail_and_disputes_close() {
     shop.subscribe("works", &[]).await;
     let charge = text(&shop.get("charges").await.body, "/data/0/id");
     shop.events();
-    let dispute = shop.sandbox.act(Action::Dispute { charge }).unwrap();
+    let dispute = shop.sandbox.act(Action::Dispute { charge, amount: None }).unwrap();
     shop.sandbox.act(Action::CloseDispute { dispute: text(&dispute, "/id"), won: true }).unwrap();
     let told = [
         "charge.updated",

@@ -13,14 +13,18 @@ use super::metadata;
 pub const UPDATE: &[Param] = &[param("evidence", Kind::Any), param("metadata", Kind::Metadata), param("submit", Kind::Bool)];
 pub const FILTERS: &[Param] = &[param("charge", Kind::Text), param("payment_intent", Kind::Text)];
 
-/// The payer disputes a charge.
-pub fn open(world: &mut World, charge: &str) -> Answer {
+/// The payer disputes a charge, or a part of it.
+pub fn open(world: &mut World, charge: &str, amount: Option<i64>) -> Answer {
     let object = world.find("charge", charge)?.clone();
     if !object.flag("paid") || object.flag("disputed") {
         return Err(ApiError::invalid("Only a paid charge that is not disputed yet can be disputed."));
     }
     let due = world.now + 7 * DAY;
-    let amount = object.int("amount") - object.int("amount_refunded");
+    // A bank may not know what was paid back: it may dispute that, too.
+    let amount = amount.unwrap_or(object.int("amount") - object.int("amount_refunded"));
+    if !(0..=object.int("amount")).contains(&amount) {
+        return Err(ApiError::invalid("No more than the charge can be disputed."));
+    }
     let id = world.create(
         "dispute",
         json!({
