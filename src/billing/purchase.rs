@@ -12,7 +12,7 @@ use diesel_async::RunQueryDsl;
 use super::checkout::{Checkout, OPEN};
 use crate::clock::Clock;
 use crate::db::Conn;
-use crate::db::schema::{checkouts, purchases};
+use crate::db::schema::{checkouts, payments, purchases};
 use crate::graphql::page::Page;
 use crate::id::{AccountId, CheckoutId, Id, PaymentId, PurchaseId, TreeId};
 use crate::identity::actor::{Actor, Role};
@@ -179,6 +179,18 @@ impl Purchase {
             .execute(conn)
             .await
             .map(|_| ())
+    }
+
+    /// The money of a customer who was deleted is not waited for: it would keep the buyer from buying anew, and the seller from deleting the
+    /// tree. How many purchases waited.
+    pub async fn forget_pending(conn: &mut Conn, buyer: AccountId, customer: &str, now: DateTime<Utc>) -> QueryResult<usize> {
+        let theirs = payments::table.filter(payments::checkout_id.eq(purchases::checkout_id));
+        let theirs = theirs.filter(payments::provider_customer_id.eq(customer));
+        let pending = purchases::table.filter(purchases::account_id.eq(buyer)).filter(purchases::status.eq(Status::Pending.as_str()));
+        diesel::update(pending.filter(exists(theirs)))
+            .set((purchases::status.eq(Status::Expired.as_str()), purchases::updated_at.eq(now)))
+            .execute(conn)
+            .await
     }
 
     /// The purchase of a checkout or of a payment (an erased account's checkouts go after a month). While another purchase of this tree is

@@ -77,6 +77,11 @@ impl Status {
         Self::ALL.iter().position(|status| *status == self).unwrap_or_default()
     }
 
+    /// The first payment has come, or a trial came before it.
+    pub fn has_begun(self) -> bool {
+        !matches!(self, Self::Incomplete | Self::IncompleteExpired)
+    }
+
     /// There is no way back from it.
     pub fn is_terminal(self) -> bool {
         matches!(self, Self::Canceled | Self::IncompleteExpired)

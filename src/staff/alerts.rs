@@ -28,6 +28,8 @@ pub enum Kind {
     SecondSubscription,
     /// A tree was paid for twice, and the second payment could not be given back. Subject: the payment's id.
     PaidTwice,
+    /// Money came for what nobody can have any more. Subject: Stripe's id of the customer who was deleted before it came.
+    PaidForNothing,
     /// Stripe could not finish an invoice, and charges nobody until somebody looks at it. Subject: the invoice's id.
     UnfinishedInvoice,
     /// A plan's product or price was changed at Stripe. Subject: Stripe's id of it.
@@ -35,7 +37,7 @@ pub enum Kind {
 }
 
 impl Kind {
-    pub const ALL: [Self; 9] = [
+    pub const ALL: [Self; 10] = [
         Self::DeadJob,
         Self::FailingSchedule,
         Self::QueueStuck,
@@ -43,6 +45,7 @@ impl Kind {
         Self::DeadDeliveries,
         Self::SecondSubscription,
         Self::PaidTwice,
+        Self::PaidForNothing,
         Self::UnfinishedInvoice,
         Self::PlanDiffers,
     ];
@@ -56,6 +59,7 @@ impl Kind {
             Self::DeadDeliveries => "dead_deliveries",
             Self::SecondSubscription => "second_subscription",
             Self::PaidTwice => "paid_twice",
+            Self::PaidForNothing => "paid_for_nothing",
             Self::UnfinishedInvoice => "unfinished_invoice",
             Self::PlanDiffers => "plan_differs",
         }

@@ -15,6 +15,7 @@ use crate::db::Conn;
 use crate::db::schema::card_fingerprints;
 use crate::error::Error;
 use crate::id::AccountId;
+use crate::staff::alerts;
 use crate::stripe::object::{Charge, InvoicePayment};
 
 pub async fn apply(conn: &mut Conn, app: &App, told: &Told<'_>) -> Result<Outcome, Error> {
@@ -23,7 +24,14 @@ pub async fn apply(conn: &mut Conn, app: &App, told: &Told<'_>) -> Result<Outcom
     let hints = Hints { customer: charge.customer.as_deref(), email: charge.email.as_deref(), ..Hints::default() };
     let (account, linked) = match placed(conn, app, told, hints).await? {
         Ok(place) => place,
-        Err(outcome) => return Ok(outcome),
+        Err(outcome) => {
+            // What a deleted customer has paid for nothing.
+            if told.kind == "charge.refunded" && charge.amount_refunded >= charge.amount {
+                let customer = charge.customer.as_deref().unwrap_or_default();
+                alerts::close(conn, alerts::Kind::PaidForNothing, customer, app.clock.now()).await?;
+            }
+            return Ok(outcome);
+        }
     };
     let link = Link {
         payment_intent: charge.payment_intent.clone(),

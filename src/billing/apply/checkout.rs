@@ -15,12 +15,13 @@ use super::super::start_trial::remember_trial;
 use super::super::subscription::{Status, Subscription};
 use super::settle::settle;
 use super::subscription::{blank, store};
-use super::{Outcome, Told, placed};
+use super::{Outcome, Source, Told, placed};
 use crate::app::App;
 use crate::db::Conn;
 use crate::db::schema::users;
 use crate::error::Error;
 use crate::id::Id;
+use crate::staff::alerts;
 use crate::stripe::object::CheckoutSession;
 
 pub async fn apply(conn: &mut Conn, app: &App, told: &Told<'_>) -> Result<Outcome, Error> {
@@ -42,6 +43,10 @@ pub async fn apply(conn: &mut Conn, app: &App, told: &Told<'_>) -> Result<Outcom
         // Who has bought without becoming a customer is known by our own row.
         Err(outcome) => match (&checkout, &session.customer) {
             (Some(checkout), None) => (checkout.account_id, false),
+            (Some(checkout), Some(customer)) if outcome.status == super::Status::Tombstone => {
+                watch_money(conn, app, told, &session, customer, checkout).await?;
+                return Ok(outcome);
+            }
             _ => return Ok(outcome),
         },
     };
@@ -55,6 +60,34 @@ pub async fn apply(conn: &mut Conn, app: &App, told: &Told<'_>) -> Result<Outcom
     Ok(Outcome { account: Some(account), ..outcome.with_appeared(appeared) })
 }
 
+fn has_paid(told: &Told<'_>, session: &CheckoutSession) -> bool {
+    session.paid() || told.kind == "checkout.session.async_payment_succeeded"
+}
+
+/// Of a customer who was deleted nothing is applied any more; but money that comes from them all the same has to go back.
+async fn watch_money(
+    conn: &mut Conn,
+    app: &App,
+    told: &Told<'_>,
+    session: &CheckoutSession,
+    customer: &str,
+    checkout: &Checkout,
+) -> Result<(), Error> {
+    // Whoever looks at the page again may find what was given back since.
+    let came = told.source == Source::Event && has_paid(told, session);
+    let amount = session.amount.or(checkout.amount).unwrap_or_default();
+    // What was had before they were deleted may be told once more.
+    let had = match session.subscription.as_deref() {
+        Some(id) => Subscription::find_by_provider_id(conn, id).await?.is_some_and(|row| row.status.has_begun()),
+        None => Payment::of_checkout(conn, checkout.id).await?.is_some_and(|payment| payment.paid()),
+    };
+    if came && amount > 0 && !had {
+        let message = format!("{customer} was deleted, and has paid for nothing since: give back what they have paid.");
+        alerts::open(conn, alerts::Kind::PaidForNothing, customer, &message, app.clock.now()).await?;
+    }
+    Ok(())
+}
+
 async fn ours_ended(
     conn: &mut Conn,
     app: &App,
@@ -66,7 +99,7 @@ async fn ours_ended(
     let account = checkout.account_id;
     let now = app.clock.now();
     let subscription = session.subscription.as_deref();
-    if session.paid() || told.kind == "checkout.session.async_payment_succeeded" {
+    if has_paid(told, session) {
         checkout.end(conn, COMPLETED, id, subscription, now).await?;
         return paid(conn, app, told, session, id, checkout).await;
     }

@@ -4,6 +4,7 @@ use super::super::checkout::Checkout;
 use super::super::customer::Customer;
 use super::super::payment::Payment;
 use super::super::place::Hints;
+use super::super::purchase::Purchase;
 use super::super::subscription::{Status, Subscription};
 use super::subscription::{store, tell};
 use super::{Outcome, Told, placed};
@@ -37,11 +38,15 @@ pub async fn apply(conn: &mut Conn, app: &App, told: &Told<'_>) -> Result<Outcom
 async fn bury(conn: &mut Conn, app: &App, told: &Told<'_>, id: &str) -> Result<Outcome, Error> {
     let known = Customer::find(conn, id).await?;
     let live = Subscription::live_of_customer(conn, id).await?;
+    let account = known.as_ref().and_then(|known| known.account_id);
+    let waited = match account {
+        Some(account) => Purchase::forget_pending(conn, account, id, app.clock.now()).await?,
+        None => 0,
+    };
     // Whoever was about to buy something may have found the customer gone before we were told: what it had is ended now.
-    if live.is_empty() && known.as_ref().is_some_and(Customer::is_tombstone) {
+    if live.is_empty() && waited == 0 && known.as_ref().is_some_and(Customer::is_tombstone) {
         return Ok(Outcome::tombstone());
     }
-    let account = known.and_then(|known| known.account_id);
     for row in live {
         // As it is by now: the end of the one before may have made it the one that counts.
         let rows = Subscription::lock_all(conn, row.account_id).await?;

@@ -2,6 +2,7 @@
 
 mod buying;
 mod fees;
+mod for_nothing;
 mod looking;
 mod selling;
 mod taking_back;
