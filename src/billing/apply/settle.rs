@@ -41,7 +41,8 @@ pub async fn settle(conn: &mut Conn, app: &App, mut payment: Payment, cause: &st
     .get_result(conn)
     .await?;
     let refunded = refunded(payment.amount, payment.charge_refunded, sums.refunds, sums.failed);
-    let claimed = claimed(payment.credits_granted, payment.amount, refunded.saturating_add(sums.disputed));
+    let lost = refunded.saturating_add(sums.disputed);
+    let claimed = claimed(payment.credits_granted, payment.amount, lost);
     let claim = claimed - payment.credits_claimed;
     if claim != 0 {
         correct(conn, app, payment.account_id, claim, &format!("{cause}:{claimed}")).await?;
@@ -62,7 +63,8 @@ pub async fn settle(conn: &mut Conn, app: &App, mut payment: Payment, cause: &st
         let (subject, now) = (payment.id.encode(), app.clock.now());
         let changed = Purchase::set_status(conn, payment.checkout_id, status, Some(payment.id), now).await?;
         seller = changed.seller;
-        if changed.stands {
+        // What is disputed after it was paid back has left nothing here that anybody could want.
+        if changed.stands || lost >= payment.amount {
             alerts::close(conn, alerts::Kind::PaidTwice, &subject, now).await?;
         } else {
             let message = format!("{subject} paid for a tree that was bought already, and could not be paid back: it needs another way.");

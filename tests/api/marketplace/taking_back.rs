@@ -140,3 +140,20 @@ async fn a_refund_that_fails_gives_it_back() {
     market.act(Action::FailRefund { refund }).await;
     assert_eq!(market.statuses().await, ["ACTIVE"]);
 }
+
+/// Nothing of the first payment is left to be paid back by anybody.
+#[tokio::test(flavor = "multi_thread")]
+async fn a_dispute_about_what_was_paid_back_and_bought_anew_needs_nobody() {
+    let (market, tree) = Market::with_listing().await;
+    let first = market.buy(&tree).await;
+    market.refund(&first, None).await;
+    market.buy(&tree).await;
+    let told = market.act(Action::Dispute { charge: market.charge(&first), amount: Some(2001) }).await;
+    for won in [None, Some(false)] {
+        if let Some(won) = won {
+            market.act(Action::CloseDispute { dispute: told["id"].as_str().unwrap().to_owned(), won }).await;
+        }
+        assert_eq!(market.statuses().await, ["ACTIVE", "REFUNDED"]);
+        assert_eq!(market.shop.app.db_rows("SELECT kind FROM alerts").await, json!([]));
+    }
+}
