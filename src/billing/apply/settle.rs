@@ -53,11 +53,10 @@ pub async fn settle(conn: &mut Conn, app: &App, mut payment: Payment, cause: &st
     payment.status = payment.standing(sums.disputed);
     let mut seller = None;
     if payment.purpose == "purchase" && payment.paid() {
-        let status = match payment.status {
-            // What the bank has taken for good is as gone as what we have paid back.
-            super::super::payment::Status::Disputed if sums.contested == 0 => purchase::Status::Refunded,
-            super::super::payment::Status::Disputed => purchase::Status::Disputed,
-            super::super::payment::Status::Refunded => purchase::Status::Refunded,
+        let status = match lost {
+            _ if sums.contested > 0 => purchase::Status::Disputed,
+            // What the bank has taken for good is as gone as what we have paid back, and a part of either leaves it.
+            1.. if lost >= payment.amount => purchase::Status::Refunded,
             _ => purchase::Status::Active,
         };
         let (subject, now) = (payment.id.encode(), app.clock.now());

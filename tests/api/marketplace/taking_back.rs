@@ -66,6 +66,23 @@ async fn a_lost_dispute_takes_it_back_for_good() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
+async fn a_lost_dispute_about_a_part_leaves_it_unless_the_rest_was_paid_back() {
+    for (refunded, left) in [(None, "ACTIVE"), (Some(1001), "REFUNDED")] {
+        let (market, tree) = Market::with_listing().await;
+        let paid = market.buy(&tree).await;
+        if let Some(amount) = refunded {
+            market.refund(&paid, Some(amount)).await;
+            assert_eq!(market.statuses().await, ["ACTIVE"]);
+        }
+        let told = market.act(Action::Dispute { charge: market.charge(&paid), amount: Some(1000) }).await;
+        assert_eq!(market.statuses().await, ["DISPUTED"], "while it is open");
+        market.act(Action::CloseDispute { dispute: told["id"].as_str().unwrap().to_owned(), won: false }).await;
+        assert_eq!(market.statuses().await, [left]);
+        assert_eq!(market.sales().await[0]["status"], left);
+    }
+}
+
+#[tokio::test(flavor = "multi_thread")]
 async fn a_payment_that_is_told_to_have_gone_before_it_is_told_to_have_come_gives_nothing() {
     let (market, tree) = Market::with_listing().await;
     let session = market.page(&tree, None).await;
