@@ -149,12 +149,12 @@ pub async fn spend(conn: &mut Conn, account: AccountId, credits: i32, cause: Cau
     Ok(true)
 }
 
-/// Takes back what there is; the rest is shortfall. To be called in a transaction.
-pub async fn claim(conn: &mut Conn, clock: &Clock, account: AccountId, credits: i32, cause: Cause<'_>) -> QueryResult<bool> {
+/// Takes back what there is; the rest is shortfall. How many there were; None: this cause has claimed already. To be called in a transaction.
+pub async fn claim(conn: &mut Conn, clock: &Clock, account: AccountId, credits: i32, cause: Cause<'_>) -> QueryResult<Option<i32>> {
     let (balance, shortfall) = lock(conn, clock, account).await?;
     let taken = credits.min(balance);
     let after = (balance - taken, shortfall.saturating_add(credits - taken));
-    change(conn, clock, account, after, -taken, Kind::Clawback, cause).await
+    Ok(change(conn, clock, account, after, -taken, Kind::Clawback, cause).await?.then_some(taken))
 }
 
 /// Whether the account has ever had credits.
@@ -170,10 +170,17 @@ pub async fn corrections(conn: &mut Conn, account: AccountId) -> QueryResult<i64
     entries.count().get_result(conn).await
 }
 
-/// The opposite of `claim`: the shortfall shrinks first. To be called in a transaction.
-pub async fn give_back(conn: &mut Conn, clock: &Clock, account: AccountId, credits: i32, cause: Cause<'_>) -> QueryResult<bool> {
+/// The opposite of `claim`: those of the credits that were taken come back, and the others are forgiven. To be called in a transaction.
+pub async fn give_back(
+    conn: &mut Conn,
+    clock: &Clock,
+    account: AccountId,
+    credits: i32,
+    taken: i32,
+    cause: Cause<'_>,
+) -> QueryResult<bool> {
     let (balance, shortfall) = lock(conn, clock, account).await?;
-    let forgiven = credits.min(shortfall);
+    let forgiven = (credits - taken).clamp(0, shortfall);
     let after = (balance.saturating_add(credits - forgiven), shortfall - forgiven);
     change(conn, clock, account, after, credits - forgiven, Kind::Refund, cause).await
 }

@@ -117,6 +117,8 @@ pub struct Payment {
     pub charge_refunded: i64,
     pub credits_granted: i32,
     pub credits_claimed: i32,
+    /// So many of those that were claimed came out of the balance.
+    pub credits_taken: i32,
     pub description: Option<String>,
     pub hosted_invoice_url: Option<String>,
     pub paid_at: Option<DateTime<Utc>>,
@@ -171,6 +173,7 @@ impl Payment {
             charge_refunded: 0,
             credits_granted: 0,
             credits_claimed: 0,
+            credits_taken: 0,
             description: None,
             hosted_invoice_url: None,
             paid_at: None,

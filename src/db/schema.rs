@@ -267,6 +267,7 @@ diesel::table! {
         action_required_at -> Nullable<Timestamptz>,
         created_at -> Timestamptz,
         updated_at -> Timestamptz,
+        credits_taken -> Int4,
     }
 }
 

@@ -43,13 +43,11 @@ pub async fn settle(conn: &mut Conn, app: &App, mut payment: Payment, cause: &st
     let refunded = refunded(payment.amount, payment.charge_refunded, sums.refunds, sums.failed);
     let lost = refunded.saturating_add(sums.disputed);
     let claimed = claimed(payment.credits_granted, payment.amount, lost);
-    let claim = claimed - payment.credits_claimed;
-    if claim != 0 {
-        correct(conn, app, payment.account_id, claim, &format!("{cause}:{claimed}")).await?;
-    }
     let before = payment.clone();
+    if claimed != payment.credits_claimed {
+        correct(conn, app, &mut payment, claimed, &format!("{cause}:{claimed}")).await?;
+    }
     payment.refunded = refunded;
-    payment.credits_claimed = claimed;
     payment.status = payment.standing(sums.disputed);
     let mut seller = None;
     if payment.purpose == "purchase" && payment.paid() {
@@ -77,18 +75,25 @@ pub async fn settle(conn: &mut Conn, app: &App, mut payment: Payment, cause: &st
     Ok(seller)
 }
 
-/// Takes credits back, or gives them back. That this is done once is known from the payment's own `credits_claimed`. A charge may take
-/// the same total again, after it was given back in between: its entry needs another name.
-async fn correct(conn: &mut Conn, app: &App, account: AccountId, claim: i32, cause: &str) -> Result<(), Error> {
+/// Takes credits back, or gives them back, until so many are claimed. That this is done once is known from the payment's own
+/// `credits_claimed`. A charge may take the same total again, after it was given back in between: its entry needs another name.
+async fn correct(conn: &mut Conn, app: &App, payment: &mut Payment, claimed: i32, cause: &str) -> Result<(), Error> {
+    let account = payment.account_id;
     let source = format!("{cause}:{}", credit::corrections(conn, account).await?);
-    let counted = if claim > 0 {
+    let more = claimed - payment.credits_claimed;
+    let before = payment.credits_taken.min(payment.credits_claimed);
+    let taken = if more > 0 {
         let cause = Cause { source: &source, reason: "the payment was taken back" };
-        credit::claim(conn, &app.clock, account, claim, cause).await?
+        credit::claim(conn, &app.clock, account, more, cause).await?.map(|taken| before + taken)
     } else {
+        // What is claimed still is taken first, as if the rest had never been claimed.
+        let kept = before.min(claimed);
         let cause = Cause { source: &source, reason: "the payment came back" };
-        credit::give_back(conn, &app.clock, account, -claim, cause).await?
+        credit::give_back(conn, &app.clock, account, -more, before - kept, cause).await?.then_some(kept)
     };
-    if counted { Ok(()) } else { Err(Error::internal(format!("the credits were corrected for {source} before"))) }
+    payment.credits_taken = taken.ok_or_else(|| Error::internal(format!("the credits were corrected for {source} before")))?;
+    payment.credits_claimed = claimed;
+    Ok(())
 }
 
 /// A charge may tell a total before its refunds are known one by one; a refund that failed never left.

@@ -68,6 +68,12 @@ async fn balance(app: &TestApp) -> Value {
     app.db_rows("SELECT balance, shortfall FROM credit_balances").await[0].clone()
 }
 
+/// Of the only one that has credits.
+async fn account(app: &TestApp) -> AccountId {
+    let id = app.db_value("SELECT account_id FROM credit_balances").await;
+    AccountId::from(id.as_str().unwrap().parse::<Uuid>().unwrap())
+}
+
 async fn spend(app: &TestApp, credits: i32) {
     app.db_execute(&format!("UPDATE credit_balances SET balance = balance - {credits}")).await;
 }
@@ -243,6 +249,61 @@ async fn a_dispute_takes_and_one_that_was_won_gives_back() {
     app.run_jobs().await;
     let mails = app.db_rows("SELECT about FROM billing_mails").await;
     assert_eq!(mails, json!([{ "about": "dispute:dp_1" }]));
+}
+
+/// Each payment gives back what it took itself, whatever others are short of.
+#[tokio::test(flavor = "multi_thread")]
+async fn a_dispute_that_was_won_gives_back_although_another_payment_is_short() {
+    let (app, story) = bought().await;
+    spend(&app, 100).await;
+    app.expect(&story.event("refund.created", 9, refund("re_1", "cs_1", 1000, "succeeded")), "completed").await;
+    assert_eq!(balance(&app).await, json!({ "balance": 0, "shortfall": 100 }));
+    checkout(&app, account(&app).await, "cs_2").await;
+    app.expect(&story.event("checkout.session.completed", 10, session(&story, "cs_2", "paid")), "completed").await;
+    assert_eq!(balance(&app).await, json!({ "balance": 100, "shortfall": 100 }));
+    for (kind, status, left) in [("created", "needs_response", 0), ("closed", "won", 100)] {
+        let told = story.event(&format!("charge.dispute.{kind}"), 11, dispute("dp_2", "cs_2", status));
+        app.expect(&told, "completed").await;
+        assert_eq!(balance(&app).await, json!({ "balance": left, "shortfall": 100 }), "{status}");
+    }
+    app.expect(&story.event("refund.failed", 20, refund("re_1", "cs_1", 1000, "failed")), "completed").await;
+    assert_eq!(balance(&app).await, json!({ "balance": 100, "shortfall": 0 }), "it took nothing");
+    app.run_jobs().await;
+}
+
+/// What is left is as if those that failed had never been.
+#[tokio::test(flavor = "multi_thread")]
+async fn refunds_that_fail_one_by_one_give_back_what_they_took_together() {
+    let parts = [30, 30, 40];
+    for order in [[0, 1, 2], [2, 1, 0], [1, 2, 0]] {
+        let (app, story) = bought().await;
+        spend(&app, 60).await;
+        let told = |number: usize, status: &str| refund(&format!("re_{number}"), "cs_1", parts[number] * 10, status);
+        for number in 0..3 {
+            app.expect(&story.event("refund.created", 9, told(number, "succeeded")), "completed").await;
+        }
+        assert_eq!(balance(&app).await, json!({ "balance": 0, "shortfall": 60 }));
+        let mut claimed: i64 = 100;
+        for number in order {
+            app.expect(&story.event("refund.failed", 20, told(number, "failed")), "completed").await;
+            claimed -= parts[number];
+            let left = json!({ "balance": 40 - claimed.min(40), "shortfall": (claimed - 40).max(0) });
+            assert_eq!(balance(&app).await, left, "{order:?} at {number}");
+        }
+        app.run_jobs().await;
+    }
+}
+
+/// Nobody knows what claims of an earlier release took: as then, what is short is forgiven first.
+#[tokio::test(flavor = "multi_thread")]
+async fn what_was_claimed_before_it_was_known_what_was_taken_comes_back_too() {
+    let (app, story) = bought().await;
+    spend(&app, 70).await;
+    app.expect(&story.event("charge.dispute.created", 9, dispute("dp_1", "cs_1", "needs_response")), "completed").await;
+    app.db_execute("UPDATE payments SET credits_taken = DEFAULT").await;
+    app.expect(&story.event("charge.dispute.closed", 10, dispute("dp_1", "cs_1", "won")), "completed").await;
+    assert_eq!(balance(&app).await, json!({ "balance": 30, "shortfall": 0 }));
+    app.run_jobs().await;
 }
 
 #[test]
