@@ -1,4 +1,4 @@
-//! Money that bought nothing goes back: the tree that it paid for was bought already.
+//! Money that bought nothing goes back: the tree that it paid for was bought already, or is gone.
 
 use stripe_core::refund::{CreateRefund, CreateRefundReason};
 

@@ -1,7 +1,8 @@
 //! The `purchases` table: trees that one account bought from another, once.
 //!
 //! A purchase that waits, gives access, or is disputed is *live*: there is at most one of a buyer and a tree. Whatever else is paid for that tree is
-//! *paid twice*, gives nothing, and is paid back. (It takes a payment that was given up and arrived after all, or a refund that failed.)
+//! *paid twice*, gives nothing, and is paid back. (It takes a payment that was given up and arrived after all, or a refund that failed.) So is
+//! what is paid for a tree that is gone.
 
 use chrono::{DateTime, TimeDelta, Utc};
 use diesel::dsl::exists;
@@ -17,8 +18,11 @@ use crate::graphql::page::Page;
 use crate::id::{AccountId, CheckoutId, Id, PaymentId, PurchaseId, TreeId};
 use crate::identity::actor::{Actor, Role};
 
-/// As long as a page that nobody has closed may still turn out to be paid.
-const LATE: TimeDelta = TimeDelta::days(1);
+/// As long as a page that nobody has closed may still turn out to be paid: Stripe tells for three days.
+const LATE: TimeDelta = TimeDelta::days(4);
+
+/// Whoever deletes it at that moment waits, or is waited for.
+const TREE: &str = "SELECT FROM trees WHERE trees.account_id = purchases.seller_account_id AND trees.id = purchases.tree_id FOR SHARE";
 
 /// Where a purchase stands. Only an active one gives access.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, async_graphql::Enum)]
@@ -194,7 +198,7 @@ impl Purchase {
     }
 
     /// The purchase of a checkout or of a payment (an erased account's checkouts go after a month). While another purchase of this tree is
-    /// live, this one gives nothing: it was paid twice and counts as paid back, unless nothing was paid yet.
+    /// live, or the tree is gone, this one gives nothing: it was paid for nothing and counts as paid back, unless nothing was paid yet.
     pub async fn set_status(
         conn: &mut Conn,
         checkout: Option<CheckoutId>,
@@ -202,13 +206,14 @@ impl Purchase {
         payment: Option<PaymentId>,
         now: DateTime<Utc>,
     ) -> QueryResult<Changed> {
-        let changed: Option<Changed> = diesel::sql_query(
+        let changed: Option<Changed> = diesel::sql_query(format!(
             "UPDATE purchases SET payment_id = coalesce($3, payment_id), updated_at = $4, \
-                    status = CASE WHEN $5 AND EXISTS (SELECT FROM purchases other WHERE other.account_id = purchases.account_id \
-                        AND other.tree_id = purchases.tree_id AND other.id <> purchases.id \
-                        AND other.status IN ('pending', 'active', 'disputed')) THEN $6 ELSE $2 END \
-             WHERE checkout_id = $1 OR payment_id = $3 RETURNING status = $2 AS stands, seller_account_id AS seller",
-        )
+                    status = CASE WHEN $5 AND (NOT EXISTS ({TREE}) OR EXISTS (SELECT FROM purchases other \
+                        WHERE other.account_id = purchases.account_id AND other.tree_id = purchases.tree_id AND other.id <> purchases.id \
+                        AND other.status IN ('pending', 'active', 'disputed'))) THEN $6 ELSE $2 END \
+             WHERE checkout_id = $1 OR payment_id = $3 \
+             RETURNING status = $2 AS stands, EXISTS ({TREE}) AS has_tree, seller_account_id AS seller",
+        ))
         .bind::<Nullable<Uuid>, _>(checkout)
         .bind::<Text, _>(status.as_str())
         .bind::<Nullable<Uuid>, _>(payment)
@@ -218,16 +223,18 @@ impl Purchase {
         .get_result(conn)
         .await
         .optional()?;
-        Ok(changed.unwrap_or(Changed { stands: true, seller: None }))
+        Ok(changed.unwrap_or(Changed { stands: true, has_tree: true, seller: None }))
     }
 }
 
 /// What came of setting a status.
 #[derive(Clone, Copy, Debug, QueryableByName)]
 pub struct Changed {
-    /// False: another purchase is in the way.
+    /// False: another purchase is in the way, or its tree is gone.
     #[diesel(sql_type = Bool)]
     pub stands: bool,
+    #[diesel(sql_type = Bool)]
+    pub has_tree: bool,
     #[diesel(sql_type = Nullable<Uuid>)]
     pub seller: Option<AccountId>,
 }

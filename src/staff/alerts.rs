@@ -28,7 +28,8 @@ pub enum Kind {
     SecondSubscription,
     /// A tree was paid for twice, and the second payment could not be given back. Subject: the payment's id.
     PaidTwice,
-    /// Money came for what nobody can have any more. Subject: Stripe's id of the customer who was deleted before it came.
+    /// Money came for what nobody can have any more. Subject: the payment's id; or Stripe's id of the customer, if it is
+    /// they who were deleted.
     PaidForNothing,
     /// Stripe could not finish an invoice, and charges nobody until somebody looks at it. Subject: the invoice's id.
     UnfinishedInvoice,

@@ -199,10 +199,16 @@ async fn paid(
     let known = Purchase::of_checkout(conn, checkout.id).await?;
     if checkout.purpose == Purpose::Purchase && known.is_none_or(|known| !known.status.is_sold()) {
         Purchase::begin(conn, &app.clock, checkout, app.config.platform_fee_per_mille).await?;
-        let status = purchase::Status::Active;
-        if !Purchase::set_status(conn, Some(checkout.id), status, Some(payment_id), app.clock.now()).await?.stands {
+        let (status, now) = (purchase::Status::Active, app.clock.now());
+        let changed = Purchase::set_status(conn, Some(checkout.id), status, Some(payment_id), now).await?;
+        if !changed.has_tree {
+            let subject = payment_id.encode();
+            let message = format!("{subject} paid for a tree that was deleted: it goes back by itself, which closes this alert.");
+            alerts::open(conn, alerts::Kind::PaidForNothing, &subject, &message, now).await?;
+        }
+        if !changed.stands {
             jobs::pay_back(conn, payment_id).await?;
-            return Ok(Outcome::completed(account, "the tree was bought already: the payment is given back"));
+            return Ok(Outcome::completed(account, "the tree was bought already, or is gone: the payment is given back"));
         }
     }
     // A payment that takes days may be told to have come and gone before it is told to have come.

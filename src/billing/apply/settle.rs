@@ -62,10 +62,16 @@ pub async fn settle(conn: &mut Conn, app: &App, mut payment: Payment, cause: &st
         seller = changed.seller;
         // What is disputed after it was paid back has left nothing here that anybody could want.
         if changed.stands || lost >= payment.amount {
-            alerts::close(conn, alerts::Kind::PaidTwice, &subject, now).await?;
+            for kind in [alerts::Kind::PaidTwice, alerts::Kind::PaidForNothing] {
+                alerts::close(conn, kind, &subject, now).await?;
+            }
         } else {
-            let message = format!("{subject} paid for a tree that was bought already, and could not be paid back: it needs another way.");
-            alerts::open(conn, alerts::Kind::PaidTwice, &subject, &message, now).await?;
+            let (kind, tree) = match changed.has_tree {
+                true => (alerts::Kind::PaidTwice, "was bought already"),
+                false => (alerts::Kind::PaidForNothing, "was deleted"),
+            };
+            let message = format!("{subject} paid for a tree that {tree}, and could not be paid back: it needs another way.");
+            alerts::open(conn, kind, &subject, &message, now).await?;
         }
     }
     if payment != before {

@@ -99,11 +99,15 @@ async fn so_it_is_with_credits_purchases_refunds_disputes_and_the_catalogue() {
     let seller = super::permutations::account(&app).await;
     story.link(&app, buyer).await;
     checkout(&app, buyer, "cs_tree").await;
+    // The seller and their tree go by the account's id.
     app.db_execute(&format!(
-        "UPDATE checkouts SET purpose = 'purchase', tree_account_id = '{}', tree_id = gen_random_uuid(), tree_title = 'Printer', \
+        "INSERT INTO users (id, email, username, created_at, updated_at) VALUES ('{seller}', 'seller@example.com', 'seller', now(), now()); \
+         INSERT INTO trees (account_id, id, slug, title, locale, status, revision, draft, draft_digest, created_by, created_at, updated_at) \
+             VALUES ('{seller}', '{seller}', 'printer', 'Printer', 'en', 'draft', 1, '{{}}', '', '{seller}', now(), now()); \
+         UPDATE checkouts SET purpose = 'purchase', tree_account_id = '{seller}', tree_id = '{seller}', tree_title = 'Printer', \
              pack_key = NULL, credits = NULL; \
          UPDATE plans SET provider_product_id = 'prod_pro' WHERE key = 'pro'",
-        Uuid::from(seller)
+        seller = Uuid::from(seller)
     ))
     .await;
     checkout(&app, buyer, "cs_credits").await;

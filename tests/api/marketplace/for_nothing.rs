@@ -1,9 +1,11 @@
-//! Money that comes for what nobody can have any more: its payer was deleted meanwhile.
+//! Money that comes for what nobody can have any more: its payer or its tree was deleted meanwhile.
 
+use chrono::TimeDelta;
 use fixpath::stripe::sandbox::actions::Action;
 use serde_json::{Value, json};
 
 use super::{Market, NONE};
+use crate::support::people::device;
 
 const DELETE: &str = "mutation($id: ID!) { deleteTree(input: { id: $id, revision: 2 }) { deletedId userErrors { code } } }";
 
@@ -63,4 +65,28 @@ async fn what_was_had_when_its_customer_was_deleted_was_not_for_nothing() {
     market.shop.settle().await;
     assert_eq!(market.statuses().await, ["ACTIVE"]);
     assert_eq!(alerts(&market).await, json!([]));
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_tree_stays_while_its_payment_may_still_be_told_and_one_that_is_gone_is_paid_back() {
+    let (mut market, tree) = Market::with_listing().await;
+    let session = market.page(&tree, None).await;
+    assert_eq!(market.shop.pay(&session, "works"), "paid");
+    // The page was good for 23 hours; Stripe tells for three days, and nothing of it arrives.
+    for (hours, refused) in [(23 + 72, &["IN_USE"][..]), (25, &[])] {
+        market.shop.app.advance(TimeDelta::hours(hours));
+        market.seller = device(&market.shop.app, "seller").await.0;
+        assert_eq!(market.seller.ok(DELETE, json!({ "id": tree })).await.refusals("deleteTree"), refused);
+    }
+    market.buyer = device(&market.shop.app, "owner").await.0;
+    // It was only late: told, paid back, and told of that.
+    market.shop.settle().await;
+    assert_eq!(market.statuses().await, ["REFUNDED"]);
+    assert_eq!(market.shop.app.db_rows("SELECT status, refunded FROM payments").await, json!([{ "status": "refunded", "refunded": 2001 }]));
+    let all = market.shop.app.db_rows("SELECT kind, closed_at IS NULL AS open FROM alerts").await;
+    assert_eq!(all, json!([{ "kind": "paid_for_nothing", "open": false }]), "over when the money is back");
+    let refund = market.shop.sandbox.world(|world| world.all("refund").next().unwrap()["id"].as_str().unwrap().to_owned());
+    market.act(Action::FailRefund { refund }).await;
+    assert_eq!(market.statuses().await, ["REFUNDED"], "there is nothing to have");
+    assert_eq!(alerts(&market).await[0]["kind"], "paid_for_nothing");
 }
