@@ -2,12 +2,14 @@
 //! all.
 
 use chrono::{DateTime, Utc};
+use diesel::dsl::exists;
 use diesel::prelude::*;
+use diesel::select;
 use diesel_async::RunQueryDsl;
 
 use super::mails::{self, BillingMail};
 use super::money;
-use super::payment::Payment;
+use super::payment::{self, Payment};
 use super::subscription::{Status, Subscription};
 use crate::app::App;
 use crate::db::Conn;
@@ -80,6 +82,8 @@ pub async fn news(conn: &mut Conn, app: &App, mail: &BillingMail) -> Result<Opti
         }
         BillingMail::Refunded { refund } => {
             let query = refunds::table.inner_join(payments::table).filter(refunds::provider_refund_id.eq(refund));
+            // It may have come back.
+            let query = query.filter(refunds::status.eq("succeeded"));
             let found = query.select((payments::account_id, refunds::amount, refunds::currency)).first(conn).await.optional()?;
             let Some((account, amount, currency)): Option<(AccountId, i64, String)> = found else { return Ok(None) };
             let sentence = format!("We have sent {} back to the card that paid it.", money::shown(amount, &currency));
@@ -87,6 +91,8 @@ pub async fn news(conn: &mut Conn, app: &App, mail: &BillingMail) -> Result<Opti
         }
         BillingMail::Disputed { dispute } => {
             let query = disputes::table.inner_join(payments::table).filter(disputes::provider_dispute_id.eq(dispute));
+            // Once it is closed there is nothing to answer.
+            let query = query.filter(disputes::status.eq("open"));
             let columns = (payments::account_id, disputes::amount, disputes::currency, disputes::reason);
             let found: Option<(AccountId, i64, String, Option<String>)> = query.select(columns).first(conn).await.optional()?;
             let Some((account, amount, currency, reason)) = found else { return Ok(None) };
@@ -105,13 +111,14 @@ async fn about_payment(conn: &mut Conn, payment: PaymentId, subject: &'static st
     Ok(Some(to_owners(payment.account_id, subject, sentence, payment.hosted_invoice_url)))
 }
 
-/// About money that is still missing.
+/// About money that is still missing, and wanted.
 async fn unpaid(conn: &mut Conn, payment: PaymentId, subject: &'static str, sentence: &str) -> Result<Option<News>, Error> {
-    let paid: Option<bool> = payments::table.find(payment).select(payments::paid_at.is_not_null()).first(conn).await.optional()?;
-    if paid != Some(false) {
-        return Ok(None);
+    let owed = payments::table.find(payment).filter(payments::paid_at.is_null());
+    let owed = owed.filter(payments::status.ne(payment::Status::Void.as_str()));
+    match select(exists(owed)).get_result(conn).await? {
+        true => about_payment(conn, payment, subject, sentence).await,
+        false => Ok(None),
     }
-    about_payment(conn, payment, subject, sentence).await
 }
 
 async fn subscribed(conn: &mut Conn, id: SubscriptionId) -> Result<Option<(Subscription, String)>, Error> {

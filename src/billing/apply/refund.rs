@@ -58,8 +58,8 @@ pub async fn apply_dispute(conn: &mut Conn, app: &App, told: &Told<'_>) -> Resul
         _ => &["inquiry", "open"],
     };
     store_dispute(conn, app, &payment, &dispute, &id, status, further).await?;
-    // There is nothing to answer to a bank that only asks, or that was never asked.
-    if status != "inquiry" && dispute.status.as_deref() != Some("prevented") {
+    // There is nothing to answer to a bank that only asks, or that has decided.
+    if status == "open" {
         mails::send_once(conn, app, &format!("dispute:{id}"), BillingMail::Disputed { dispute: id.clone() }).await?;
     }
     let account = payment.account_id;

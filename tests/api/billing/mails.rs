@@ -65,6 +65,35 @@ async fn a_dispute_goes_to_the_staff() {
     assert_eq!(sent(&app)[before..], [("boss@example.com".to_owned(), "A payment is disputed".to_owned())]);
 }
 
+#[tokio::test(flavor = "multi_thread")]
+async fn what_is_not_so_any_more_when_the_mail_is_sent_is_not_told() {
+    let (app, _owner, story) = stripe::app_with(&[("STAFF_EMAILS", "boss@example.com")]).await;
+    app.sign_up("boss").await;
+    app.db_execute("UPDATE users SET email_verified_at = created_at").await;
+    for event in story.life().iter().take(5) {
+        app.deliver(event).await;
+    }
+    app.run_jobs().await;
+    let before = sent(&app).len();
+    for (kind, status) in [("payment_failed", "open"), ("payment_action_required", "open"), ("voided", "void")] {
+        app.expect(&story.event(&format!("invoice.{kind}"), 100, story.invoice(status, 1, &[])), "completed").await;
+    }
+    for (kind, status) in [("created", "succeeded"), ("failed", "failed")] {
+        app.expect(&story.event(&format!("refund.{kind}"), 100, story.refund("re_1", 0, 500, status)), "completed").await;
+    }
+    let dispute = |id: &str, kind: &str, status: &str| {
+        let told = json!({ "id": id, "object": "dispute", "amount": 6000, "currency": "usd", "status": status, "reason": "fraudulent",
+            "charge": story.charge_id(0), "payment_intent": story.intent_id(0) });
+        story.event(&format!("charge.dispute.{kind}"), 100, told)
+    };
+    app.expect(&dispute("dp_1", "created", "needs_response"), "completed").await;
+    app.expect(&dispute("dp_1", "closed", "won"), "completed").await;
+    // Closed before it was heard of.
+    app.expect(&dispute("dp_2", "closed", "lost"), "completed").await;
+    app.run_jobs().await;
+    assert_eq!(sent(&app)[before..], []);
+}
+
 async fn hour(app: &TestApp) {
     app.run_job(&Job::Billing(BillingJob::TellTrials)).await;
 }
