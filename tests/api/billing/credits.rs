@@ -306,6 +306,20 @@ async fn what_was_claimed_before_it_was_known_what_was_taken_comes_back_too() {
     app.run_jobs().await;
 }
 
+/// Whoever has spent often has many entries, and few are corrections.
+#[tokio::test(flavor = "multi_thread")]
+async fn the_corrections_of_an_account_are_found_by_an_index() {
+    let (app, _story) = bought().await;
+    let entries = "INSERT INTO credit_entries SELECT gen_random_uuid(), account_id, -1, 0, 'spend', 'spent ' || number, 'used', now() \
+         FROM credit_balances, generate_series(1, 2000) AS number; ANALYZE credit_entries";
+    app.db_execute(entries).await;
+    let account = Uuid::from(account(&app).await);
+    let query = format!("EXPLAIN SELECT count(*) FROM credit_entries WHERE account_id = '{account}' AND kind IN ('clawback', 'refund')");
+    let plan = app.database_text(&query).await.join("\n");
+    assert!(plan.contains("credit_entries_corrections_idx"), "{plan}");
+    app.run_jobs().await;
+}
+
 #[test]
 fn the_fee_and_the_rest_are_always_the_whole() {
     use fixpath::billing::purchase::shares;

@@ -143,3 +143,24 @@ async fn an_invoice_that_stripe_could_not_finish_is_an_alert_until_it_is() {
     }
     app.run_jobs().await;
 }
+
+/// The log grows with every delivery.
+#[tokio::test(flavor = "multi_thread")]
+async fn deliveries_of_a_rare_type_or_status_are_found_by_an_index() {
+    let app = TestApp::new().await;
+    let log = "INSERT INTO webhook_deliveries (id, event_id, type, status, attempts, payload, livemode, received_at, processed_at) \
+         SELECT gen_random_uuid(), 'evt_' || number, CASE WHEN number % 1000 = 0 THEN 'customer.deleted' ELSE 'invoice.paid' END, \
+             CASE WHEN number % 1000 = 0 THEN 'stale' ELSE 'completed' END, 1, '{}', false, now() + number * interval '1 second', now() \
+         FROM generate_series(1, 20000) AS number; ANALYZE webhook_deliveries";
+    app.db_execute(log).await;
+    let conditions = [
+        ("type = 'customer.deleted'", "webhook_deliveries_type_idx"),
+        ("status = ANY ('{stale,ignored}')", "webhook_deliveries_status_idx"),
+        ("status = ANY ('{failed,dead}')", "webhook_deliveries_status_idx"),
+    ];
+    for (condition, index) in conditions {
+        let query = format!("EXPLAIN SELECT * FROM webhook_deliveries WHERE {condition} ORDER BY received_at DESC, id DESC LIMIT 21");
+        let plan = app.database_text(&query).await.join("\n");
+        assert!(plan.contains(index), "{plan}");
+    }
+}
