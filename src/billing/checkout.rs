@@ -200,12 +200,13 @@ impl Checkout {
     }
 
     /// What a customer was about to pay is nothing to wait for once that customer is deleted: it would keep the account from buying anew.
-    pub async fn forget_unfinished(conn: &mut Conn, account: AccountId, now: DateTime<Utc>) -> QueryResult<()> {
-        let open = checkouts::table.filter(checkouts::account_id.eq(account)).filter(checkouts::status.eq(OPEN));
-        let open: Vec<CheckoutId> = open.select(checkouts::id).load(conn).await?;
-        Self::expire(conn, &open, OPEN, now).await?;
+    pub async fn forget_unfinished(conn: &mut Conn, account: AccountId, customer: &str, now: DateTime<Utc>) -> QueryResult<()> {
+        let theirs = checkouts::table.filter(checkouts::account_id.eq(account)).filter(checkouts::provider_customer_id.eq(customer));
+        let theirs: Vec<CheckoutId> = theirs.select(checkouts::id).load(conn).await?;
+        Self::expire(conn, &theirs, OPEN, now).await?;
         for status in [COMPLETED, FAILED] {
-            let waiting: Vec<_> = Self::not_begun(conn, account, status).await?.into_iter().map(|(id, _)| id).collect();
+            let mut waiting: Vec<_> = Self::not_begun(conn, account, status).await?.into_iter().map(|(id, _)| id).collect();
+            waiting.retain(|id| theirs.contains(id));
             Self::expire(conn, &waiting, status, now).await?;
         }
         Ok(())

@@ -301,7 +301,12 @@ async fn store(app: &App, row: Checkout, answer: &Answer) -> Result<Checkout, Er
         return Err(Refusal::new(Code::CheckoutOpen, "this checkout was completed already").into());
     };
     diesel::update(checkouts::table.find(row.id))
-        .set((checkouts::provider_session_id.eq(&id), checkouts::url.eq(&url), checkouts::updated_at.eq(app.clock.now())))
+        .set((
+            checkouts::provider_session_id.eq(&id),
+            checkouts::provider_customer_id.eq(&session.customer),
+            checkouts::url.eq(&url),
+            checkouts::updated_at.eq(app.clock.now()),
+        ))
         .execute(&mut *app.db.conn().await?)
         .await?;
     Ok(Checkout { provider_session_id: Some(id), url: Some(url), ..row })

@@ -106,6 +106,7 @@ diesel::table! {
         success_url -> Nullable<Text>,
         cancel_url -> Nullable<Text>,
         promotion_code -> Nullable<Text>,
+        provider_customer_id -> Nullable<Text>,
     }
 }
 

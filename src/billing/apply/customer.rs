@@ -67,7 +67,7 @@ async fn bury(conn: &mut Conn, app: &App, told: &Told<'_>, id: &str) -> Result<O
         tell(conn, app, Some(&before), &ended).await?;
     }
     if let Some(account) = account {
-        Checkout::forget_unfinished(conn, account, app.clock.now()).await?;
+        Checkout::forget_unfinished(conn, account, id, app.clock.now()).await?;
     }
     // Nobody can finish them any more.
     for invoice in Payment::drafts_of_customer(conn, id).await? {

@@ -99,3 +99,29 @@ async fn a_debit_that_was_on_its_way_is_not_waited_for() {
     shop.settle().await;
     assert_eq!(shop.subscription().await["status"], "ACTIVE");
 }
+
+/// Somebody tidies up at Stripe.
+#[tokio::test(flavor = "multi_thread")]
+async fn a_page_stays_open_when_another_customer_of_the_account_is_deleted() {
+    for found_gone in [false, true] {
+        let shop = Shop::open().await;
+        let first = shop.start(json!({})).await;
+        let customer = shop.sandbox.object(&first)["customer"].as_str().unwrap().to_owned();
+        let (mut page, mut other) = (first, crate::support::stripe::Story::new("other"));
+        if found_gone {
+            // The next page is another customer's, before anybody tells.
+            shop.sandbox.act(Action::DeleteCustomer { customer: customer.clone() }).unwrap();
+            page = shop.start(json!({ "seats": 2 })).await;
+            assert_ne!(shop.sandbox.object(&page)["customer"], customer);
+            other.customer = customer;
+        } else {
+            other.link_beside(&shop.app, crate::support::people::ids(&shop.owner).await.1).await;
+        }
+        let gone = json!({ "id": other.customer, "object": "customer", "deleted": true });
+        shop.app.deliver(&other.event("customer.deleted", 1, gone)).await;
+        let status = format!("SELECT status FROM checkouts WHERE provider_session_id = '{page}'");
+        assert_eq!(shop.app.db_value(&status).await, "open", "{found_gone}");
+        assert_eq!(shop.start(json!({ "seats": if found_gone { 2 } else { 1 } })).await, page, "nobody pays twice");
+        shop.settle().await;
+    }
+}
