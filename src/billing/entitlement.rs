@@ -24,6 +24,7 @@ pub struct Standing {
     #[diesel(deserialize_as = String)]
     pub status: Status,
     pub seats: i32,
+    pub pending_seats: Option<i32>,
     pub provider: String,
     pub is_primary: bool,
     pub current_period_end: Option<DateTime<Utc>>,
@@ -40,6 +41,8 @@ pub struct Entitlements {
     pub subscription: Option<SubscriptionId>,
     /// How many seats are paid for. None: as many as the plan allows.
     pub paid_seats: Option<i32>,
+    /// How many there are to be by a change that waits. None: none waits.
+    pub pending_seats: Option<i32>,
     /// One sentence: why access stands as it does.
     pub reason: String,
     /// When access ends unless something changes.
@@ -53,6 +56,15 @@ impl Entitlements {
         match (key, self.paid_seats) {
             (LimitKey::Seats, Some(paid)) => Some(allowed.map_or(paid, |allowed| allowed.min(paid))),
             (LimitKey::Seats | LimitKey::Trees | LimitKey::SessionsPerMonth, _) => allowed,
+        }
+    }
+
+    /// For whoever takes one more. A seat that a change will take away is taken by nobody any more: it would be used and not be paid.
+    pub fn max_to_take(&self, key: LimitKey) -> Option<i32> {
+        let max = self.max(key);
+        match (key, self.pending_seats) {
+            (LimitKey::Seats, Some(pending)) => Some(max.map_or(pending, |max| max.min(pending))),
+            (LimitKey::Seats | LimitKey::Trees | LimitKey::SessionsPerMonth, _) => max,
         }
     }
 
@@ -98,7 +110,8 @@ pub fn entitlements(standings: &[Standing], plans: &[Plan], now: DateTime<Utc>) 
         .max_by_key(|(row, plan, _)| (plan.tier, row.provider == STRIPE, row.is_primary));
     if let Some((row, plan, (reason, until))) = given {
         let paid_seats = (row.provider == STRIPE).then_some(row.seats);
-        return Some(Entitlements { plan: plan.clone(), subscription: Some(row.id), paid_seats, reason, until });
+        let (subscription, pending_seats) = (Some(row.id), row.pending_seats);
+        return Some(Entitlements { plan: plan.clone(), subscription, paid_seats, pending_seats, reason, until });
     }
     let free = plans.iter().find(|plan| plan.key == FREE)?;
     // The one that can still come to something, else the last.
@@ -108,7 +121,7 @@ pub fn entitlements(standings: &[Standing], plans: &[Plan], now: DateTime<Utc>) 
         None => format!("Nothing was bought: the {} plan counts.", free.name),
     };
     let subscription = lost.map(|(row, _)| row.id);
-    Some(Entitlements { plan: free.clone(), subscription, paid_seats: None, reason, until: None })
+    Some(Entitlements { plan: free.clone(), subscription, paid_seats: None, pending_seats: None, reason, until: None })
 }
 
 /// The same for SQL, which asks about many accounts at once: the condition that the plan which counts has a feature. `account` and

@@ -17,7 +17,7 @@ use crate::identity::membership::Membership;
 /// For whoever is about to use one more: refuses if that is one too many. The account stays locked until the transaction ends.
 pub async fn lock_and_check(conn: &mut Conn, account: AccountId, key: LimitKey, now: DateTime<Utc>) -> Result<(), Error> {
     let entitled = lock(conn, account, now).await?;
-    let Some(max) = entitled.max(key) else { return Ok(()) };
+    let Some(max) = entitled.max_to_take(key) else { return Ok(()) };
     let used = used(conn, account, key, now).await?;
     if used < max { Ok(()) } else { Err(reached(conn, &entitled, Limit { key, max: Some(max), used }).await?.into()) }
 }
@@ -25,7 +25,7 @@ pub async fn lock_and_check(conn: &mut Conn, account: AccountId, key: LimitKey, 
 /// For an invitation that is being accepted: its seat is its own, so only people count. The account stays locked, as above.
 pub async fn lock_and_check_joining(conn: &mut Conn, account: AccountId, now: DateTime<Utc>) -> Result<(), Error> {
     let entitled = lock(conn, account, now).await?;
-    let Some(max) = entitled.max(LimitKey::Seats) else { return Ok(()) };
+    let Some(max) = entitled.max_to_take(LimitKey::Seats) else { return Ok(()) };
     if Membership::count(conn, account).await? < i64::from(max) {
         return Ok(());
     }
@@ -109,9 +109,14 @@ async fn reached(conn: &mut Conn, entitled: &Entitlements, limit: Limit) -> Resu
     let plan = &entitled.plan;
     // More seats of the same plan can be bought without changing it.
     let paid = limit.key == LimitKey::Seats && limit.max != plan.max(LimitKey::Seats);
-    let message = match paid {
-        true => format!("The subscription to the {} plan has {max} seats, and all are used: add seats to it.", plan.name),
-        false => format!("The {} plan allows {max} {what}, and all are used.", plan.name),
+    let message = match entitled.max(limit.key) {
+        Some(present) if present != max => format!(
+            "A change that waits leaves {max} of the {present} seats of the subscription to the {} plan, and these are used: \
+             ask for more, or take it back.",
+            plan.name
+        ),
+        _ if paid => format!("The subscription to the {} plan has {max} seats, and all are used: add seats to it.", plan.name),
+        _ => format!("The {} plan allows {max} {what}, and all are used.", plan.name),
     };
     let on_sale = Plan::on_sale(conn).await?;
     let upgrade = if paid { Some(plan) } else { plan::cheapest_for(&on_sale, limit.key, limit.used) };

@@ -47,6 +47,7 @@ fn standing(tier: Tier, provider: &str, status: Status) -> Standing {
         plan_id: plan(tier, None).id,
         status,
         seats: 3,
+        pending_seats: None,
         provider: provider.to_owned(),
         is_primary: true,
         current_period_end: Some(now() + TimeDelta::days(20)),

@@ -16,6 +16,7 @@ mod racing;
 mod refused_debits;
 mod restarts;
 mod scheduling;
+mod seats;
 mod shapes;
 mod starting;
 mod syncing;
