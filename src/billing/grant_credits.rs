@@ -45,8 +45,11 @@ pub async fn grant_credits(app: &App, actor: &Actor, from: &Requester, input: &G
                 let line = audit::Entry { account: Some(account), actor: Some(actor.user), ..audit::Entry::new("grantCredits", now) };
                 audit::record(conn, &line.about(format!("{} credits: {reason}", input.credits)).from(from)).await?;
             }
-            let entry = Entry::of_source(conn, &source, Kind::Grant).await?;
-            entry.ok_or_else(|| Error::internal("a grant without its entry"))
+            let entry = Entry::of_source(conn, &source, Kind::Grant).await?.ok_or_else(|| Error::internal("a grant without its entry"))?;
+            if (entry.delta, &entry.reason) != (input.credits, &reason) {
+                return Err(Refusal::at(Code::Invalid, "idempotencyKey", "This key was used for another grant.").into());
+            }
+            Ok(entry)
         })
         .await?;
     app.notices.publish(Notice::Billing(account));

@@ -76,10 +76,11 @@ async fn a_grant_counts_once_for_each_key() {
     let account = ids(&owner).await.1.encode();
     let query = "mutation($input: GrantCreditsInput!) { grantCredits(input: $input) {
         credits { balance } entry { delta balanceAfter kind reason } userErrors { code path } } }";
-    let give = async |credits: i32, key: &str| {
-        let input = json!({ "accountId": account, "credits": credits, "reason": "For the outage.", "idempotencyKey": key });
+    let give_for = async |credits: i32, key: &str, reason: &str| {
+        let input = json!({ "accountId": account, "credits": credits, "reason": reason, "idempotencyKey": key });
         support.ok(query, json!({ "input": input })).await
     };
+    let give = async |credits: i32, key: &str| give_for(credits, key, "For the outage.").await;
     let answers = futures_util::future::join_all((0..8).map(|_| give(20, "ticket 1"))).await;
     for answer in answers {
         assert_eq!(answer.data("grantCredits.credits.balance"), 20);
@@ -88,6 +89,11 @@ async fn a_grant_counts_once_for_each_key() {
     }
     assert_eq!(give(5, "ticket 2").await.data("grantCredits.credits.balance"), 25);
     assert_eq!(give(0, "ticket 3").await.refusals("grantCredits"), ["INVALID"]);
+    for other in [give(30, "ticket 1").await, give_for(20, "ticket 1", "For the trouble.").await] {
+        assert_eq!(other.refusals("grantCredits"), ["INVALID"]);
+        assert_eq!(other.data("grantCredits.userErrors.0.path"), json!(["idempotencyKey"]));
+    }
+    assert_eq!(give_for(20, "ticket 1", " For the outage. ").await.data("grantCredits.credits.balance"), 25);
     let lines = app.db_rows("SELECT subject FROM audit_entries WHERE action = 'grantCredits' ORDER BY id").await;
     assert_eq!(lines.as_array().unwrap().len(), 2, "{lines}");
     let nobody = json!({ "input": { "accountId": fixpath::id::AccountId::from(uuid::Uuid::nil()).encode(), "credits": 1, "reason": "x",
