@@ -133,13 +133,14 @@ pub async fn erase_account(app: &App, id: AccountId) -> Result<(), Error> {
             let people: Vec<UserId> = people.load(conn).await?;
             // Of a large account, one statement may delete for longer than requests may take. The job's own limit holds.
             diesel::sql_query("SET LOCAL statement_timeout = 0").execute(conn).await?;
+            // First: entries of credits go only once their account is erased.
+            diesel::update(accounts::table.find(id)).set((accounts::name.eq(NAME), accounts::deleted_at.eq(now))).execute(conn).await?;
             for statement in GOES {
                 diesel::sql_query(statement).bind::<sql_types::Uuid, _>(id).execute(conn).await?;
             }
             erase_trees(conn, id).await?;
             erase_homeless(conn, &people, now).await?;
             audit::erase_in_txn(conn, id).await?;
-            diesel::update(accounts::table.find(id)).set((accounts::name.eq(NAME), accounts::deleted_at.eq(now))).execute(conn).await?;
             for person in &people {
                 requesters::announce_in_txn(conn, *person).await?;
             }

@@ -193,3 +193,35 @@ async fn after_a_week_all_of_it_is_gone_but_what_the_law_keeps() {
     sweep(&app).await;
     assert_eq!(app.database_text("SELECT status FROM webhook_deliveries ORDER BY 1").await, ["dead", "failed", "parked", "processing"]);
 }
+
+#[tokio::test]
+async fn credits_are_written_down_for_as_long_as_the_account_is_there() {
+    let (app, owner) = roomy().await;
+    let account = Uuid::from(ids(&owner).await.1);
+    let entry = async |source: &str| {
+        let sql = format!(
+            "INSERT INTO credit_entries (id, account_id, delta, balance_after, kind, source, reason, created_at)
+             VALUES (gen_random_uuid(), '{account}', 100, 100, 'grant', '{source}', 'sorry', now())"
+        );
+        app.db_execute(&sql).await;
+    };
+    entry("one").await;
+    delete(&owner, "owner's account").await;
+    let refuse =
+        ["UPDATE credit_entries SET delta = 90", "DELETE FROM credit_entries", "TRUNCATE credit_entries", "TRUNCATE accounts CASCADE"];
+    for sql in refuse {
+        let (client, connection) = app.app.db.target().connect().await.unwrap();
+        tokio::spawn(connection);
+        let refused = client.batch_execute(sql).await.expect_err(sql);
+        assert!(refused.as_db_error().unwrap().message().contains("rows of credit_entries never"), "{sql}: {refused:?}");
+    }
+    let left = async || app.database_text("SELECT source FROM credit_entries").await;
+    assert_eq!(left().await, ["one"]);
+    app.advance(TimeDelta::days(7));
+    sweep(&app).await;
+    assert_eq!(left().await, NONE);
+    // What a payment that comes later adds goes, too.
+    entry("late").await;
+    sweep(&app).await;
+    assert_eq!(left().await, NONE);
+}
