@@ -4,7 +4,7 @@ use diesel::prelude::*;
 use diesel_async::RunQueryDsl;
 
 use super::checkout::{Checkout, NewCheckout, Purpose};
-use super::open_checkout::open_checkout;
+use super::open_checkout::{agreed, open_checkout};
 use super::return_url;
 use super::subscription_change::MAX_KEY;
 use crate::app::App;
@@ -35,6 +35,15 @@ pub async fn buy_credits(app: &App, actor: &Actor, from: &Requester, wish: BuyCr
         let message = format!("`quantity` must be from 1 to {MOST}, not {}.", wish.quantity);
         return Err(Refusal::at(Code::Invalid, "quantity", message).into());
     }
+    let asked = NewCheckout {
+        idempotency_key: key,
+        pack_key: Some(wish.pack_key.clone()),
+        quantity: wish.quantity,
+        ..NewCheckout::of(actor, Purpose::Credits, success_url, cancel_url)
+    };
+    if let Some(known) = agreed(app, &asked).await? {
+        return Ok(known);
+    }
     let unknown = || Refusal::at(Code::NotFound, "packKey", "There is no such pack of credits on sale.");
     if wish.pack_key.contains('\0') {
         return Err(unknown().into());
@@ -48,13 +57,10 @@ pub async fn buy_credits(app: &App, actor: &Actor, from: &Requester, wish: BuyCr
         .optional()?;
     let (credits, unit_amount, currency) = pack.ok_or_else(unknown)?;
     let checkout = NewCheckout {
-        idempotency_key: key,
-        pack_key: Some(wish.pack_key),
-        quantity: wish.quantity,
         credits: Some(credits.saturating_mul(wish.quantity)),
         amount: Some(unit_amount.saturating_mul(wish.quantity.into())),
         currency: Some(currency),
-        ..NewCheckout::of(actor, Purpose::Credits, success_url, cancel_url)
+        ..asked
     };
     open_checkout(app, from, checkout, async |_: &mut Conn| Ok(Vec::new())).await
 }

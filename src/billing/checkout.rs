@@ -85,6 +85,8 @@ pub struct Checkout {
     pub cancel_url: Option<String>,
     /// The provider's id.
     pub promotion_code: Option<String>,
+    /// What people typed.
+    pub promotion_word: Option<String>,
 }
 
 /// A checkout to be.
@@ -109,6 +111,7 @@ pub struct NewCheckout {
     pub success_url: String,
     pub cancel_url: String,
     pub promotion_code: Option<String>,
+    pub promotion_word: Option<String>,
     pub idempotency_key: Option<String>,
 }
 
@@ -134,23 +137,32 @@ impl NewCheckout {
             success_url,
             cancel_url,
             promotion_code: None,
+            promotion_word: None,
             idempotency_key: None,
         }
     }
 
-    /// Whether that checkout is for the same.
-    pub fn is_for(&self, known: &Checkout) -> bool {
+    /// Whether that checkout is for what the client names here. What it costs is not the client's word.
+    pub fn names(&self, known: &Checkout) -> bool {
         self.purpose == known.purpose
-            && self.plan_price_id == known.plan_price_id
+            && self.plan_id == known.plan_id
+            && self.interval == known.interval
             && self.seats == known.seats
             && self.pack_key == known.pack_key
             && self.quantity == known.quantity
             && self.tree_id == known.tree_id
+            && self.promotion_word == known.promotion_word
+            && Some(&self.success_url) == known.success_url.as_ref()
+            && Some(&self.cancel_url) == known.cancel_url.as_ref()
+    }
+
+    /// Whether that checkout is for the same, on the same terms.
+    pub fn is_for(&self, known: &Checkout) -> bool {
+        self.names(known)
+            && self.plan_price_id == known.plan_price_id
             && self.amount == known.amount
             && self.currency == known.currency
             && self.promotion_code == known.promotion_code
-            && Some(&self.success_url) == known.success_url.as_ref()
-            && Some(&self.cancel_url) == known.cancel_url.as_ref()
     }
 }
 
@@ -239,6 +251,7 @@ impl Checkout {
                     checkouts::success_url.eq(&new.success_url),
                     checkouts::cancel_url.eq(&new.cancel_url),
                     checkouts::promotion_code.eq(&new.promotion_code),
+                    checkouts::promotion_word.eq(&new.promotion_word),
                     checkouts::idempotency_key.eq(&new.idempotency_key),
                     checkouts::expires_at.eq(expires_at),
                     checkouts::created_at.eq(clock.now()),

@@ -40,6 +40,18 @@ const USEFUL: TimeDelta = TimeDelta::hours(1);
 /// How often a page of another wish may stand in the way: somebody asks for two things in turns.
 const TURNS: u32 = 3;
 
+/// The page that this key has opened before, as it was agreed then: whoever repeats a key gets the same one, whatever became of what is
+/// on sale. Of the wish, only what the client names is looked at.
+pub async fn agreed(app: &App, wish: &NewCheckout) -> Result<Option<Checkout>, Error> {
+    if wish.idempotency_key.is_none() {
+        return Ok(None);
+    }
+    match app.db.transaction(async |conn| lock_and_find(conn, wish).await).await? {
+        Some(known) => with_page(app, known).await.map(Some),
+        None => Ok(None),
+    }
+}
+
 /// Opens the page, or finds the one that is open for the same. `refuse` is asked in the transaction that writes the row, and tells what
 /// has to be given up first.
 pub async fn open_checkout<F>(app: &App, from: &Requester, wish: NewCheckout, refuse: F) -> Result<Checkout, Error>
@@ -51,8 +63,7 @@ where
     }
     for _ in 0..TURNS {
         match begin(app, from, &wish, &refuse).await? {
-            Begun::Row(row) if row.url.is_some() || row.status != OPEN => return Ok(row),
-            Begun::Row(row) => return with_session(app, row).await,
+            Begun::Row(row) => return with_page(app, row).await,
             Begun::InTheWay(other) => close(app, other).await?,
             Begun::Unpaid(unpaid) => give_up_refused(app, wish.account_id, &unpaid).await?,
         }
@@ -88,18 +99,8 @@ where
     let now = app.clock.now();
     app.db
         .transaction(async |conn| {
-            // All that open a checkout for this account, one after the other.
-            Account::lock(conn, wish.account_id).await?.ok_or(Error::Unauthenticated)?.require_staying()?;
-            if let Some(key) = &wish.idempotency_key
-                && let Some(known) = Checkout::of_key(conn, wish.account_id, key).await?
-            {
-                if !wish.is_for(&known) {
-                    return Err(Refusal::at(Code::Invalid, "idempotencyKey", "This key was used for another checkout.").into());
-                }
-                if known.status != OPEN && known.url.is_none() {
-                    let message = format!("The checkout of this key is {} already: ask with another key.", known.status);
-                    return Err(Refusal::at(Code::WrongState, "idempotencyKey", message).into());
-                }
+            // Somebody may have asked with the same key at the same time.
+            if let Some(known) = lock_and_find(conn, wish).await? {
                 return Ok(Begun::Row(known));
             }
             let unpaid = refuse(conn).await?;
@@ -120,6 +121,21 @@ where
             Ok(Begun::Row(row))
         })
         .await
+}
+
+/// The account stays locked: all that open a checkout for it, one after the other. The checkout of the wish's key, if it was used.
+async fn lock_and_find(conn: &mut Conn, wish: &NewCheckout) -> Result<Option<Checkout>, Error> {
+    Account::lock(conn, wish.account_id).await?.ok_or(Error::Unauthenticated)?.require_staying()?;
+    let Some(key) = &wish.idempotency_key else { return Ok(None) };
+    let Some(known) = Checkout::of_key(conn, wish.account_id, key).await? else { return Ok(None) };
+    if !wish.names(&known) {
+        return Err(Refusal::at(Code::Invalid, "idempotencyKey", "This key was used for another checkout.").into());
+    }
+    if known.status != OPEN && known.url.is_none() {
+        let message = format!("The checkout of this key is {} already: ask with another key.", known.status);
+        return Err(Refusal::at(Code::WrongState, "idempotencyKey", message).into());
+    }
+    Ok(Some(known))
 }
 
 /// So that nobody pays on two pages: what cannot be closed any more was paid, and is applied instead.
@@ -149,6 +165,10 @@ async fn close(app: &App, open: Checkout) -> Result<(), Error> {
 
 async fn set_expired(app: &App, open: &Checkout) -> Result<(), Error> {
     Ok(Checkout::expire(&mut *app.db.conn().await?, &[open.id], OPEN, app.clock.now()).await?)
+}
+
+async fn with_page(app: &App, row: Checkout) -> Result<Checkout, Error> {
+    if row.url.is_some() || row.status != OPEN { Ok(row) } else { with_session(app, row).await }
 }
 
 async fn with_session(app: &App, row: Checkout) -> Result<Checkout, Error> {

@@ -6,7 +6,8 @@ use stripe_product::promotion_code::ListPromotionCode;
 
 use super::checkout::{COMPLETED, Checkout, FAILED, NewCheckout, ON_ITS_WAY, Purpose, Unpaid};
 use super::offer::Offer;
-use super::open_checkout::open_checkout;
+use super::open_checkout::{agreed, open_checkout};
+use super::plan::Plan;
 use super::return_url;
 use super::seats;
 use super::start_trial::mailbox;
@@ -41,26 +42,34 @@ pub async fn start_checkout(app: &App, actor: &Actor, from: &Requester, wish: St
     let cancel_url = return_url::allowed(&app.config, "cancelUrl", &wish.cancel_url)?.to_string();
     let key = input::optional("idempotencyKey", wish.idempotency_key.as_deref(), super::subscription_change::MAX_KEY)?;
     let code = input::optional("promotionCode", wish.promotion_code.as_deref(), MAX_CODE)?;
+    let plan = Plan::find(&mut *app.db.conn().await?, &wish.plan_key).await?;
+    let asked = NewCheckout {
+        idempotency_key: key,
+        plan_id: plan.map(|plan| plan.id),
+        interval: Some(wish.interval.to_owned()),
+        seats: Some(wish.seats),
+        promotion_word: code,
+        ..NewCheckout::of(actor, Purpose::Subscription, success_url, cancel_url)
+    };
+    if let Some(known) = agreed(app, &asked).await? {
+        return Ok(known);
+    }
     let mut conn = app.db.conn().await?;
     let offer = on_sale(&mut conn, &wish.plan_key, wish.interval).await?;
     seats::check(&mut conn, &offer, actor.account, wish.seats, app.clock.now()).await?;
     let trial_days = trial_days(&mut conn, actor, offer.trial_days).await?;
     drop(conn);
-    let promotion_code = match code {
-        Some(code) => Some(promotion(app, &code).await?),
+    let promotion_code = match &asked.promotion_word {
+        Some(word) => Some(promotion(app, word).await?),
         None => None,
     };
     let checkout = NewCheckout {
-        idempotency_key: key,
-        plan_id: Some(offer.plan),
         plan_price_id: Some(offer.price),
-        interval: Some(offer.interval.clone()),
-        seats: Some(wish.seats),
         trial_days,
         amount: Some(offer.unit_amount.saturating_mul(wish.seats.into())),
-        currency: Some(offer.currency.clone()),
+        currency: Some(offer.currency),
         promotion_code,
-        ..NewCheckout::of(actor, Purpose::Subscription, success_url, cancel_url)
+        ..asked
     };
     let account = actor.account;
     open_checkout(app, from, checkout, async |conn: &mut Conn| refuse_second(conn, account).await).await

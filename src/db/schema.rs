@@ -107,6 +107,7 @@ diesel::table! {
         cancel_url -> Nullable<Text>,
         promotion_code -> Nullable<Text>,
         provider_customer_id -> Nullable<Text>,
+        promotion_word -> Nullable<Text>,
     }
 }
 

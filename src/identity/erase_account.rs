@@ -51,8 +51,8 @@ const GOES: [&str; 16] = [
     "DELETE FROM credit_entries WHERE account_id = $1",
     "DELETE FROM credit_balances WHERE account_id = $1",
     // What was offered stays for a while (`OFFERED`), not to whom, nor from which page.
-    "UPDATE checkouts SET user_id = NULL, url = NULL, success_url = NULL, cancel_url = NULL, idempotency_key = NULL, promotion_code = NULL \
-     WHERE account_id = $1",
+    "UPDATE checkouts SET user_id = NULL, url = NULL, success_url = NULL, cancel_url = NULL, idempotency_key = NULL, promotion_code = NULL, \
+     promotion_word = NULL WHERE account_id = $1",
     "DELETE FROM subscription_changes WHERE account_id = $1",
     // Before the customers, by whom some of them are found.
     "DELETE FROM webhook_deliveries WHERE account_id = $1 AND processed_at IS NOT NULL",

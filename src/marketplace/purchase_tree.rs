@@ -4,7 +4,7 @@ use super::listing::{self, Listing};
 use super::price::Price;
 use crate::app::App;
 use crate::billing::checkout::{Checkout, NewCheckout, Purpose};
-use crate::billing::open_checkout::open_checkout;
+use crate::billing::open_checkout::{agreed, open_checkout};
 use crate::billing::plan::Feature;
 use crate::billing::purchase::{Purchase, Status};
 use crate::billing::subscription_change::MAX_KEY;
@@ -23,7 +23,7 @@ pub struct PurchaseTree {
     pub idempotency_key: Option<String>,
 }
 
-/// What is offered: the listing's terms, or those of the page that this key has opened before.
+/// What is offered: the listing's terms.
 #[derive(Clone, Debug)]
 struct Offer {
     seller: AccountId,
@@ -37,33 +37,24 @@ pub async fn purchase_tree(app: &App, actor: &Actor, from: &Requester, wish: Pur
     let success_url = return_url::with_session(return_url::allowed(&app.config, "successUrl", &wish.success_url)?);
     let cancel_url = return_url::allowed(&app.config, "cancelUrl", &wish.cancel_url)?.to_string();
     let key = text::optional("idempotencyKey", wish.idempotency_key.as_deref(), MAX_KEY)?;
-    let mut conn = app.db.conn().await?;
-    let offer = match agreed(&mut conn, actor, &wish, key.as_deref()).await? {
-        Some(offer) => offer,
-        None => on_sale(&mut conn, app, actor, wish.tree).await?,
-    };
-    drop(conn);
-    let checkout = NewCheckout {
+    let asked = NewCheckout {
         idempotency_key: key,
-        tree_account_id: Some(offer.seller),
         tree_id: Some(wish.tree),
+        ..NewCheckout::of(actor, Purpose::Purchase, success_url, cancel_url)
+    };
+    if let Some(known) = agreed(app, &asked).await? {
+        return Ok(known);
+    }
+    let offer = on_sale(&mut *app.db.conn().await?, app, actor, wish.tree).await?;
+    let checkout = NewCheckout {
+        tree_account_id: Some(offer.seller),
         tree_title: Some(offer.title.clone()),
         amount: Some(offer.price.amount),
         currency: Some(offer.price.currency.clone()),
-        ..NewCheckout::of(actor, Purpose::Purchase, success_url, cancel_url)
+        ..asked
     };
     let (buyer, tree) = (actor.account, wish.tree);
     open_checkout(app, from, checkout, async |conn: &mut Conn| refuse(conn, buyer, tree, &offer).await.map(|()| Vec::new())).await
-}
-
-/// Who repeats a key gets the same page, whatever became of the listing.
-async fn agreed(conn: &mut Conn, actor: &Actor, wish: &PurchaseTree, key: Option<&str>) -> Result<Option<Offer>, Error> {
-    let Some(key) = key else { return Ok(None) };
-    let known = Checkout::of_key(conn, actor.account, key).await?.filter(|known| known.tree_id == Some(wish.tree));
-    Ok(known.and_then(|known| {
-        let price = Price { amount: known.amount?, currency: known.currency? };
-        Some(Offer { seller: known.tree_account_id?, title: known.tree_title?, price })
-    }))
 }
 
 async fn on_sale(conn: &mut Conn, app: &App, actor: &Actor, tree: TreeId) -> Result<Offer, Error> {

@@ -8,8 +8,13 @@ use crate::support::app::ORIGIN;
 use crate::support::shop::Shop;
 
 pub async fn buy(shop: &Shop, pack: &str, quantity: i32) -> Answer {
+    buy_with(shop, pack, quantity, None).await
+}
+
+async fn buy_with(shop: &Shop, pack: &str, quantity: i32, key: Option<&str>) -> Answer {
     let query = "mutation($input: BuyCreditsInput!) { buyCredits(input: $input) { checkout { id url } userErrors { code message path } } }";
-    let input = json!({ "packKey": pack, "quantity": quantity, "successUrl": format!("{ORIGIN}/ok"), "cancelUrl": format!("{ORIGIN}/no") });
+    let input = json!({ "packKey": pack, "quantity": quantity, "successUrl": format!("{ORIGIN}/ok"), "cancelUrl": format!("{ORIGIN}/no"),
+        "idempotencyKey": key });
     shop.owner.ok(query, json!({ "input": input })).await
 }
 
@@ -82,4 +87,24 @@ async fn what_is_not_sold_is_refused() {
     assert_eq!(buy(&shop, "credits-100", 0).await.refusals("buyCredits"), ["INVALID"]);
     assert_eq!(buy(&shop, "credits-100", 101).await.refusals("buyCredits"), ["INVALID"]);
     assert_eq!(shop.count("checkout.session"), 0);
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_key_gives_the_same_page_whatever_became_of_the_pack() {
+    let shop = Shop::open().await;
+    let page = async || buy_with(&shop, "credits-100", 2, Some("k")).await.str("buyCredits.checkout.id");
+    let first = page().await;
+    for change in ["unit_amount = 2000, credits = 90", "on_sale = false"] {
+        shop.app.db_execute(&format!("UPDATE credit_packs SET {change} WHERE key = 'credits-100'")).await;
+        assert_eq!(page().await, first, "{change}");
+    }
+    for (pack, quantity) in [("credits-100", 1), ("credits-500", 2), ("credits-7", 2)] {
+        let other = buy_with(&shop, pack, quantity, Some("k")).await;
+        assert_eq!(other.refusals("buyCredits"), ["INVALID"], "{quantity} of {pack}");
+        assert_eq!(other.data("buyCredits.userErrors.0.path"), json!(["idempotencyKey"]));
+    }
+    assert_eq!(shop.start_as(&shop.owner, json!({ "idempotencyKey": "k" })).await.refusals("startCheckout"), ["INVALID"]);
+    assert_eq!(shop.pay(&first, "works"), "paid");
+    shop.settle().await;
+    assert_eq!(balance(&shop).await, 200);
 }

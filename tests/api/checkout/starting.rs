@@ -264,3 +264,47 @@ async fn a_promotion_code_takes_its_part_off() {
     assert_eq!(shop.sandbox.object(&without)["allow_promotion_codes"], true, "it can be typed on the page");
     shop.settle().await;
 }
+
+/// Whoever has not heard the answer asks again, and meanwhile everything was changed.
+#[tokio::test(flavor = "multi_thread")]
+async fn a_key_gives_the_same_page_whatever_became_of_what_was_agreed() {
+    let shop = Shop::open().await;
+    shop.post("coupons", &[("id", "half"), ("percent_off", "50"), ("duration", "forever")]).await;
+    let half = [("promotion[type]", "coupon"), ("promotion[coupon]", "half"), ("code", "HALF")];
+    let code = shop.post("promotion_codes", &half).await["id"].as_str().unwrap().to_owned();
+    let wish = json!({ "idempotencyKey": "k", "promotionCode": "HALF" });
+    // The page is made, and every answer that says so is lost.
+    shop.sandbox.plan_fault(Fault::ResetAfter, "/v1/checkout/sessions", 3);
+    assert_eq!(shop.start_as(&shop.owner, wish.clone()).await.refusals("startCheckout"), ["STRIPE_UNAVAILABLE"]);
+    let dearer = "UPDATE plan_prices SET retired_at = now() FROM plans WHERE plans.id = plan_id AND key = 'pro' AND interval = 'month';
+        INSERT INTO plan_prices (id, plan_id, interval, unit_amount, currency, created_at)
+        SELECT gen_random_uuid(), id, 'month', 9900, 'USD', now() FROM plans WHERE key = 'pro'";
+    shop.app.db_execute(dearer).await;
+    let page = shop.start(wish.clone()).await;
+    assert_eq!((shop.count("checkout.session"), &shop.sandbox.object(&page)["amount_total"]), (1, &json!(1450)));
+    shop.post(&format!("promotion_codes/{code}"), &[("active", "false")]).await;
+    assert_eq!(shop.start(wish.clone()).await, page, "the code is used up");
+    people::colleague(&shop.app, &shop.owner, "second", "technician").await;
+    assert_eq!(shop.start(wish.clone()).await, page, "a seat more is taken");
+    shop.app.db_execute("UPDATE plans SET on_sale = false WHERE key = 'pro'").await;
+    assert_eq!(shop.start(wish.clone()).await, page, "the plan is retired");
+    for (field, other) in [
+        ("planKey", json!("starter")),
+        ("planKey", json!("gold")),
+        ("interval", json!("YEAR")),
+        ("seats", json!(2)),
+        ("promotionCode", json!("OTHER")),
+        ("promotionCode", json!(null)),
+        ("cancelUrl", json!(format!("{ORIGIN}/elsewhere"))),
+    ] {
+        let mut wish = wish.clone();
+        wish[field] = other;
+        let refused = shop.start_as(&shop.owner, wish).await;
+        assert_eq!(refused.refusals("startCheckout"), ["INVALID"], "{field}");
+        assert_eq!(refused.data("startCheckout.userErrors.0.path"), json!(["idempotencyKey"]), "{field}");
+    }
+    assert_eq!(shop.pay(&page, "works"), "paid");
+    shop.settle().await;
+    assert_eq!(shop.start(wish).await, page, "it is bought");
+    assert_eq!(shop.subscription().await["plan"]["key"], "pro");
+}
