@@ -5,9 +5,11 @@ use stripe_billing::billing_portal_session::CreateBillingPortalSession;
 use super::customer::Customer;
 use super::make_customer::make_customer;
 use super::return_url;
+use super::subscription::Subscription;
 use super::subscription_change::SubscriptionChange;
 use crate::app::App;
 use crate::error::{Code, Error, Refusal};
+use crate::id::AccountId;
 use crate::identity::actor::{Actor, Requester, Role};
 use crate::stripe::client::StripeError;
 use crate::stripe::object::field::text;
@@ -19,10 +21,11 @@ pub async fn open_billing_portal(app: &App, actor: &Actor, from: &Requester, ret
         return Err(Refusal::new(Code::StripeUnavailable, "payments are not set up on this server").into());
     }
     let change = SubscriptionChange::begin(app, actor, from, "openBillingPortal", &back, None).await?;
-    let mut tries = 2;
+    // Of the one who pays, of the one that checkouts use, and of a new one.
+    let mut tries = 3;
     let answer = loop {
         tries -= 1;
-        let customer = make_customer(app, actor.account).await?;
+        let customer = payer(app, actor.account).await?;
         let request = CreateBillingPortalSession::new().customer(customer.as_str()).return_url(back.as_str());
         match app.stripe.write("create_portal_session", &request, &change.key(&format!("portal:{customer}"))).await {
             // Deleted at Stripe, or Stripe's data is elsewhere now: the account becomes another customer.
@@ -34,4 +37,17 @@ pub async fn open_billing_portal(app: &App, actor: &Actor, from: &Requester, ret
     };
     change.finish(app).await?;
     text(&answer.body, "url").ok_or_else(|| Error::internal("Stripe made a portal session without a URL"))
+}
+
+/// Who pays for the subscription that counts: where that was made elsewhere, perhaps not the customer that checkouts use.
+async fn payer(app: &App, account: AccountId) -> Result<String, Error> {
+    let conn = app.db.conn().await?;
+    let rows = Subscription::of_account(&conn, account).await?;
+    let counts = rows.iter().find(|row| row.is_primary && row.is_live());
+    let customer = Customer::named(&conn, counts.and_then(|row| row.provider_customer_id.as_deref())).await?;
+    drop(conn);
+    match customer.filter(|customer| customer.account_id == Some(account) && customer.deleted_at.is_none()) {
+        Some(customer) => Ok(customer.provider_customer_id),
+        None => make_customer(app, account).await,
+    }
 }

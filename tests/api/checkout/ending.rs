@@ -1,5 +1,7 @@
 //! `cancelSubscription`, `resumeSubscription` and the billing portal.
 
+use fixpath::billing::jobs::BillingJob;
+use fixpath::jobs::Job;
 use fixpath::stripe::sandbox::actions::Action;
 use fixpath::stripe::sandbox::faults::Fault;
 use serde_json::{Value, json};
@@ -196,10 +198,40 @@ async fn the_portal_of_a_customer_who_was_deleted_at_stripe_is_another_customers
     let page = shop.start(json!({})).await;
     let customer = shop.sandbox.object(&page)["customer"].as_str().unwrap().to_owned();
     shop.sandbox.act(Action::DeleteCustomer { customer: customer.clone() }).unwrap();
-    let url = portal(&shop, &format!("{ORIGIN}/billing")).await.str("openBillingPortal.url");
-    let session = shop.sandbox.object(url.rsplit('/').next().unwrap());
-    assert!(session["customer"].is_string() && session["customer"] != customer.as_str(), "{session}");
+    let shown = shown_in_portal(&shop).await;
+    assert!(shown.is_string() && shown != customer.as_str(), "{shown}");
     let new = "SELECT provider_customer_id FROM customers WHERE deleted_at IS NULL";
-    assert_eq!(shop.app.db_value(new).await, session["customer"]);
+    assert_eq!(shop.app.db_value(new).await, shown);
+    shop.settle().await;
+}
+
+/// The customer.
+async fn shown_in_portal(shop: &Shop) -> Value {
+    let url = portal(shop, &format!("{ORIGIN}/billing")).await.str("openBillingPortal.url");
+    shop.sandbox.object(url.rsplit('/').next().unwrap())["customer"].clone()
+}
+
+/// Somebody has made a customer of their own for the subscription, at Stripe.
+#[tokio::test(flavor = "multi_thread")]
+async fn the_portal_shows_whoever_pays() {
+    let shop = Shop::open().await;
+    shop.app.run_job(&Job::Billing(BillingJob::OfferPlans)).await;
+    let page = shop.start(json!({})).await;
+    let buyer = shop.sandbox.object(&page)["customer"].clone();
+    assert_eq!(shown_in_portal(&shop).await, buyer);
+    let price = "SELECT provider_price_id FROM plan_prices JOIN plans ON plans.id = plan_id WHERE key = 'pro' AND interval = 'month'";
+    let price = shop.app.db_value(price).await;
+    let payer = shop.post("customers", &[("email", "owner@example.com")]).await["id"].as_str().unwrap().to_owned();
+    let form = [("customer", &*payer), ("items[0][price]", price.as_str().unwrap()), ("payment_behavior", "default_incomplete")];
+    shop.post("subscriptions", &form).await;
+    // Whose it is, the customer's address tells.
+    shop.post(&format!("customers/{payer}"), &[("name", "Accounting")]).await;
+    shop.settle().await;
+    assert_eq!(shop.subscription().await["status"], "INCOMPLETE");
+    assert_eq!(shown_in_portal(&shop).await, payer.as_str(), "where the open invoice is");
+    // Nobody tells us.
+    shop.sandbox.act(Action::DeleteCustomer { customer: payer }).unwrap();
+    shop.sandbox.take_deliveries();
+    assert_eq!(shown_in_portal(&shop).await, buyer);
     shop.settle().await;
 }
