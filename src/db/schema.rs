@@ -106,8 +106,8 @@ diesel::table! {
         success_url -> Nullable<Text>,
         cancel_url -> Nullable<Text>,
         promotion_code -> Nullable<Text>,
-        provider_customer_id -> Nullable<Text>,
         promotion_word -> Nullable<Text>,
+        provider_customer_id -> Nullable<Text>,
     }
 }
 
