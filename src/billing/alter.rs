@@ -7,7 +7,7 @@ use stripe_billing::subscription_schedule::ReleaseSubscriptionSchedule;
 use super::offer::Offer;
 use super::offer_plans::{forget_plan, offered};
 use super::refetch::{self, apply_change};
-use super::subscription::Subscription;
+use super::subscription::{Status, Subscription};
 use super::subscription_change::SubscriptionChange;
 use crate::app::App;
 use crate::error::{Code, Error, Refusal};
@@ -33,6 +33,13 @@ pub struct Present {
     pub unpaid: Option<String>,
     pub ends: bool,
     pub object: Value,
+}
+
+impl Present {
+    /// There is no way back.
+    pub fn is_over(&self) -> bool {
+        Status::read(&self.status).is_some_and(Status::is_terminal)
+    }
 }
 
 /// The row that counts, if it is paid for at Stripe.
@@ -66,6 +73,26 @@ fn read(answer: &Answer) -> Result<Present, Error> {
     })
 }
 
+/// What a change of ours was answered with becomes our rows. An old answer does not: what is true now is read, and if that is not what was
+/// asked for, somebody else has changed it since.
+pub async fn settle(app: &App, present: &Present, answer: &Answer, done: impl Fn(&Present) -> bool) -> Result<(), Error> {
+    if !answer.replayed {
+        return apply_change(app, &present.object, answer).await;
+    }
+    if done(&again(app, present).await?) { Ok(()) } else { Err(changed_meanwhile()) }
+}
+
+/// As it is by now, also in our rows.
+pub async fn again(app: &App, present: &Present) -> Result<Present, Error> {
+    let answer = refetch::read(app, &present.id).await?;
+    apply_change(app, &present.object, &answer).await?;
+    read(&answer)
+}
+
+pub fn changed_meanwhile() -> Error {
+    Refusal::new(Code::WrongState, "The subscription was changed meanwhile: look at it again.").into()
+}
+
 /// What a schedule would change later is not wanted any more. Stripe lets nothing else change while there is one.
 pub async fn release(app: &App, change: &SubscriptionChange, present: &Present) -> Result<(), Error> {
     let Some(schedule) = &present.schedule else { return Ok(()) };
@@ -86,9 +113,7 @@ pub async fn withdraw(app: &App, change: &SubscriptionChange, present: Present) 
         Ok(_) | Err(StripeError::Refused(_)) => {}
         Err(error) => return Err(error.into()),
     }
-    let answer = refetch::read(app, &present.id).await?;
-    apply_change(app, &present.object, &answer).await?;
-    read(&answer)
+    again(app, &present).await
 }
 
 async fn tell_again(app: &App, offer: &Offer) -> Result<(), Error> {

@@ -6,7 +6,7 @@ use stripe_billing::subscription::{
 
 use super::alter;
 use super::refetch::{self, apply_change};
-use super::subscription::{Status, Subscription};
+use super::subscription::Subscription;
 use super::subscription_change::SubscriptionChange;
 use crate::app::App;
 use crate::error::Error;
@@ -44,7 +44,7 @@ pub async fn cancel_subscription(
         Ok(row) => row,
     };
     let present = alter::withdraw(app, &change, alter::present(app, &row).await?).await?;
-    let ended = change.repeated && Status::read(&present.status).is_some_and(Status::is_terminal);
+    let ended = change.repeated && present.is_over();
     // What has not begun, or is paused, has no paid period that could run to its end.
     if immediately || ended || matches!(present.status.as_str(), "incomplete" | "paused") {
         let mut details = CancelSubscriptionCancellationDetails::new();
@@ -69,7 +69,7 @@ pub async fn cancel_subscription(
         request = request.cancellation_details(details);
     }
     let answer = app.stripe.write("update_subscription", &request, &change.key("end")).await.map_err(alter::refused)?;
-    apply_change(app, &present.object, &answer).await?;
+    alter::settle(app, &present, &answer, |now| now.ends || now.is_over()).await?;
     change.finish(app).await
 }
 

@@ -33,7 +33,8 @@ use crate::db::schema::plans;
 use crate::error::{Code, Error, Refusal};
 use crate::id::PlanId;
 use crate::identity::actor::{Actor, Requester, Role};
-use crate::stripe::client::StripeError;
+use crate::stripe::client::{Answer, StripeError};
+use crate::stripe::object;
 use crate::stripe::object::field::{id, ids, items, number, text};
 
 #[derive(Clone, Debug)]
@@ -57,6 +58,19 @@ pub struct Target {
     pub offer: Offer,
     pub seats: i32,
     pub when: When,
+}
+
+impl Target {
+    /// It is so already.
+    pub fn is_had(&self, present: &Present) -> bool {
+        self.offer.provider_price.as_deref() == Some(&present.price) && self.seats == present.seats
+    }
+
+    /// It will be so when that is paid.
+    fn waits(&self, present: &Present) -> bool {
+        let pending = object::Subscription::read(&present.object).pending;
+        pending.is_some_and(|item| item.price == self.offer.provider_price && item.quantity == Some(self.seats.into()))
+    }
 }
 
 pub async fn change_plan(app: &App, actor: &Actor, from: &Requester, wish: ChangePlan) -> Result<(), Error> {
@@ -148,8 +162,7 @@ async fn carry_out(app: &App, change: &SubscriptionChange, row: &Subscription, p
         let message = format!("The subscription is {}: pay the open invoice first, in the billing portal.", present.status);
         return Err(Refusal::new(Code::PaymentRequired, message).into());
     }
-    let same = target.offer.provider_price.as_deref() == Some(&present.price) && target.seats == present.seats;
-    if same {
+    if target.is_had(&present) {
         // What was to come is taken back, if anything was.
         let present = withdraw(app, change, present).await?;
         alter::release(app, change, &present).await?;
@@ -195,7 +208,7 @@ async fn at_once(app: &App, change: &SubscriptionChange, present: &Present, targ
     // Of a plan that staff has given another price since the last try, this is no repetition.
     let key = change.key(&format!("update:{}", target.offer.provider_price.as_deref().unwrap_or_default()));
     match app.stripe.write("update_subscription", &request, &key).await {
-        Ok(answer) => apply_change(app, &present.object, &answer).await,
+        Ok(answer) => alter::settle(app, present, &answer, |now| target.is_had(now) || target.waits(now)).await,
         Err(error) => Err(alter::unsold(app, &target.offer, error).await),
     }
 }
@@ -209,17 +222,20 @@ async fn at_period_end(
 ) -> Result<(), Error> {
     let told = match present.schedule.as_deref() {
         // Perhaps a try of this very change has made it, and was not heard of: it is used on, whatever it holds.
-        Some(known) => app.stripe.read("retrieve_schedule", &RetrieveSubscriptionSchedule::new(known)).await,
+        Some(known) => schedule(app, known).await,
         None => {
             let request = CreateSubscriptionSchedule::new().from_subscription(present.id.as_str());
-            app.stripe.write("create_schedule", &request, &change.key("schedule")).await
+            match app.stripe.write("create_schedule", &request, &change.key("schedule")).await {
+                Ok(answer) if answer.replayed => schedule(app, &text(&answer.body, "id").unwrap_or_default()).await,
+                made => made,
+            }
         }
     };
     let told = told.map_err(alter::refused)?.body;
-    let missing = || Error::internal("Stripe shows a schedule without a phase that runs");
-    let schedule = text(&told, "id").ok_or_else(missing)?;
+    let schedule = text(&told, "id").ok_or_else(|| Error::internal("Stripe shows a schedule without an id"))?;
     let (start, end) = (number(&told, "current_phase.start_date"), number(&told, "current_phase.end_date"));
-    let (start, end) = start.zip(end).ok_or_else(missing)?;
+    // Without a phase that runs, it is over: somebody has taken it back.
+    let (start, end) = start.zip(end).ok_or_else(alter::changed_meanwhile)?;
     let mut running = phase(present, Some(present.price.clone()), present.seats);
     running.start_date = Some(UpdateSubscriptionSchedulePhasesStartDate::Timestamp(start));
     running.end_date = Some(UpdateSubscriptionSchedulePhasesEndDate::Timestamp(end));
@@ -241,6 +257,10 @@ async fn at_period_end(
     let next = Bought { plan: target.offer.plan, interval: Some(target.offer.interval.clone()), seats: target.seats };
     note_scheduled(app, row, &next).await?;
     apply_now(app, present).await
+}
+
+async fn schedule(app: &App, id: &str) -> Result<Answer, StripeError> {
+    app.stripe.read("retrieve_schedule", &RetrieveSubscriptionSchedule::new(id)).await
 }
 
 /// With the other items that the subscription has, and all its discounts and tax rates: Stripe drops those that a phase does not name. A

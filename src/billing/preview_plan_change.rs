@@ -41,17 +41,11 @@ pub async fn preview_plan_change(app: &App, actor: &Actor, plan_key: &str, inter
         return Ok(Preview { due_now: due(&now), next_invoice: whole, next_invoice_at: Some(last.unwrap_or(next)), currency });
     }
     let due_now = match target.when {
-        When::Now if !trialing && !unchanged(&present, &target) => {
-            due(&ask(app, actor, &present, &target, Proration::AlwaysInvoice).await?)
-        }
+        When::Now if !trialing && !target.is_had(&present) => due(&ask(app, actor, &present, &target, Proration::AlwaysInvoice).await?),
         When::Now | When::AtPeriodEnd => 0,
     };
     let next_invoice = if other_interval { whole } else { due(&ask(app, actor, &present, &target, Proration::None).await?) };
     Ok(Preview { due_now, next_invoice, next_invoice_at: row.current_period_end, currency })
-}
-
-fn unchanged(present: &Present, target: &Target) -> bool {
-    target.offer.provider_price.as_deref() == Some(&present.price) && target.seats == present.seats
 }
 
 /// Stripe computes a preview on POST and writes nothing: it is a read, whatever the method. So its key need not come from a row of ours as

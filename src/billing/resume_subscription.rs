@@ -4,7 +4,7 @@ use stripe_billing::subscription::{ResumeSubscription, ResumeSubscriptionPayment
 use stripe_client_core::{RequestBuilder, StripeMethod, StripeRequest};
 
 use super::alter::{self, Present};
-use super::refetch::{self, apply_change};
+use super::refetch;
 use super::subscription_change::{RESUME, SubscriptionChange};
 use crate::app::App;
 use crate::error::{Code, Error, Refusal};
@@ -49,7 +49,8 @@ pub async fn resume_subscription(app: &App, actor: &Actor, from: &Requester, key
         let message = format!("The subscription is {} and not to end: there is nothing to resume.", present.status);
         return Err(Refusal::new(Code::WrongState, message).into());
     };
-    apply_change(app, &present.object, &answer).await?;
+    // Of what was paused, whatever is true now is what came of it.
+    alter::settle(app, &present, &answer, |now| present.status == "paused" || !now.ends).await?;
     // Somebody may have ended it meanwhile.
     alter::subscribed(app, actor.account).await?;
     change.finish(app).await

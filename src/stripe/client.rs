@@ -63,6 +63,8 @@ pub struct Answer {
     /// The object was like this at some time between these two, by Stripe's clock.
     pub from: DateTime<Utc>,
     pub until: DateTime<Utc>,
+    /// The key was known: it is what Stripe has answered before, dated now, and nothing was done. It may not be true any more.
+    pub replayed: bool,
 }
 
 #[derive(Clone, Debug)]
@@ -300,13 +302,14 @@ enum Failure {
 fn read_answer(status: StatusCode, headers: &HeaderMap, bytes: &[u8], took: TimeDelta) -> Result<Answer, Failure> {
     let header = |name: &str| headers.get(name).and_then(|value| value.to_str().ok());
     let after = header(RETRY_AFTER.as_str()).and_then(|seconds| seconds.parse().ok()).map(Duration::from_secs);
+    let replayed = header("idempotent-replayed") == Some("true");
     let body: Option<Value> = serde_json::from_slice(bytes).ok();
     match body {
         Some(body) if status.is_success() => {
             let told = header(DATE.as_str()).and_then(|date| DateTime::parse_from_rfc2822(date).ok()).map(|date| date.to_utc());
             // Without a date, the epoch: whatever an event tells counts more.
             let until = told.unwrap_or_default();
-            Ok(Answer { body, from: until - took, until })
+            Ok(Answer { body, from: until - took, until, replayed })
         }
         None if status.is_success() => Err(Failure::Repeat { cause: "the answer is no JSON".to_owned(), after }),
         body => {
@@ -317,7 +320,7 @@ fn read_answer(status: StatusCode, headers: &HeaderMap, bytes: &[u8], took: Time
                 _ => matches!(status.as_u16(), 409 | 424 | 429 | 500..=599),
             };
             let message = text(&error, "message").unwrap_or_else(|| format!("it answered {status}"));
-            if status.is_server_error() && header("idempotent-replayed") == Some("true") {
+            if status.is_server_error() && replayed {
                 return Err(Failure::Kept(format!("{status}, as before: {message}")));
             }
             if may_repeat || status.is_server_error() {

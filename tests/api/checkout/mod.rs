@@ -14,6 +14,7 @@ mod plans;
 mod promises;
 mod racing;
 mod refused_debits;
+mod replaying;
 mod restarts;
 mod scheduling;
 mod seats;
