@@ -4,12 +4,15 @@ use stripe_billing::subscription::{
     CancelSubscription, CancelSubscriptionCancellationDetails, UpdateSubscription, UpdateSubscriptionCancellationDetails,
 };
 
-use super::alter;
+use super::alter::{self, Present};
+use super::checkout::ON_ITS_WAY;
+use super::give_up_refused;
+use super::payment::Payment;
 use super::refetch::{self, apply_change};
 use super::subscription::Subscription;
 use super::subscription_change::SubscriptionChange;
 use crate::app::App;
-use crate::error::Error;
+use crate::error::{Code, Error, Refusal};
 use crate::identity::actor::{Actor, Requester, Role};
 use crate::stripe::client::StripeError;
 use crate::text;
@@ -44,6 +47,7 @@ pub async fn cancel_subscription(
         Ok(row) => row,
     };
     let present = alter::withdraw(app, &change, alter::present(app, &row).await?).await?;
+    let present = void_first(app, &change, present).await?;
     let ended = change.repeated && present.is_over();
     // What has not begun, or is paused, has no paid period that could run to its end.
     if immediately || ended || matches!(present.status.as_str(), "incomplete" | "paused") {
@@ -71,6 +75,22 @@ pub async fn cancel_subscription(
     let answer = app.stripe.write("update_subscription", &request, &change.key("end")).await.map_err(alter::refused)?;
     alter::settle(app, &present, &answer, |now| now.ends || now.is_over()).await?;
     change.finish(app).await
+}
+
+/// Of what has not begun, the bank may pay the first invoice days later: then there must be something that it has paid for.
+async fn void_first(app: &App, change: &SubscriptionChange, present: Present) -> Result<Present, Error> {
+    if present.status != "incomplete" {
+        return Ok(present);
+    }
+    let failed = Payment::last_failed(&mut *app.db.conn().await?, &present.id).await?;
+    if give_up_refused::void_first(app, &present.object, failed, |step| change.key(step)).await? {
+        return Ok(present);
+    }
+    let now = alter::again(app, &present).await?;
+    if now.status == "incomplete" {
+        return Err(Refusal::new(Code::CheckoutOpen, ON_ITS_WAY).into());
+    }
+    Ok(now)
 }
 
 /// The account has paid for something at Stripe, and that is over.

@@ -3,7 +3,7 @@
 //! is voided first, so that nobody can pay for both, and then the old subscription ends.
 
 use chrono::{DateTime, Utc};
-use stripe_billing::invoice::VoidInvoiceInvoice;
+use stripe_billing::invoice::{RetrieveInvoice, VoidInvoiceInvoice};
 use stripe_billing::subscription::CancelSubscription;
 
 use super::checkout::{Checkout, FAILED, ON_ITS_WAY, Unpaid};
@@ -55,19 +55,34 @@ async fn give_up(
     if field::text(&before, "status").as_deref() != Some("incomplete") {
         return Ok(before);
     }
-    if let Some(invoice) = field::id(&before, "latest_invoice") {
-        // Stripe keeps a refusal under its key: another debit may be under way that is refused later.
-        let void = format!("void:{}", failed.map(|at| at.timestamp()).unwrap_or_default());
-        match app.stripe.write("void_invoice", &VoidInvoiceInvoice::new(invoice.as_str()), &key(&void)).await {
-            Ok(_) => {}
-            // It was paid a moment ago, or is being paid: the subscription stays.
-            Err(StripeError::Refused(_)) => return Ok(before),
-            Err(error) => return Err(error),
-        }
+    if !void_first(app, &before, failed, key).await? {
+        return Ok(before);
     }
     match app.stripe.write("cancel_subscription", &CancelSubscription::new(subscription), &key("cancel")).await {
         // It has ended with its invoice.
         Ok(_) | Err(StripeError::Refused(_)) => Ok(before),
+        Err(error) => Err(error),
+    }
+}
+
+/// Voids the invoice of a subscription that has not begun, so that nobody pays for it any more. False: it was paid a moment ago, or is being
+/// paid, and the subscription stays. `failed`: when its payment has failed last.
+pub async fn void_first(
+    app: &App,
+    subscription: &serde_json::Value,
+    failed: Option<DateTime<Utc>>,
+    key: impl Fn(&str) -> String,
+) -> Result<bool, StripeError> {
+    let Some(invoice) = field::id(subscription, "latest_invoice") else { return Ok(true) };
+    // Stripe keeps a refusal under its key: another debit may be under way that is refused later.
+    let key = key(&format!("void:{}", failed.map(|at| at.timestamp()).unwrap_or_default()));
+    match app.stripe.write("void_invoice", &VoidInvoiceInvoice::new(invoice.as_str()), &key).await {
+        Ok(_) => Ok(true),
+        // Void already, perhaps, by a try that came no further.
+        Err(StripeError::Refused(_)) => {
+            let invoice = app.stripe.read("retrieve_invoice", &RetrieveInvoice::new(invoice)).await?;
+            Ok(field::text(&invoice.body, "status").as_deref() == Some("void"))
+        }
         Err(error) => Err(error),
     }
 }

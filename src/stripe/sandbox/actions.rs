@@ -213,7 +213,7 @@ fn pay_invoice(world: &mut World, invoice: &str, card: &str) -> Answer {
     if object.text("status") != "open" {
         return Err(ApiError::invalid(format!("This invoice is {}.", object.text("status"))));
     }
-    if world.object(object.text("_payment_intent")).text("status") == "processing" {
+    if invoices::is_being_paid(world, &object) {
         return Err(ApiError::invalid("A payment of this invoice is on its way."));
     }
     if !card.is_empty() {

@@ -1,6 +1,7 @@
 //! A plan that is paid by bank debit: the money comes days after the checkout, or does not.
 
 use fixpath::stripe::sandbox::actions::Action;
+use fixpath::stripe::sandbox::faults::Fault;
 use serde_json::{Value, json};
 
 use crate::support::shop::Shop;
@@ -126,4 +127,77 @@ async fn what_was_never_paid_can_be_given_up_and_bought_anew() {
     shop.settle().await;
     assert_eq!(shop.subscription().await["plan"]["key"], "starter");
     assert_eq!(shop.app.db_value("SELECT count(*) FROM subscriptions WHERE status = 'active'").await, 1);
+}
+
+/// Stripe would end the subscription at once, and the bank would pay for it all the same.
+#[tokio::test(flavor = "multi_thread")]
+async fn what_is_being_paid_is_not_given_up_before_the_bank_has_answered() {
+    for (immediately, success, status) in
+        [(false, true, "ACTIVE"), (true, true, "CANCELED"), (false, false, "INCOMPLETE_EXPIRED"), (true, false, "INCOMPLETE_EXPIRED")]
+    {
+        let shop = Shop::open().await;
+        paid_by_debit(&shop).await;
+        shop.settle().await;
+        let give_up = || json!({ "immediately": immediately, "idempotencyKey": "k" });
+        for _ in 0..2 {
+            let refused = shop.change("cancelSubscription", give_up()).await;
+            assert_eq!(refused.refusals("cancelSubscription"), ["CHECKOUT_OPEN"], "{}", refused.text());
+            let message = "A checkout was completed, and its payment is on the way: wait for it.";
+            assert_eq!(refused.data("cancelSubscription.userErrors.0.message"), message);
+            shop.settle().await;
+            assert_eq!(shop.subscription().await["status"], "INCOMPLETE");
+        }
+        the_money(&shop, success);
+        shop.settle().await;
+        assert_eq!(shop.subscription().await["status"], if success { "ACTIVE" } else { "INCOMPLETE" });
+        let given_up = shop.changed("cancelSubscription", give_up()).await;
+        assert_eq!((&given_up["status"], given_up["cancelAt"].is_string()), (&json!(status), status == "ACTIVE"), "{given_up}");
+        shop.settle().await;
+        let open = shop.sandbox.world(|world| world.all("invoice").filter(|invoice| invoice["status"] == "open").count());
+        assert_eq!(open, 0, "nobody can pay for what was given up");
+    }
+}
+
+/// Its invoice is void, and then Stripe was gone.
+#[tokio::test(flavor = "multi_thread")]
+async fn what_was_given_up_half_way_is_given_up_by_whoever_asks_next() {
+    for buys_anew in [false, true] {
+        let shop = Shop::open().await;
+        paid_by_debit(&shop).await;
+        the_money(&shop, false);
+        shop.settle().await;
+        let id = shop.subscription().await["providerId"].as_str().unwrap().to_owned();
+        shop.sandbox.plan_fault(Fault::Reset, &format!("DELETE /v1/subscriptions/{id}"), 3);
+        let refused = shop.change("cancelSubscription", json!({})).await;
+        assert_eq!(refused.refusals("cancelSubscription"), ["STRIPE_UNAVAILABLE"]);
+        assert_eq!(shop.sandbox.object(&id)["status"], "incomplete");
+        if buys_anew {
+            shop.start(json!({ "planKey": "starter" })).await;
+        } else {
+            assert_eq!(shop.changed("cancelSubscription", json!({})).await["status"], "INCOMPLETE_EXPIRED");
+        }
+        assert_eq!(shop.sandbox.object(&id)["status"], "incomplete_expired");
+        shop.settle().await;
+    }
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn what_is_paid_in_the_moment_in_which_it_is_given_up_is_had_until_the_period_ends() {
+    let shop = Shop::open().await;
+    paid_by_debit(&shop).await;
+    the_money(&shop, false);
+    shop.settle().await;
+    let invoice = shop.sandbox.world(|world| world.all("invoice").next().unwrap()["id"].as_str().unwrap().to_owned());
+    // Half a second passes between the reading and the voiding.
+    shop.sandbox.plan_fault(Fault::Slow, "/v1/invoices", 1);
+    let requests = shop.sandbox.requests("GET", "/v1/subscriptions");
+    let (given_up, ()) = tokio::join!(shop.changed("cancelSubscription", json!({})), async {
+        while shop.sandbox.requests("GET", "/v1/subscriptions") == requests {
+            tokio::time::sleep(std::time::Duration::from_millis(5)).await;
+        }
+        shop.sandbox.act(Action::PayInvoice { invoice, card: "works".into() }).unwrap();
+    });
+    assert_eq!((&given_up["status"], &given_up["cancelAt"]), (&json!("ACTIVE"), &given_up["currentPeriodEnd"]));
+    shop.settle().await;
+    assert_eq!(stands(&shop).await.0["plan"]["key"], "pro");
 }

@@ -238,6 +238,11 @@ pub fn subscription_of(invoice: &Value) -> &str {
     invoice.text("parent/subscription_details/subscription")
 }
 
+/// The bank was asked for the money, and has not answered.
+pub fn is_being_paid(world: &World, invoice: &Value) -> bool {
+    world.object(invoice.text("_payment_intent")).text("status") == "processing"
+}
+
 /// The subscription's payment method, else the customer's.
 pub fn payment_method(world: &World, invoice: &Value) -> String {
     let subscription = world.object(subscription_of(invoice));
@@ -420,7 +425,7 @@ pub fn pay(world: &mut World, id: &str, params: &Value) -> Answer {
 pub fn give_up(world: &mut World, id: &str, void: bool) -> Answer {
     let invoice = world.find("invoice", id)?;
     let status = invoice.text("status");
-    if void && world.object(invoice.text("_payment_intent")).text("status") == "processing" {
+    if void && is_being_paid(world, invoice) {
         return Err(ApiError::invalid("A payment of this invoice is on its way: it cannot be voided."));
     }
     if !(status == "open" || void && status == "uncollectible") {

@@ -261,8 +261,7 @@ pub fn invoice_not_paid(world: &mut World, invoice: &str, final_attempt: bool) {
 /// The first payment never came, in time.
 pub fn first_payment_due(world: &mut World, id: &str) {
     let invoice = world.object(id).text("latest_invoice").to_owned();
-    let processing = world.object(world.object(&invoice).text("_payment_intent")).text("status") == "processing";
-    if processing {
+    if invoices::is_being_paid(world, world.object(&invoice)) {
         let later = world.now + PATIENCE;
         world.at(later, Timer::FirstPaymentExpires, id);
         return;
@@ -270,13 +269,15 @@ pub fn first_payment_due(world: &mut World, id: &str) {
     expire(world, id, json!({}));
 }
 
-/// The end of what has never begun, with more to say about it. It is no deletion, not even when somebody has asked for it.
+/// The end of what has never begun, with more to say about it. It is no deletion, not even when somebody has asked for it. What the bank was
+/// asked for may still come.
 pub fn expire(world: &mut World, id: &str, more: Value) {
     let (now, invoice) = (world.now, world.object(id).text("latest_invoice").to_owned());
     let mut fields = json!({ "status": "incomplete_expired", "ended_at": now });
     fields.also(more);
     world.change(id, UPDATED, fields);
-    if world.object(&invoice).text("status") == "open" {
+    let object = world.object(&invoice);
+    if object.text("status") == "open" && !invoices::is_being_paid(world, object) {
         invoices::void_now(world, &invoice);
     }
 }
