@@ -4,9 +4,10 @@ use serde_json::Value;
 use stripe_billing::invoice::VoidInvoiceInvoice;
 use stripe_billing::subscription_schedule::ReleaseSubscriptionSchedule;
 
+use super::apply::Source;
 use super::offer::Offer;
 use super::offer_plans::{forget_plan, offered};
-use super::refetch::{self, apply_change};
+use super::refetch::{self, apply_change, apply_subscription};
 use super::subscription::{Status, Subscription};
 use super::subscription_change::SubscriptionChange;
 use crate::app::App;
@@ -49,10 +50,18 @@ pub async fn subscribed(app: &App, account: AccountId) -> Result<Subscription, E
     Ok(rows.into_iter().find(|row| row.is_primary && row.is_live()).ok_or_else(not)?)
 }
 
+/// What it is at Stripe now, unless it has ended there.
 pub async fn present(app: &App, row: &Subscription) -> Result<Present, Error> {
     let id = row.provider_subscription_id.as_deref().unwrap_or_default();
     let answer = refetch::read(app, id).await?;
-    read(&answer)
+    let present = read(&answer)?;
+    if present.is_over() {
+        // Its event has not come yet.
+        apply_subscription(app, &answer, Source::Refetch).await?;
+        let message = "The subscription has ended at the payment provider: begin another with startCheckout.";
+        return Err(Refusal::new(Code::NotSubscribed, message).into());
+    }
+    Ok(present)
 }
 
 fn read(answer: &Answer) -> Result<Present, Error> {

@@ -35,8 +35,8 @@ pub async fn cancel_subscription(
     if change.finished_at.is_some() {
         return Ok(());
     }
-    let row = match alter::subscribed(app, actor.account).await {
-        // A try whose answer was lost has ended it, and we have heard of that.
+    let present = match present(app, actor).await {
+        // A try whose answer was lost has ended it, perhaps.
         Err(_) if change.repeated && has_ended(app, actor).await? => return change.finish(app).await,
         Err(error) => {
             if !change.repeated {
@@ -44,13 +44,12 @@ pub async fn cancel_subscription(
             }
             return Err(error);
         }
-        Ok(row) => row,
+        Ok(present) => present,
     };
-    let present = alter::withdraw(app, &change, alter::present(app, &row).await?).await?;
+    let present = alter::withdraw(app, &change, present).await?;
     let present = void_first(app, &change, present).await?;
-    let ended = change.repeated && present.is_over();
-    // What has not begun, or is paused, has no paid period that could run to its end.
-    if immediately || ended || matches!(present.status.as_str(), "incomplete" | "paused") {
+    // What has not begun, is paused or over has no paid period that could run to its end.
+    if immediately || present.is_over() || matches!(present.status.as_str(), "incomplete" | "paused") {
         let mut details = CancelSubscriptionCancellationDetails::new();
         details.comment = reason;
         let request = CancelSubscription::new(present.id.as_str()).cancellation_details(details);
@@ -75,6 +74,11 @@ pub async fn cancel_subscription(
     let answer = app.stripe.write("update_subscription", &request, &change.key("end")).await.map_err(alter::refused)?;
     alter::settle(app, &present, &answer, |now| now.ends || now.is_over()).await?;
     change.finish(app).await
+}
+
+async fn present(app: &App, actor: &Actor) -> Result<Present, Error> {
+    let row = alter::subscribed(app, actor.account).await?;
+    alter::present(app, &row).await
 }
 
 /// Of what has not begun, the bank may pay the first invoice days later: then there must be something that it has paid for.

@@ -75,6 +75,51 @@ async fn whoever_lost_the_answer_repeats_the_key_and_hears_that_it_has_ended() {
     }
 }
 
+/// No event has told of it yet.
+#[tokio::test(flavor = "multi_thread")]
+async fn what_has_ended_at_stripe_is_heard_of_by_whoever_wants_to_change_it() {
+    for (mutation, input) in [
+        ("changePlan", json!({ "planKey": "enterprise" })),
+        ("changeSeats", json!({ "seats": 2 })),
+        ("resumeSubscription", json!({})),
+        ("cancelSubscription", json!({ "idempotencyKey": "k" })),
+    ] {
+        let mut shop = Shop::open().await;
+        shop.subscribe(json!({})).await;
+        shop.changed("cancelSubscription", json!({})).await;
+        shop.settle().await;
+        shop.pass(chrono::TimeDelta::days(32)).await;
+        shop.sandbox.now();
+        let refused = shop.change(mutation, input.clone()).await;
+        assert_eq!(refused.refusals(mutation), ["NOT_SUBSCRIBED"], "{}", refused.text());
+        let message = "The subscription has ended at the payment provider: begin another with startCheckout.";
+        assert_eq!(refused.data(&format!("{mutation}.userErrors.0.message")), message);
+        assert_eq!(shop.subscription().await["status"], "CANCELED");
+        assert_eq!(shop.change(mutation, input).await.refusals(mutation), ["NOT_SUBSCRIBED"], "{mutation}: nothing of that kind was done");
+        shop.start(json!({ "planKey": "starter" })).await;
+        shop.settle().await;
+        let ended = shop.app.mails().into_iter().filter(|mail| mail.subject == "Your subscription has ended").count();
+        assert_eq!(ended, 1, "{mutation}: the event that comes later tells nothing new");
+    }
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn whoever_repeats_the_key_when_somebody_else_has_ended_it_hears_that_it_has_ended() {
+    for immediately in [false, true] {
+        let shop = Shop::open().await;
+        let id = shop.subscribe(json!({})).await;
+        let keyed = || json!({ "immediately": immediately, "idempotencyKey": "k" });
+        shop.sandbox.plan_fault(Fault::Slow, &format!("GET /v1/subscriptions/{id}"), 1);
+        shop.sandbox.plan_fault(Fault::Reset, &format!("/v1/subscriptions/{id}"), 3);
+        assert_eq!(shop.change("cancelSubscription", keyed()).await.refusals("cancelSubscription"), ["STRIPE_UNAVAILABLE"]);
+        shop.sandbox.act(Action::Cancel { subscription: id }).unwrap();
+        for _ in 0..2 {
+            assert_eq!(shop.changed("cancelSubscription", keyed()).await["status"], "CANCELED");
+        }
+        shop.settle().await;
+    }
+}
+
 #[tokio::test(flavor = "multi_thread")]
 async fn an_account_that_pays_is_not_deleted_until_it_has_cancelled() {
     let shop = Shop::open().await;
