@@ -151,7 +151,8 @@ fn when(present: &Present, before: &Offer, after: &Offer, seats: i32) -> When {
     if less && present.status != "trialing" { When::AtPeriodEnd } else { When::Now }
 }
 
-async fn carry_out(app: &App, change: &SubscriptionChange, row: &Subscription, present: Present, target: &Target) -> Result<(), Error> {
+/// What would have to be done first, whatever it is to be.
+pub fn refuse_now(present: &Present) -> Result<(), Error> {
     if present.ends {
         return Err(Refusal::new(Code::WrongState, "The subscription is to end: take that back with resumeSubscription first.").into());
     }
@@ -162,6 +163,11 @@ async fn carry_out(app: &App, change: &SubscriptionChange, row: &Subscription, p
         let message = format!("The subscription is {}: pay the open invoice first, in the billing portal.", present.status);
         return Err(Refusal::new(Code::PaymentRequired, message).into());
     }
+    Ok(())
+}
+
+async fn carry_out(app: &App, change: &SubscriptionChange, row: &Subscription, present: Present, target: &Target) -> Result<(), Error> {
+    refuse_now(&present)?;
     if target.is_had(&present) {
         // What was to come is taken back, if anything was.
         let present = withdraw(app, change, present).await?;

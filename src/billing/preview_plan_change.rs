@@ -7,7 +7,7 @@ use stripe_billing::invoice::{
 };
 
 use super::alter::{self, Present};
-use super::change_plan::{Target, When, target};
+use super::change_plan::{Target, When, refuse_now, target};
 use crate::app::App;
 use crate::error::Error;
 use crate::id::Id;
@@ -28,6 +28,7 @@ pub async fn preview_plan_change(app: &App, actor: &Actor, plan_key: &str, inter
     let row = alter::subscribed(app, actor.account).await?;
     let present = alter::present(app, &row).await?;
     let target = target(app, actor, &present, plan_key, interval, seats).await?;
+    refuse_now(&present)?;
     let currency = target.offer.currency.clone();
     let trialing = present.status == "trialing";
     let other_interval = row.interval.as_deref() != Some(target.offer.interval.as_str());
@@ -44,7 +45,8 @@ pub async fn preview_plan_change(app: &App, actor: &Actor, plan_key: &str, inter
         When::Now if !trialing && !target.is_had(&present) => due(&ask(app, actor, &present, &target, Proration::AlwaysInvoice).await?),
         When::Now | When::AtPeriodEnd => 0,
     };
-    let next_invoice = if other_interval { whole } else { due(&ask(app, actor, &present, &target, Proration::None).await?) };
+    // While a trial runs, the next period begins when it ends, whatever it is by then.
+    let next_invoice = if other_interval && !trialing { whole } else { due(&ask(app, actor, &present, &target, Proration::None).await?) };
     Ok(Preview { due_now, next_invoice, next_invoice_at: row.current_period_end, currency })
 }
 

@@ -11,6 +11,7 @@ mod kills;
 mod mails;
 mod pausing;
 mod plans;
+mod previewing;
 mod promises;
 mod racing;
 mod refused_debits;
