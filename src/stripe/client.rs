@@ -180,10 +180,13 @@ impl Client {
         self.call(operation, request.build(), Some(key)).await
     }
 
-    /// The same for what does no harm when it is done twice: a failure that Stripe keeps under the key is over with another key.
+    /// The same for what does no harm when it is done twice. What Stripe keeps under the key says little: a failure may be over with another
+    /// key, and what was made may be gone by now.
     pub async fn insist(&self, operation: &'static str, request: &impl StripeRequest, key: &str) -> Result<Answer, StripeError> {
         match self.write(operation, request, key).await {
-            Err(StripeError::Kept(_)) => self.write(operation, request, &format!("{key}:{:08x}", rand::random::<u32>())).await,
+            Ok(Answer { replayed: true, .. }) | Err(StripeError::Kept(_)) => {
+                self.write(operation, request, &format!("{key}:{:08x}", rand::random::<u32>())).await
+            }
             answer => answer,
         }
     }
