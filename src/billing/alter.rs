@@ -107,8 +107,9 @@ pub async fn release(app: &App, change: &SubscriptionChange, present: &Present) 
     let Some(schedule) = &present.schedule else { return Ok(()) };
     let request = ReleaseSubscriptionSchedule::new(schedule.as_str());
     match app.stripe.write("release_schedule", &request, &change.key(&format!("release:{schedule}"))).await {
+        Ok(_) => Ok(()),
         // Over already: nothing holds the subscription any more.
-        Ok(_) | Err(StripeError::Refused(_)) => Ok(()),
+        Err(StripeError::Refused(refused)) if !refused.is_forbidden() => Ok(()),
         Err(error) => Err(error.into()),
     }
 }
@@ -119,7 +120,8 @@ pub async fn withdraw(app: &App, change: &SubscriptionChange, present: Present) 
     let Some(invoice) = &present.unpaid else { return Ok(present) };
     let request = VoidInvoiceInvoice::new(invoice.as_str());
     match app.stripe.write("void_invoice", &request, &change.key(&format!("void:{invoice}"))).await {
-        Ok(_) | Err(StripeError::Refused(_)) => {}
+        Ok(_) => {}
+        Err(StripeError::Refused(refused)) if !refused.is_forbidden() => {}
         Err(error) => return Err(error.into()),
     }
     again(app, &present).await

@@ -104,6 +104,11 @@ impl Refused {
         self.status == 400 && self.message.contains("inactive")
     }
 
+    /// The server's own key is wrong, or may not do this: it says nothing of what was asked for.
+    pub fn is_forbidden(&self) -> bool {
+        matches!(self.status, 401 | 403)
+    }
+
     pub fn is_missing(&self) -> bool {
         self.status == 404 || self.code.as_deref() == Some("resource_missing")
     }
@@ -318,6 +323,8 @@ fn read_answer(status: StatusCode, headers: &HeaderMap, bytes: &[u8], took: Time
         body => {
             let error = body.as_ref().and_then(|body| body.get("error")).cloned().unwrap_or_default();
             let may_repeat = match header("stripe-should-retry") {
+                // What was too much for this second is not too much for the next one.
+                _ if status == StatusCode::TOO_MANY_REQUESTS => true,
                 Some("true") => true,
                 Some("false") => false,
                 _ => matches!(status.as_u16(), 409 | 424 | 429 | 500..=599),

@@ -68,6 +68,7 @@ async fn perform(shared: &Arc<Shared>, call: Call) -> Response<Body> {
         Some(Fault::RateLimited) => refused(&ApiError::rate_limited()),
         Some(Fault::Busy) => refused(&ApiError::lock_timeout()),
         Some(Fault::ServerError) => refused(&ApiError::server()),
+        Some(Fault::Forbidden) => refused(&ApiError::forbidden()),
         Some(Fault::Timeout | Fault::Reset) => (0, Value::Null, false),
         None | Some(Fault::ServerErrorKept | Fault::ServerErrorAfter | Fault::TimeoutAfter | Fault::ResetAfter | Fault::Slow) => {
             answer(shared, &call, &id, fault).await
@@ -110,6 +111,10 @@ async fn perform(shared: &Arc<Shared>, call: Call) -> Response<Body> {
     }
     if again {
         response = response.header("idempotent-replayed", "true");
+    }
+    if status == 429 {
+        // For libraries that repeat a call within milliseconds.
+        response = response.header("stripe-should-retry", "false");
     }
     response.body(Body::from(body.to_string())).unwrap_or_else(|_| cut())
 }

@@ -13,9 +13,10 @@ use super::versions::{KNOWN, bare};
 
 /// How many rows of each kind are shown.
 const ROWS: usize = 50;
-const FAULTS: [&str; 10] = [
+const FAULTS: [&str; 11] = [
     "rate_limited",
     "busy",
+    "forbidden",
     "server_error",
     "server_error_kept",
     "server_error_after",

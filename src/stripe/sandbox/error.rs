@@ -73,6 +73,10 @@ impl ApiError {
         Self::new(409, "idempotency_error", Some("idempotency_key_in_use"), message)
     }
 
+    pub fn forbidden() -> Self {
+        Self::new(403, "invalid_request_error", None, "The provided key does not have the required permissions for this endpoint.")
+    }
+
     pub fn rate_limited() -> Self {
         Self::new(429, "invalid_request_error", Some("rate_limit"), "Request rate limit exceeded.")
     }

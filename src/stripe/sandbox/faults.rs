@@ -14,6 +14,8 @@ pub enum Fault {
     RateLimited,
     /// 409, and nothing is done: somebody else works on the same.
     Busy,
+    /// 403, and nothing is done: the key may not.
+    Forbidden,
     /// 500, and nothing is done.
     ServerError,
     /// 500, and nothing is done: an answer that is kept under the request's key, as Stripe does.

@@ -117,3 +117,24 @@ async fn it_ends_with_the_subscription() {
         shop.settle().await;
     }
 }
+
+#[tokio::test(flavor = "multi_thread")]
+async fn what_our_key_may_not_do_is_not_taken_for_done() {
+    let shop = Shop::open().await;
+    let (id, invoice) = unpaid(&shop, "pro", "enterprise", "declined").await;
+    let cancel = "mutation { cancelSubscription(input: {}) { userErrors { code } } }";
+    shop.sandbox.plan_fault(Fault::Forbidden, "POST /v1/invoices/", 1);
+    assert_eq!(shop.owner.gql(cancel, json!({})).await.codes(), ["INTERNAL_SERVER_ERROR"]);
+    assert_eq!((&shop.sandbox.object(&id)["cancel_at"], &shop.sandbox.object(&invoice)["status"]), (&Value::Null, &json!("open")));
+    shop.changed("changePlan", json!({ "planKey": STARTER })).await;
+    shop.settle().await;
+    shop.sandbox.plan_fault(Fault::Forbidden, "POST /v1/subscription_schedules/", 1);
+    assert_eq!(shop.owner.gql(cancel, json!({})).await.codes(), ["INTERNAL_SERVER_ERROR"]);
+    assert!(shop.sandbox.object(&id)["schedule"].is_string());
+    cards(&shop, &id, "works");
+    shop.sandbox.plan_fault(Fault::Forbidden, "POST /v1/subscription_schedules/", 1);
+    let more = "mutation { changePlan(input: { planKey: \"enterprise\" }) { userErrors { code } } }";
+    assert_eq!(shop.owner.gql(more, json!({})).await.codes(), ["INTERNAL_SERVER_ERROR"]);
+    assert_eq!((price(&shop, &id), shop.subscription().await["pendingPlan"]["key"].clone()), (json!(2900), json!(STARTER)));
+    shop.settle().await;
+}
