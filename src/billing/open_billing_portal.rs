@@ -32,6 +32,11 @@ pub async fn open_billing_portal(app: &App, actor: &Actor, from: &Requester, ret
             Err(StripeError::Refused(refused)) if refused.is_missing() && refused.names("customer") && tries > 0 => {
                 Customer::bury(&mut *app.db.conn().await?, &app.clock, &customer, Some(actor.account)).await?;
             }
+            // Nobody has saved its settings at Stripe; there is no code for that.
+            Err(StripeError::Refused(refused)) if refused.status == 400 && refused.message.contains("default configuration") => {
+                tracing::error!(cause = refused.message, "Stripe's billing portal has to be set up");
+                return Err(Refusal::new(Code::StripeUnavailable, "The billing portal is not set up on this server yet.").into());
+            }
             answer => break answer?,
         }
     };

@@ -36,7 +36,8 @@ pub async fn start(clock: Clock, options: Options, stop: CancellationToken) -> R
     let port = listener.local_addr()?.port();
     // `localhost`, as everywhere in development: browsers take 127.0.0.1 for another site.
     let base_url = format!("http://localhost:{port}");
-    let settings = Settings { base_url: base_url.clone(), dunning: options.dunning, retry_days: options.retry_days.clone() };
+    let settings =
+        Settings { base_url: base_url.clone(), dunning: options.dunning, retry_days: options.retry_days.clone(), ..Settings::default() };
     let keeper = options.folder.as_deref().map(|folder| Keeper::new(folder, port));
     let shared = match kept {
         Some(mut kept) => {

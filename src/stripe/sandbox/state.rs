@@ -33,11 +33,13 @@ pub struct Settings {
     pub dunning: Dunning,
     /// Days from one failed attempt to the next.
     pub retry_days: Vec<i64>,
+    /// Somebody has saved the portal's settings once. Until then it has none.
+    pub portal_saved: bool,
 }
 
 impl Default for Settings {
     fn default() -> Self {
-        Self { base_url: "http://localhost".to_owned(), dunning: Dunning::Unpaid, retry_days: vec![3, 5, 7] }
+        Self { base_url: "http://localhost".to_owned(), dunning: Dunning::Unpaid, retry_days: vec![3, 5, 7], portal_saved: true }
     }
 }
 

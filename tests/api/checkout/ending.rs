@@ -280,3 +280,13 @@ async fn the_portal_shows_whoever_pays() {
     assert_eq!(shown_in_portal(&shop).await, buyer);
     shop.settle().await;
 }
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_portal_that_nobody_has_set_up_at_stripe_is_refused_in_words() {
+    let shop = Shop::open().await;
+    shop.sandbox.world(|world| world.settings.portal_saved = false);
+    assert_eq!(portal(&shop, &format!("{ORIGIN}/billing")).await.refusals("openBillingPortal"), ["STRIPE_UNAVAILABLE"]);
+    shop.sandbox.world(|world| world.settings.portal_saved = true);
+    assert!(portal(&shop, &format!("{ORIGIN}/billing")).await.str("openBillingPortal.url").starts_with("http"));
+    shop.settle().await;
+}

@@ -2,7 +2,7 @@
 
 use serde_json::{Value, json};
 
-use crate::stripe::sandbox::error::Answer;
+use crate::stripe::sandbox::error::{Answer, ApiError};
 use crate::stripe::sandbox::json::Json;
 use crate::stripe::sandbox::params::{Kind, Param, param, required};
 use crate::stripe::sandbox::state::World;
@@ -37,6 +37,11 @@ pub fn create(world: &mut World, params: &Value) -> Answer {
     world.referred("customer", "customer", params.text("customer"))?;
     if let Some(configuration) = params.maybe_text("configuration") {
         world.referred("configuration", "billing_portal.configuration", configuration)?;
+    } else if !world.settings.portal_saved && world.all("billing_portal.configuration").next().is_none() {
+        return Err(ApiError::invalid(
+            "No configuration provided and your test mode default configuration has not been created. Provide a configuration or create your \
+             default by saving your customer portal settings in test mode at https://dashboard.stripe.com/test/settings/billing/portal.",
+        ));
     }
     let mut fields = given(params, &["customer", "return_url", "configuration", "locale"]);
     if params.has("flow_data") {
