@@ -269,8 +269,8 @@ async fn schedule(app: &App, id: &str) -> Result<Answer, StripeError> {
     app.stripe.read("retrieve_schedule", &RetrieveSubscriptionSchedule::new(id)).await
 }
 
-/// With the other items that the subscription has, and all its discounts and tax rates: Stripe drops those that a phase does not name. A
-/// discount is named by its id, since its coupon would begin anew.
+/// With the other items that the subscription has, its way to pay, and all its discounts and tax rates: Stripe drops those that a phase
+/// does not name. A discount is named by its id, since its coupon would begin anew.
 fn phase(present: &Present, price: Option<String>, seats: i32) -> UpdateSubscriptionSchedulePhases {
     let mut ours = Some((price, u64::try_from(seats).ok()));
     let item = |line: &Value| {
@@ -293,6 +293,7 @@ fn phase(present: &Present, price: Option<String>, seats: i32) -> UpdateSubscrip
         discount
     });
     phase.discounts = some(discounts.collect());
+    phase.default_payment_method = id(&present.object, "default_payment_method");
     phase.default_tax_rates = some(ids(&present.object, "default_tax_rates"));
     phase
 }

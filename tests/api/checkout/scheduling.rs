@@ -51,6 +51,21 @@ async fn a_promotion_code_for_once_is_not_given_twice() {
     assert_eq!(paid(&shop).await, json!([2900, 1200]));
 }
 
+/// Checkout stores the card with the subscription, not with the customer.
+#[tokio::test(flavor = "multi_thread")]
+async fn a_downgrade_is_paid_with_the_card_of_the_checkout() {
+    let mut shop = Shop::open().await;
+    let id = shop.subscribe(json!({ "seats": 2 })).await;
+    let customer = shop.sandbox.object(shop.sandbox.object(&id)["customer"].as_str().unwrap());
+    assert_eq!(customer["invoice_settings"]["default_payment_method"], Value::Null);
+    shop.changed("changePlan", json!({ "planKey": STARTER })).await;
+    next_period(&mut shop).await;
+    let now = shop.subscription().await;
+    assert_eq!((&now["plan"]["key"], &now["status"], &now["needsAttention"]), (&json!(STARTER), &json!("ACTIVE"), &Value::Null));
+    let paid = shop.app.db_value("SELECT json_agg(amount ORDER BY created_at) FROM payments WHERE status = 'succeeded'").await;
+    assert_eq!(paid, json!([5800, 2400]));
+}
+
 #[tokio::test(flavor = "multi_thread")]
 async fn what_else_is_paid_for_stays() {
     let mut shop = Shop::open().await;
@@ -103,6 +118,8 @@ async fn a_downgrade_that_was_scheduled_at_stripe_is_known_here() {
     let starter = "SELECT provider_price_id FROM plan_prices JOIN plans ON plans.id = plan_id WHERE key = 'starter' AND interval = 'year'";
     let starter = shop.app.db_value(starter).await.as_str().unwrap().to_owned();
     let form = [
+        ("phases[0][default_payment_method]", phase["default_payment_method"].as_str().unwrap()),
+        ("phases[1][default_payment_method]", phase["default_payment_method"].as_str().unwrap()),
         ("phases[0][items][0][price]", phase["items"][0]["price"].as_str().unwrap()),
         ("phases[0][start_date]", &start),
         ("phases[0][end_date]", &end),

@@ -88,31 +88,42 @@ async fn more_seats_go_on_the_next_invoice() {
 
 #[tokio::test]
 async fn a_schedule_downgrades_at_the_end_of_the_period() {
-    let shop = Shop::open().await;
-    let session = shop.checkout(&shop.enterprise, &[]).await;
-    let id = text(&shop.pay(&session, "works"), "/session/subscription");
-    let schedule = shop.post("subscription_schedules", &[("from_subscription", &id)]).await.body;
-    let (start, end) = (number(&schedule, "/phases/0/start_date").to_string(), number(&schedule, "/phases/0/end_date").to_string());
-    let form = [
-        ("phases[0][items][0][price]", shop.enterprise.as_str()),
-        ("phases[0][items][0][quantity]", "3"),
-        ("phases[0][start_date]", &start),
-        ("phases[0][end_date]", &end),
-        ("phases[1][items][0][price]", &shop.pro),
-        ("phases[1][items][0][quantity]", "2"),
-        ("phases[1][proration_behavior]", "none"),
-        ("end_behavior", "release"),
-    ];
-    let updated = shop.post(&format!("subscription_schedules/{}", text(&schedule, "/id")), &form).await;
-    assert_eq!(updated.status, 200, "{}", updated.body);
-    assert_eq!(text(&shop.sandbox.object(&id), "/schedule"), text(&schedule, "/id"));
-    shop.sandbox.act(Action::NextPeriod { subscription: id.clone() }).unwrap();
-    let after = shop.sandbox.object(&id);
-    assert_eq!((text(&after, "/items/data/0/price/id"), number(&after, "/quantity")), (shop.pro.clone(), 2));
-    assert_eq!(number(&shop.sandbox.object(&text(&after, "/latest_invoice")), "/amount_paid"), 5_800);
-    let released = shop.post(&format!("subscription_schedules/{}/release", text(&schedule, "/id")), &[]).await.body;
-    assert_eq!(text(&released, "/status"), "released");
-    assert_eq!(shop.sandbox.object(&id)["schedule"], json!(null));
+    for named in [true, false] {
+        let shop = Shop::open().await;
+        let session = shop.checkout(&shop.enterprise, &[]).await;
+        let id = text(&shop.pay(&session, "works"), "/session/subscription");
+        let schedule = shop.post("subscription_schedules", &[("from_subscription", &id)]).await.body;
+        let (start, end) = (number(&schedule, "/phases/0/start_date").to_string(), number(&schedule, "/phases/0/end_date").to_string());
+        let method = text(&schedule, "/phases/0/default_payment_method");
+        assert_eq!(method, text(&shop.sandbox.object(&id), "/default_payment_method"));
+        let mut form = vec![
+            ("phases[0][items][0][price]", shop.enterprise.as_str()),
+            ("phases[0][items][0][quantity]", "3"),
+            ("phases[0][start_date]", &start),
+            ("phases[0][end_date]", &end),
+            ("phases[0][default_payment_method]", &method),
+            ("phases[1][items][0][price]", &shop.pro),
+            ("phases[1][items][0][quantity]", "2"),
+            ("phases[1][proration_behavior]", "none"),
+            ("end_behavior", "release"),
+        ];
+        if named {
+            form.push(("phases[1][default_payment_method]", &method));
+        }
+        let updated = shop.post(&format!("subscription_schedules/{}", text(&schedule, "/id")), &form).await;
+        assert_eq!(updated.status, 200, "{}", updated.body);
+        assert_eq!(text(&shop.sandbox.object(&id), "/schedule"), text(&schedule, "/id"));
+        shop.sandbox.act(Action::NextPeriod { subscription: id.clone() }).unwrap();
+        let after = shop.sandbox.object(&id);
+        assert_eq!((text(&after, "/items/data/0/price/id"), number(&after, "/quantity")), (shop.pro.clone(), 2));
+        // The customer has no payment method of its own.
+        assert_eq!(after["default_payment_method"].is_null(), !named);
+        let paid = if named { 5_800 } else { 0 };
+        assert_eq!(number(&shop.sandbox.object(&text(&after, "/latest_invoice")), "/amount_paid"), paid);
+        let released = shop.post(&format!("subscription_schedules/{}/release", text(&schedule, "/id")), &[]).await.body;
+        assert_eq!(text(&released, "/status"), "released");
+        assert_eq!(shop.sandbox.object(&id)["schedule"], json!(null));
+    }
 }
 
 #[tokio::test]

@@ -12,7 +12,7 @@ use crate::stripe::sandbox::timers::Timer;
 
 use super::change::{self, PRORATION};
 use super::lifecycle::{self, period};
-use super::{discounts, first_metadata, is_one_of, metadata};
+use super::{discounts, first_metadata, is_one_of, metadata, payments};
 
 pub const CREATE: &[Param] = &[required("from_subscription", Kind::Text), param("metadata", Kind::Metadata)];
 pub const UPDATE: &[Param] = &[
@@ -69,6 +69,7 @@ pub fn create(world: &mut World, params: &Value) -> Answer {
         .collect();
     let mut running = phase(&subscription, items, (start, end), "create_prorations", &json!({}));
     running.set("discounts", discounts::shown(&subscription));
+    running.set("default_payment_method", subscription.at("default_payment_method").clone());
     let schedule = world.create(
         "subscription_schedule",
         json!({
@@ -127,7 +128,7 @@ pub fn update(world: &mut World, id: &str, params: &Value) -> Answer {
             world.at(phase.int("end_date"), Timer::NextPhase, id);
         }
         if let Some(current) = current {
-            discounts::replace(world, subscription.text("id"), current);
+            put_in_force(world, subscription.text("id"), current);
         }
         fields.set("phases", phases);
     }
@@ -136,7 +137,7 @@ pub fn update(world: &mut World, id: &str, params: &Value) -> Answer {
     Ok(world.object(id).clone())
 }
 
-fn phases(world: &World, schedule: &Value, subscription: &Value, wanted: &[Value]) -> Result<Vec<Value>, ApiError> {
+fn phases(world: &mut World, schedule: &Value, subscription: &Value, wanted: &[Value]) -> Result<Vec<Value>, ApiError> {
     let mut phases: Vec<Value> = Vec::new();
     let mut begins = schedule.maybe_int("current_phase/start_date").unwrap_or(world.now);
     for (index, wish) in wanted.iter().enumerate() {
@@ -174,10 +175,22 @@ fn phases(world: &World, schedule: &Value, subscription: &Value, wanted: &[Value
         let proration = wish.maybe_text("proration_behavior").unwrap_or("create_prorations");
         let mut made = phase(subscription, items, (start, end), proration, &super::metadata(&Value::Null, wish));
         made.set("discounts", discounts::of_phase(world, &name("discounts"), subscription, wish)?);
+        if let Some(method) = wish.maybe_text("default_payment_method") {
+            made.set(
+                "default_payment_method",
+                payments::named(world, &name("default_payment_method"), method, subscription.text("customer"))?,
+            );
+        }
         phases.push(made);
         begins = end;
     }
     Ok(phases)
+}
+
+/// What a phase does not name, its subscription has no longer: then the customer's payment method is charged, if there is one.
+fn put_in_force(world: &mut World, subscription: &str, phase: &Value) {
+    discounts::replace(world, subscription, phase);
+    world.edit(subscription, json!({ "default_payment_method": phase.at("default_payment_method") }));
 }
 
 /// A phase has ended: the next one is put in force, or the schedule is over.
@@ -203,7 +216,7 @@ pub fn next_phase(world: &mut World, id: &str, due: i64) {
         made.push(item);
     }
     lifecycle::set_items(world, &subscription, made);
-    discounts::replace(world, &subscription, next);
+    put_in_force(world, &subscription, next);
     if next.at("metadata").as_object().is_some_and(|fields| !fields.is_empty()) {
         world.edit(&subscription, json!({ "metadata": next.at("metadata") }));
     }
