@@ -39,6 +39,7 @@ pub async fn resume_subscription(app: &App, actor: &Actor, from: &Requester, key
     let answer = if present.status == "paused" {
         go_on(app, &change, &present).await?
     } else if present.ends {
+        alter::release(app, &change, &present).await?;
         let request = KeepSubscription(&present.id);
         app.stripe.write("update_subscription", &request, &change.key("keep")).await.map_err(alter::refused)?
     } else if change.repeated {

@@ -290,3 +290,18 @@ async fn a_portal_that_nobody_has_set_up_at_stripe_is_refused_in_words() {
     assert!(portal(&shop, &format!("{ORIGIN}/billing")).await.str("openBillingPortal.url").starts_with("http"));
     shop.settle().await;
 }
+
+/// Somebody has made one at Stripe.
+#[tokio::test(flavor = "multi_thread")]
+async fn a_cancellation_is_taken_back_although_a_schedule_holds_the_subscription() {
+    let shop = Shop::open().await;
+    let id = shop.subscribe(json!({})).await;
+    shop.changed("cancelSubscription", json!({})).await;
+    shop.post("subscription_schedules", &[("from_subscription", &id)]).await;
+    shop.settle().await;
+    assert!(shop.sandbox.object(&id)["schedule"].is_string());
+    assert_eq!(shop.changed("resumeSubscription", json!({})).await["cancelAt"], Value::Null);
+    shop.settle().await;
+    let object = shop.sandbox.object(&id);
+    assert_eq!((&object["cancel_at"], &object["schedule"]), (&Value::Null, &Value::Null));
+}

@@ -113,6 +113,11 @@ async fn a_schedule_downgrades_at_the_end_of_the_period() {
         let updated = shop.post(&format!("subscription_schedules/{}", text(&schedule, "/id")), &form).await;
         assert_eq!(updated.status, 200, "{}", updated.body);
         assert_eq!(text(&shop.sandbox.object(&id), "/schedule"), text(&schedule, "/id"));
+        for form in [("cancel_at_period_end", "true"), ("cancel_at", "")] {
+            let refused = shop.post(&format!("subscriptions/{id}"), &[form]).await;
+            let message = text(&refused.body, "/error/message");
+            assert!(refused.status == 400 && message.contains("managed by the subscription schedule `sub_sched_"), "{message}");
+        }
         shop.sandbox.act(Action::NextPeriod { subscription: id.clone() }).unwrap();
         let after = shop.sandbox.object(&id);
         assert_eq!((text(&after, "/items/data/0/price/id"), number(&after, "/quantity")), (shop.pro.clone(), 2));

@@ -247,6 +247,13 @@ fn cancellation(world: &World, before: &Value, params: &Value) -> Answer {
     if params.has("cancel_at") && params.has("cancel_at_period_end") {
         return Err(ApiError::param("cancel_at", None, "You may only specify one of `cancel_at` and `cancel_at_period_end`."));
     }
+    let schedule = before.maybe_text("schedule").filter(|_| params.has("cancel_at") || params.has("cancel_at_period_end"));
+    if let Some(schedule) = schedule {
+        return Err(ApiError::invalid(format!(
+            "The subscription is managed by the subscription schedule `{schedule}`, and updating any cancelation behavior directly is not \
+             allowed. Please update the schedule instead."
+        )));
+    }
     let scheduled = |at: i64, with_period: bool| {
         json!({
             "cancel_at": at,
