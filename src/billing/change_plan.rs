@@ -7,7 +7,8 @@ use diesel_async::RunQueryDsl;
 use serde_json::Value;
 use sha2::{Digest, Sha256};
 use stripe_billing::subscription::{
-    UpdateSubscription, UpdateSubscriptionItems, UpdateSubscriptionPaymentBehavior, UpdateSubscriptionProrationBehavior,
+    RetrieveSubscription, UpdateSubscription, UpdateSubscriptionItems, UpdateSubscriptionPaymentBehavior,
+    UpdateSubscriptionProrationBehavior,
 };
 use stripe_billing::subscription_schedule::{
     CreateSubscriptionSchedule, RetrieveSubscriptionSchedule, UpdateSubscriptionSchedule, UpdateSubscriptionSchedulePhases,
@@ -174,6 +175,7 @@ async fn carry_out(app: &App, change: &SubscriptionChange, row: &Subscription, p
         alter::release(app, change, &present).await?;
         apply_now(app, &present).await?;
     } else if target.when == When::Now {
+        refuse_debit(app, &present).await?;
         // What waits for its payment gives way at Stripe.
         alter::release(app, change, &present).await?;
         at_once(app, change, &present, target).await?;
@@ -200,6 +202,28 @@ async fn apply_now(app: &App, present: &Present) -> Result<(), Error> {
     apply_change(app, &present.object, &answer).await
 }
 
+/// Stripe lets no change wait for a bank debit, and says so when what is to come has been let go of already: that is not given up for
+/// nothing.
+async fn refuse_debit(app: &App, present: &Present) -> Result<(), Error> {
+    if present.schedule.is_none() || present.status == "trialing" {
+        return Ok(());
+    }
+    let of_customer = "customer.invoice_settings.default_payment_method";
+    let paths = ["default_payment_method", of_customer].map(str::to_owned);
+    let request = RetrieveSubscription::new(present.id.as_str()).expand(paths);
+    let told = app.stripe.read("retrieve_subscription", &request).await.map_err(alter::refused)?.body;
+    let kind = text(&told, "default_payment_method.type").or_else(|| text(&told, &format!("{of_customer}.type")));
+    match kind.is_some_and(|kind| kind.ends_with("_debit") || kind.ends_with("_bank_account")) {
+        true => Err(by_debit().into()),
+        false => Ok(()),
+    }
+}
+
+fn by_debit() -> Refusal {
+    let message = "More is paid for at once, and a bank debit takes days: add a card in the billing portal first, then ask again.";
+    Refusal::new(Code::PaymentRequired, message)
+}
+
 /// Where the payment fails or must be confirmed, the change waits at Stripe as a pending update, for a day.
 async fn at_once(app: &App, change: &SubscriptionChange, present: &Present, target: &Target) -> Result<(), Error> {
     let mut item = UpdateSubscriptionItems::new();
@@ -207,14 +231,20 @@ async fn at_once(app: &App, change: &SubscriptionChange, present: &Present, targ
     // A price that is retired may be kept, but not be asked for.
     item.price = target.offer.provider_price.clone().filter(|price| *price != present.price);
     item.quantity = u64::try_from(target.seats).ok();
+    let behavior = match present.status.as_str() {
+        // Nothing is charged, so nothing need wait, whatever it will be paid with.
+        "trialing" => UpdateSubscriptionPaymentBehavior::ErrorIfIncomplete,
+        _ => UpdateSubscriptionPaymentBehavior::PendingIfIncomplete,
+    };
     let request = UpdateSubscription::new(present.id.as_str())
         .items(vec![item])
-        .payment_behavior(UpdateSubscriptionPaymentBehavior::PendingIfIncomplete)
+        .payment_behavior(behavior)
         .proration_behavior(UpdateSubscriptionProrationBehavior::AlwaysInvoice);
     // Of a plan that staff has given another price since the last try, this is no repetition.
     let key = change.key(&format!("update:{}", target.offer.provider_price.as_deref().unwrap_or_default()));
     match app.stripe.write("update_subscription", &request, &key).await {
         Ok(answer) => alter::settle(app, present, &answer, |now| target.is_had(now) || target.waits(now)).await,
+        Err(StripeError::Refused(refused)) if refused.status == 400 && refused.names("payment_behavior") => Err(by_debit().into()),
         Err(error) => Err(alter::unsold(app, &target.offer, error).await),
     }
 }

@@ -201,3 +201,56 @@ async fn what_is_paid_in_the_moment_in_which_it_is_given_up_is_had_until_the_per
     shop.settle().await;
     assert_eq!(stands(&shop).await.0["plan"]["key"], "pro");
 }
+
+async fn has_paid_by_debit(shop: &Shop) -> String {
+    paid_by_debit(shop).await;
+    the_money(shop, true);
+    shop.settle().await;
+    shop.subscription().await["providerId"].as_str().unwrap().to_owned()
+}
+
+fn new_card(shop: &Shop, id: &str) {
+    let customer = shop.sandbox.object(id)["customer"].as_str().unwrap().to_owned();
+    shop.sandbox.act(Action::NewCard { customer, card: "works".into() }).unwrap();
+}
+
+/// Stripe lets nothing wait for a bank debit, and what is not paid is not had.
+#[tokio::test(flavor = "multi_thread")]
+async fn who_pays_by_debit_adds_a_card_for_more_and_keeps_what_waits_until_then() {
+    let shop = Shop::open().await;
+    let id = has_paid_by_debit(&shop).await;
+    let invoices = shop.count("invoice");
+    for waits in [false, true] {
+        if waits {
+            shop.changed("changeSeats", json!({ "seats": 1 })).await;
+            shop.settle().await;
+        }
+        for (mutation, input) in [("changePlan", json!({ "planKey": "enterprise" })), ("changeSeats", json!({ "seats": 3 }))] {
+            let refused = shop.change(mutation, input).await;
+            assert_eq!(refused.refusals(mutation), ["PAYMENT_REQUIRED"], "{mutation}: {}", refused.text());
+            let message = refused.str(&format!("{mutation}.userErrors.0.message"));
+            assert!(message.contains("add a card in the billing portal"), "{message}");
+        }
+        shop.settle().await;
+        let now = shop.subscription().await;
+        assert_eq!((&now["plan"]["key"], &now["seats"], now["pendingPlan"].is_object()), (&json!("pro"), &json!(2), waits));
+        assert_eq!(shop.sandbox.object(&id)["schedule"].is_string(), waits);
+    }
+    assert_eq!(shop.count("invoice"), invoices);
+    new_card(&shop, &id);
+    assert_eq!(shop.changed("changeSeats", json!({ "seats": 3 })).await["seats"], 3);
+    shop.settle().await;
+    assert_eq!(shop.subscription().await["pendingPlan"], Value::Null);
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn during_a_trial_more_is_had_at_once_by_debit_too() {
+    let shop = Shop::open().await;
+    shop.app.db_execute("DELETE FROM trial_grants").await;
+    let session = shop.start(json!({})).await;
+    shop.pay(&session, "delayed");
+    shop.settle().await;
+    let up = shop.changed("changePlan", json!({ "planKey": "enterprise" })).await;
+    assert_eq!((&up["plan"]["key"], &up["status"]), (&json!("enterprise"), &json!("TRIALING")));
+    shop.settle().await;
+}

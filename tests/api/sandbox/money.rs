@@ -1,9 +1,10 @@
 //! What changes cost, and what is given back.
 
 use fixpath::stripe::sandbox::actions::Action;
+use reqwest::Method;
 use serde_json::{Value, json};
 
-use super::shop::{DAY, Shop, number, text};
+use super::shop::{DAY, Shop, error, number, text};
 
 fn item(subscription: &Value) -> String {
     text(subscription, "/items/data/0/id")
@@ -129,6 +130,23 @@ async fn a_schedule_downgrades_at_the_end_of_the_period() {
         assert_eq!(text(&released, "/status"), "released");
         assert_eq!(shop.sandbox.object(&id)["schedule"], json!(null));
     }
+}
+
+#[tokio::test]
+async fn nothing_waits_for_a_bank_debit() {
+    let shop = Shop::open().await;
+    let told = shop.pay(&shop.checkout(&shop.pro, &[]).await, "delayed");
+    let payment_intent = shop.sandbox.world(|world| text(world.all("payment_intent").next().unwrap(), "/id"));
+    shop.sandbox.act(Action::Settle { payment_intent, success: true }).unwrap();
+    let id = text(&told, "/session/subscription");
+    let before = shop.sandbox.object(&id);
+    let path = format!("subscriptions/{id}");
+    let more = |behaviour| [("items[0][id]", item(&before)), ("items[0][quantity]", "4".to_owned()), ("payment_behavior", behaviour)];
+    let refused = shop.send(shop.request(Method::POST, &path).form(&more("pending_if_incomplete".to_owned()))).await;
+    let expected = json!({ "status": 400, "type": "invalid_request_error", "code": null, "param": "payment_behavior" });
+    assert_eq!(error(&refused), expected, "{}", refused.body);
+    let at_once = shop.send(shop.request(Method::POST, &path).form(&more("allow_incomplete".to_owned()))).await;
+    assert_eq!(at_once.body["items"]["data"][0]["quantity"], 4, "{}", at_once.body);
 }
 
 #[tokio::test]

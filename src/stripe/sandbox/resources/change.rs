@@ -271,7 +271,8 @@ pub fn collect(world: &mut World, id: &str) {
     invoices::collect(world, &invoice, false);
 }
 
-fn payment_method(world: &World, id: &str) -> String {
+/// What is charged for it.
+pub fn payment_method(world: &World, id: &str) -> String {
     let invoice = world.object(world.object(id).text("latest_invoice")).clone();
     invoices::payment_method(world, &invoice)
 }

@@ -184,6 +184,11 @@ pub fn update(world: &mut World, id: &str, params: &Value) -> Answer {
             format!("When `payment_behavior=pending_if_incomplete`, you can only pass supported params. `{name}` is not supported.");
         return Err(ApiError::param(name.as_str(), None, message));
     }
+    let method = change::payment_method(world, id);
+    if behaviour == "pending_if_incomplete" && payments::outcome(world, &method, false) == payments::Outcome::Processing {
+        let message = "Pending updates aren't supported when bank debits are used as the payment method for the subscription.";
+        return Err(ApiError::param("payment_behavior", None, message));
+    }
     let fields = plain_fields(world, &before, params)?;
     let discount = discounts::wanted(world, params)?;
     let end_trial = params.text("trial_end") == "now" && before.text("status") == "trialing";
