@@ -106,7 +106,7 @@ pub fn changed_meanwhile() -> Error {
 pub async fn release(app: &App, change: &SubscriptionChange, present: &Present) -> Result<(), Error> {
     let Some(schedule) = &present.schedule else { return Ok(()) };
     let request = ReleaseSubscriptionSchedule::new(schedule.as_str());
-    match app.stripe.write("release_schedule", &request, &change.key(&format!("release:{schedule}"))).await {
+    match change.write(app, "release_schedule", &request, &format!("release:{schedule}")).await {
         Ok(_) => Ok(()),
         // Over already: nothing holds the subscription any more.
         Err(StripeError::Refused(refused)) if !refused.is_forbidden() => Ok(()),
@@ -119,7 +119,7 @@ pub async fn release(app: &App, change: &SubscriptionChange, present: &Present) 
 pub async fn withdraw(app: &App, change: &SubscriptionChange, present: Present) -> Result<Present, Error> {
     let Some(invoice) = &present.unpaid else { return Ok(present) };
     let request = VoidInvoiceInvoice::new(invoice.as_str());
-    match app.stripe.write("void_invoice", &request, &change.key(&format!("void:{invoice}"))).await {
+    match change.write(app, "void_invoice", &request, &format!("void:{invoice}")).await {
         Ok(_) => {}
         Err(StripeError::Refused(refused)) if !refused.is_forbidden() => {}
         Err(error) => return Err(error.into()),

@@ -53,7 +53,7 @@ pub async fn cancel_subscription(
         let mut details = CancelSubscriptionCancellationDetails::new();
         details.comment = reason;
         let request = CancelSubscription::new(present.id.as_str()).cancellation_details(details);
-        match app.stripe.write("cancel_subscription", &request, &change.key("cancel")).await {
+        match change.write(app, "cancel_subscription", &request, "cancel").await {
             Ok(answer) => apply_change(app, &present.object, &answer).await?,
             // A try whose answer was lost has done it.
             Err(StripeError::Refused(refused)) if refused.is_missing() => {
@@ -71,7 +71,7 @@ pub async fn cancel_subscription(
         details.comment = Some(reason);
         request = request.cancellation_details(details);
     }
-    let answer = app.stripe.write("update_subscription", &request, &change.key("end")).await.map_err(alter::refused)?;
+    let answer = change.write(app, "update_subscription", &request, "end").await.map_err(alter::refused)?;
     alter::settle(app, &present, &answer, |now| now.ends || now.is_over()).await?;
     change.finish(app).await
 }

@@ -241,8 +241,8 @@ async fn at_once(app: &App, change: &SubscriptionChange, present: &Present, targ
         .payment_behavior(behavior)
         .proration_behavior(UpdateSubscriptionProrationBehavior::AlwaysInvoice);
     // Of a plan that staff has given another price since the last try, this is no repetition.
-    let key = change.key(&format!("update:{}", target.offer.provider_price.as_deref().unwrap_or_default()));
-    match app.stripe.write("update_subscription", &request, &key).await {
+    let step = format!("update:{}", target.offer.provider_price.as_deref().unwrap_or_default());
+    match change.write(app, "update_subscription", &request, &step).await {
         Ok(answer) => alter::settle(app, present, &answer, |now| target.is_had(now) || target.waits(now)).await,
         Err(StripeError::Refused(refused)) if refused.status == 400 && refused.names("payment_behavior") => Err(by_debit().into()),
         Err(error) => Err(alter::unsold(app, &target.offer, error).await),
@@ -261,7 +261,7 @@ async fn at_period_end(
         Some(known) => schedule(app, known).await,
         None => {
             let request = CreateSubscriptionSchedule::new().from_subscription(present.id.as_str());
-            match app.stripe.write("create_schedule", &request, &change.key("schedule")).await {
+            match change.write(app, "create_schedule", &request, "schedule").await {
                 Ok(answer) if answer.replayed => schedule(app, &text(&answer.body, "id").unwrap_or_default()).await,
                 made => made,
             }
@@ -282,9 +282,9 @@ async fn at_period_end(
     // What it replaces, and by what, is part of the key: where another change has come in between, this one is no repetition.
     let before = told.get("phases").map(Value::to_string).unwrap_or_default();
     let content = hex::encode(Sha256::digest(before + &serde_json::to_string(&phases)?));
-    let key = change.key(&format!("phases:{schedule}:{content}"));
+    let step = format!("phases:{schedule}:{content}");
     let request = UpdateSubscriptionSchedule::new(schedule.as_str()).end_behavior(SubscriptionScheduleEndBehavior::Release).phases(phases);
-    if let Err(error) = app.stripe.write("update_schedule", &request, &key).await {
+    if let Err(error) = change.write(app, "update_schedule", &request, &step).await {
         if !matches!(error, StripeError::Refused(_)) {
             forget_scheduled(app, row).await?;
         }

@@ -41,7 +41,7 @@ pub async fn resume_subscription(app: &App, actor: &Actor, from: &Requester, key
     } else if present.ends {
         alter::release(app, &change, &present).await?;
         let request = KeepSubscription(&present.id);
-        app.stripe.write("update_subscription", &request, &change.key("keep")).await.map_err(alter::refused)?
+        change.write(app, "update_subscription", &request, "keep").await.map_err(alter::refused)?
     } else if change.repeated {
         // It was done, and the answer to that was lost.
         refetch::read(app, &present.id).await?
@@ -65,7 +65,7 @@ async fn go_on(app: &App, change: &SubscriptionChange, present: &Present) -> Res
         Some("flexible") => (request.payment_behavior(ResumeSubscriptionPaymentBehavior::ResumeOnPaymentSuccess), "resume:paid"),
         _ => (request, "resume"),
     };
-    match app.stripe.write("resume_subscription", &request, &change.key(step)).await {
+    match change.write(app, "resume_subscription", &request, step).await {
         Ok(answer) => Ok(answer),
         // It goes on only with what it can charge.
         Err(StripeError::Refused(refused)) if refused.status == 402 || refused.status == 400 && refused.is_missing() => {

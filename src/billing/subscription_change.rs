@@ -1,10 +1,11 @@
 //! The `subscription_changes` table: what somebody has asked Stripe to change. The row comes first, with its line in the audit log, and
 //! the keys of all calls that the change needs are made from it: whoever repeats the client's key repeats the same calls, which count
-//! once.
+//! once. Stripe keeps a refusal under its key, too, for a day: the tries that were refused are counted, and a try after one is another.
 
 use chrono::{DateTime, TimeDelta, Utc};
 use diesel::prelude::*;
 use diesel_async::RunQueryDsl;
+use stripe_client_core::StripeRequest;
 
 use crate::app::App;
 use crate::db::Conn;
@@ -14,6 +15,7 @@ use crate::id::{AccountId, ChangeId, Id};
 use crate::identity::account::Account;
 use crate::identity::actor::{Actor, Requester};
 use crate::identity::audit;
+use crate::stripe::client::{Answer, StripeError};
 use crate::text;
 
 pub const MAX_KEY: usize = 200;
@@ -27,6 +29,8 @@ pub struct SubscriptionChange {
     pub id: ChangeId,
     /// None: nobody knows yet whether it was done.
     pub finished_at: Option<DateTime<Utc>>,
+    /// The tries before this one that Stripe has refused something of.
+    refusals: i32,
     /// The client's key was there before: it may have been done, and the answer lost.
     pub repeated: bool,
 }
@@ -52,9 +56,10 @@ impl SubscriptionChange {
                         subscription_changes::operation,
                         subscription_changes::terms,
                         subscription_changes::finished_at,
+                        subscription_changes::refusals,
                     ));
-                    if let Some((id, of, asked, finished_at)) = known.first::<(_, String, String, _)>(conn).await.optional()? {
-                        let known = Self { id, finished_at, repeated: true };
+                    if let Some((id, of, asked, finished_at, refusals)) = known.first::<(_, String, String, _, _)>(conn).await.optional()? {
+                        let known = Self { id, finished_at, refusals, repeated: true };
                         if (of.as_str(), asked.as_str()) != (operation, terms) {
                             return Err(Refusal::at(Code::Invalid, "idempotencyKey", "This key was used for another change.").into());
                         }
@@ -81,7 +86,7 @@ impl SubscriptionChange {
                     .await?;
                 let line = audit::Entry::by(actor, operation, now).from(from);
                 audit::record(conn, &if terms.is_empty() { line } else { line.about(terms) }).await?;
-                Ok(Self { id, finished_at: None, repeated: false })
+                Ok(Self { id, finished_at: None, refusals: 0, repeated: false })
             })
             .await
     }
@@ -97,7 +102,29 @@ impl SubscriptionChange {
 
     /// The idempotency key of one of its calls.
     pub fn key(&self, step: &str) -> String {
-        format!("{}:{step}", self.id.encode())
+        match self.refusals {
+            0 => format!("{}:{step}", self.id.encode()),
+            refusals => format!("{}:{refusals}:{step}", self.id.encode()),
+        }
+    }
+
+    /// One of its calls. Only what is refused is counted: who has heard nothing has to repeat the same key.
+    pub async fn write(&self, app: &App, operation: &'static str, request: &impl StripeRequest, step: &str) -> Result<Answer, StripeError> {
+        let answer = app.stripe.write(operation, request, &self.key(step)).await;
+        if let Err(StripeError::Refused(refused)) = &answer
+            && !refused.is_forbidden()
+            && let Err(cause) = self.count_refusal(app).await
+        {
+            tracing::warn!(?cause, "a refusal could not be counted; whoever repeats the key is refused once more");
+        }
+        answer
+    }
+
+    /// Once for each try, however many calls were refused, and for all who tried at the same time.
+    async fn count_refusal(&self, app: &App) -> Result<(), Error> {
+        let row = subscription_changes::table.find(self.id).filter(subscription_changes::refusals.eq(self.refusals));
+        diesel::update(row).set(subscription_changes::refusals.eq(self.refusals + 1)).execute(&mut *app.db.conn().await?).await?;
+        Ok(())
     }
 
     /// It asks for nothing, and Stripe was not called: no other request has to wait for it, and its key stands for nothing done.

@@ -86,6 +86,8 @@ pub struct Refused {
     pub kind: Option<String>,
     pub param: Option<String>,
     pub message: String,
+    /// It was so when the key was used first.
+    pub replayed: bool,
 }
 
 impl Refused {
@@ -185,11 +187,11 @@ impl Client {
         self.call(operation, request.build(), Some(key)).await
     }
 
-    /// The same for what does no harm when it is done twice. What Stripe keeps under the key says little: a failure may be over with another
-    /// key, and what was made may be gone by now.
+    /// The same for what does no harm when it is done twice. What Stripe keeps under the key says little: a failure or a refusal may be over with
+    /// another key, and what was made may be gone by now.
     pub async fn insist(&self, operation: &'static str, request: &impl StripeRequest, key: &str) -> Result<Answer, StripeError> {
         match self.write(operation, request, key).await {
-            Ok(Answer { replayed: true, .. }) | Err(StripeError::Kept(_)) => {
+            Ok(Answer { replayed: true, .. }) | Err(StripeError::Kept(_) | StripeError::Refused(Refused { replayed: true, .. })) => {
                 self.write(operation, request, &format!("{key}:{:08x}", rand::random::<u32>())).await
             }
             answer => answer,
@@ -343,6 +345,7 @@ fn read_answer(status: StatusCode, headers: &HeaderMap, bytes: &[u8], took: Time
                 kind: text(&error, "type"),
                 param: text(&error, "param"),
                 message,
+                replayed,
             }))
         }
     }

@@ -158,12 +158,15 @@ async fn answer(shared: &Shared, call: &Call, id: &str, fault: Option<Fault>) ->
             _ => operate(inner, call),
         };
         inner.world.cause = Cause::default();
+        let early = answer.as_ref().is_err_and(|error| error.early);
         let (status, body) = match answer {
             Ok(body) => (200, body),
             Err(error) => (error.status, error.body()),
         };
-        if let Some(key) = key {
-            inner.keys.end(key, status, &body);
+        match key {
+            Some(key) if early => inner.keys.forget(key),
+            Some(key) => inner.keys.end(key, status, &body),
+            None => {}
         }
         (status, body)
     });
@@ -172,13 +175,13 @@ async fn answer(shared: &Shared, call: &Call, id: &str, fault: Option<Fault>) ->
 
 fn operate(inner: &mut Inner, call: &Call) -> Result<Value, ApiError> {
     let version = match call.header("stripe-version") {
-        Some(name) => Version::parse(name)?,
+        Some(name) => Version::parse(name).map_err(ApiError::early)?,
         None => inner.faults.version.clone(),
     };
-    let mut given = params::parse(&call.form)?;
+    let mut given = params::parse(&call.form).map_err(ApiError::early)?;
     let paths = match given.as_object_mut().and_then(|fields| fields.shift_remove("expand")) {
         Some(Value::Object(list)) => texts(&list.into_iter().map(|(_, value)| value).collect::<Vec<_>>()),
-        Some(_) => return Err(ApiError::param("expand", None, "Invalid array")),
+        Some(_) => return Err(ApiError::param("expand", None, "Invalid array").early()),
         None => Vec::new(),
     };
     let path: Vec<&str> = call.path.split('/').filter(|part| !part.is_empty()).collect();

@@ -14,14 +14,21 @@ pub struct ApiError {
     pub message: String,
     pub param: Option<String>,
     pub decline_code: Option<&'static str>,
+    /// Found before anything was done: it is not kept under an idempotency key.
+    pub early: bool,
 }
 
 impl ApiError {
     fn new(status: u16, kind: &'static str, code: Option<&'static str>, message: impl Into<String>) -> Self {
-        Self { status, kind, code, message: message.into(), param: None, decline_code: None }
+        Self { status, kind, code, message: message.into(), param: None, decline_code: None, early: false }
     }
 
-    /// The parameter is wrong in itself: nothing was done, and an idempotency key is not used up.
+    /// The request is wrong in itself.
+    pub fn early(self) -> Self {
+        Self { early: true, ..self }
+    }
+
+    /// About one parameter.
     pub fn param(name: impl Into<String>, code: Option<&'static str>, message: impl Into<String>) -> Self {
         Self { param: Some(name.into()), ..Self::new(400, "invalid_request_error", code, message) }
     }
@@ -45,7 +52,7 @@ impl ApiError {
     }
 
     pub fn unknown_route(method: &str, path: &str) -> Self {
-        Self::new(404, "invalid_request_error", None, format!("Unrecognized request URL ({method}: {path})."))
+        Self::new(404, "invalid_request_error", None, format!("Unrecognized request URL ({method}: {path}).")).early()
     }
 
     pub fn unauthorized(message: impl Into<String>) -> Self {

@@ -39,13 +39,15 @@ impl Keys {
         }
     }
 
-    /// Requests that were refused before anything was done do not use the key up.
+    /// A refusal is an answer like others.
     pub fn end(&mut self, key: &str, status: u16, body: &Value) {
-        let refused = matches!(status, 400 | 401 | 404 | 409 | 429);
-        if refused {
-            self.0.remove(key);
-        } else if let Some(kept) = self.0.get_mut(key) {
+        if let Some(kept) = self.0.get_mut(key) {
             kept.answer = Some((status, body.clone()));
         }
+    }
+
+    /// A request that was wrong in itself does not use the key up.
+    pub fn forget(&mut self, key: &str) {
+        self.0.remove(key);
     }
 }

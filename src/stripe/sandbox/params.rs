@@ -72,7 +72,7 @@ fn insert(place: &mut Map<String, Value>, path: &[&str], value: &str) -> Result<
 
 /// The typed tree, or the first thing that is wrong with it.
 pub fn check(given: &Value, known: &[Param]) -> Result<Value, ApiError> {
-    hash(given, known, "")
+    hash(given, known, "").map_err(ApiError::early)
 }
 
 fn hash(given: &Value, known: &[Param], path: &str) -> Result<Value, ApiError> {

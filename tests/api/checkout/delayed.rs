@@ -254,3 +254,19 @@ async fn during_a_trial_more_is_had_at_once_by_debit_too() {
     assert_eq!((&up["plan"]["key"], &up["status"]), (&json!("enterprise"), &json!("TRIALING")));
     shop.settle().await;
 }
+
+#[tokio::test(flavor = "multi_thread")]
+async fn who_was_refused_and_adds_a_card_repeats_the_key() {
+    let shop = Shop::open().await;
+    let id = has_paid_by_debit(&shop).await;
+    let more = || json!({ "seats": 3, "idempotencyKey": "more" });
+    for _ in 0..2 {
+        assert_eq!(shop.change("changeSeats", more()).await.refusals("changeSeats"), ["PAYMENT_REQUIRED"]);
+    }
+    new_card(&shop, &id);
+    for _ in 0..2 {
+        assert_eq!(shop.changed("changeSeats", more()).await["seats"], 3);
+    }
+    shop.settle().await;
+    assert_eq!(shop.app.db_value("SELECT count(*) FROM payments WHERE billing_reason = 'subscription_update'").await, 1);
+}

@@ -53,7 +53,7 @@ async fn a_trial_without_a_way_to_pay_is_paused_and_goes_on_when_it_is_resumed_a
     assert_eq!(shop.start_as(&shop.owner, json!({})).await.refusals("startCheckout"), ["ALREADY_SUBSCRIBED"]);
     assert_eq!(shop.change("changePlan", json!({ "planKey": "starter" })).await.refusals("changePlan"), ["PAYMENT_REQUIRED"]);
 
-    let refused = shop.change("resumeSubscription", json!({})).await;
+    let refused = shop.change("resumeSubscription", json!({ "idempotencyKey": "on" })).await;
     assert_eq!(refused.refusals("resumeSubscription"), ["PAYMENT_REQUIRED"], "there is no card");
     let message = refused.str("resumeSubscription.userErrors.0.message");
     assert!(message.starts_with("Add a way to pay in the billing portal first"), "{message}");
@@ -62,7 +62,7 @@ async fn a_trial_without_a_way_to_pay_is_paused_and_goes_on_when_it_is_resumed_a
     store_card(&shop, &id, "works");
     shop.settle().await;
     assert_eq!(shop.subscription().await["status"], "PAUSED", "a card alone is no wish to go on");
-    let resumed = shop.changed("resumeSubscription", json!({})).await;
+    let resumed = shop.changed("resumeSubscription", json!({ "idempotencyKey": "on" })).await;
     assert_eq!((&resumed["status"], &resumed["needsAttention"]), (&json!("ACTIVE"), &Value::Null));
     assert_eq!(entitled(&shop).await.0, "pro");
     shop.settle().await;

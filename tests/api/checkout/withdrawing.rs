@@ -118,6 +118,29 @@ async fn it_ends_with_the_subscription() {
     }
 }
 
+fn settle_debit(shop: &Shop, success: bool) {
+    let payment_intent = shop.sandbox.world(|world| {
+        let under_way = world.all("payment_intent").find(|intent| intent["status"] == "processing");
+        under_way.unwrap()["id"].as_str().unwrap().to_owned()
+    });
+    shop.sandbox.act(Action::Settle { payment_intent, success }).unwrap();
+}
+
+/// Stripe keeps a refusal for a day under its key.
+#[tokio::test(flavor = "multi_thread")]
+async fn what_could_not_be_taken_back_while_a_debit_was_under_way_can_be_when_it_has_failed() {
+    let shop = Shop::open().await;
+    let (_, invoice) = unpaid(&shop, STARTER, "pro", "declined").await;
+    shop.sandbox.act(Action::PayInvoice { invoice: invoice.clone(), card: "delayed".into() }).unwrap();
+    let back = || json!({ "planKey": STARTER, "idempotencyKey": "back" });
+    assert_eq!(shop.change("changePlan", back()).await.refusals("changePlan"), ["WRONG_STATE"]);
+    settle_debit(&shop, false);
+    shop.settle().await;
+    assert_eq!(shop.changed("changePlan", back()).await["pendingPlan"], Value::Null);
+    assert_eq!(shop.sandbox.object(&invoice)["status"], "void");
+    shop.settle().await;
+}
+
 #[tokio::test(flavor = "multi_thread")]
 async fn what_our_key_may_not_do_is_not_taken_for_done() {
     let shop = Shop::open().await;

@@ -136,6 +136,31 @@ async fn a_payment_that_was_given_up_and_arrives_after_all_is_paid_back() {
     start(&market.buyer, &tree).await;
 }
 
+/// Stripe keeps a refusal for a day under its key.
+#[tokio::test(flavor = "multi_thread")]
+async fn what_cannot_be_paid_back_at_first_is_paid_back_when_it_can_be() {
+    let (mut market, tree) = Market::with_listing().await;
+    let late = market.page(&tree, None).await;
+    assert_eq!(market.shop.pay(&late, "works"), "paid");
+    let deliveries = market.shop.sandbox.take_deliveries();
+    market.shop.app.db_execute("UPDATE checkouts SET status = 'expired'").await;
+    market.buy(&tree).await;
+    for delivery in &deliveries {
+        market.shop.deliver_one(delivery).await;
+    }
+    let charge = market.charge(&late);
+    let paid = |paid: bool| market.shop.sandbox.world(|world| world.edit(&charge, json!({ "paid": paid })));
+    paid(false);
+    market.shop.settle().await;
+    assert_eq!((market.shop.count("refund"), market.shop.sandbox.requests("POST", "/v1/refunds")), (0, 1));
+    paid(true);
+    market.shop.pass(chrono::TimeDelta::minutes(1)).await;
+    market.shop.settle().await;
+    market.shop.settle().await;
+    assert_eq!(market.shop.count("refund"), 1);
+    assert_eq!(market.shop.app.db_value("SELECT count(*) FROM payments WHERE status = 'refunded'").await, 1);
+}
+
 #[tokio::test(flavor = "multi_thread")]
 async fn a_refund_that_fails_after_it_was_bought_anew_is_told_to_staff() {
     let (market, tree) = Market::with_listing().await;

@@ -73,6 +73,26 @@ async fn a_refused_write_does_not_use_up_its_key() {
 }
 
 #[tokio::test]
+async fn a_refusal_of_what_was_tried_is_kept_under_its_key() {
+    let shop = Shop::open().await;
+    let id = shop.subscribe("works", &[]).await;
+    let invoice = text(&shop.sandbox.object(&id), "/latest_invoice");
+    let cases: [(String, Form, u16); 3] = [
+        (format!("invoices/{invoice}/void"), &[], 400),
+        ("billing_portal/sessions".to_owned(), &[("customer", "cus_later")], 400),
+        ("subscriptions/sub_later".to_owned(), &[("description", "Ann's")], 404),
+    ];
+    for (path, form, status) in cases {
+        let write = || shop.request(Method::POST, &path).header("idempotency-key", &path).form(form);
+        let first = shop.send(write()).await;
+        assert_eq!((first.status, first.headers.contains_key("idempotent-replayed")), (status, false), "{path}: {}", first.body);
+        let again = shop.send(write()).await;
+        assert_eq!((again.status, &again.body), (status, &first.body));
+        assert_eq!(again.headers["idempotent-replayed"], "true", "{path}");
+    }
+}
+
+#[tokio::test]
 async fn lists_are_paged_newest_first() {
     let shop = Shop::open().await;
     for number in 0..5 {

@@ -1,0 +1,1 @@
+ALTER TABLE subscription_changes DROP COLUMN refusals;
