@@ -27,6 +27,13 @@ pub struct Version<'a> {
     pub object: &'a Value,
 }
 
+impl Version<'_> {
+    /// An event says that it has not begun.
+    pub fn waits(&self) -> bool {
+        self.event_id.is_some() && self.status == Some(Status::Incomplete)
+    }
+}
+
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Order {
     /// The arriving version is the later one.

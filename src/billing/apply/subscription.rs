@@ -104,7 +104,10 @@ fn compare(known: &Subscription, object: &object::Subscription, told: &Told<'_>)
         previous: told.previous,
         object: told.object,
     };
-    decide(&stored, known.trust(), &arriving)
+    let (order, mut trust) = decide(&stored, known.trust(), &arriving);
+    // The same doubt, until something else is told.
+    trust.doubtful |= known.needs_refetch && stored.status == Some(Status::Incomplete) && arriving.waits();
+    (order, trust)
 }
 
 struct Arriving<'a> {

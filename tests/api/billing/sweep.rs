@@ -153,6 +153,8 @@ async fn what_was_paid_and_is_told_not_to_have_begun_is_read_again() {
     );
     app.expect(&story.event("checkout.session.completed", 1, session), "completed").await;
     app.expect(&story.event("customer.subscription.created", 0, story.state("incomplete", 0, &[])), "completed").await;
+    let named = story.state("incomplete", 0, &[("/metadata", json!({ "note": "x" }))]);
+    app.expect(&story.event("customer.subscription.updated", 2, named), "completed").await;
     app.advance(TimeDelta::seconds(5));
     app.run_jobs().await;
     let row = app.db_rows("SELECT status, needs_refetch AS open, source FROM subscriptions WHERE provider = 'stripe'").await;
