@@ -5,6 +5,7 @@ use chrono::{DateTime, Utc};
 use diesel::prelude::*;
 use diesel_async::RunQueryDsl;
 
+use super::customer::Customer;
 use super::subscription::Status;
 use crate::clock::Clock;
 use crate::db::Conn;
@@ -212,9 +213,13 @@ impl Checkout {
     }
 
     /// What a customer was about to pay is nothing to wait for once that customer is deleted: it would keep the account from buying anew.
-    pub async fn forget_unfinished(conn: &mut Conn, account: AccountId, customer: &str, now: DateTime<Utc>) -> QueryResult<()> {
-        let theirs = checkouts::table.filter(checkouts::account_id.eq(account)).filter(checkouts::provider_customer_id.eq(customer));
-        let theirs: Vec<CheckoutId> = theirs.select(checkouts::id).load(conn).await?;
+    pub async fn forget_unfinished(conn: &mut Conn, account: AccountId, customer: &Customer, now: DateTime<Utc>) -> QueryResult<()> {
+        let pages = checkouts::table.filter(checkouts::account_id.eq(account)).filter(checkouts::provider_session_id.is_not_null());
+        let columns = (checkouts::id, checkouts::provider_customer_id);
+        let pages: Vec<(CheckoutId, Option<String>)> = pages.filter(checkouts::status.ne(EXPIRED)).select(columns).load(conn).await?;
+        // Pages of the release before do not say whose they are: the primary one's.
+        let is_theirs = |of: &Option<String>| of.as_ref().map_or(customer.is_primary, |of| *of == customer.provider_customer_id);
+        let theirs: Vec<_> = pages.into_iter().filter(|(_, of)| is_theirs(of)).map(|(id, _)| id).collect();
         Self::expire(conn, &theirs, OPEN, now).await?;
         for status in [COMPLETED, FAILED] {
             let mut waiting: Vec<_> = Self::not_begun(conn, account, status).await?.into_iter().map(|(id, _)| id).collect();

@@ -66,8 +66,8 @@ async fn bury(conn: &mut Conn, app: &App, told: &Told<'_>, id: &str) -> Result<O
         let ended = store(conn, &rows, Some(&before), ended, None).await?;
         tell(conn, app, Some(&before), &ended).await?;
     }
-    if let Some(account) = account {
-        Checkout::forget_unfinished(conn, account, id, app.clock.now()).await?;
+    if let (Some(account), Some(known)) = (account, &known) {
+        Checkout::forget_unfinished(conn, account, known, app.clock.now()).await?;
     }
     // Nobody can finish them any more.
     for invoice in Payment::drafts_of_customer(conn, id).await? {
