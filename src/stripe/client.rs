@@ -32,6 +32,8 @@ const TRIES: u32 = 3;
 const PATIENCE: Duration = Duration::from_secs(20);
 /// Of the time that somebody waits for us: the rest is for telling them.
 const SHARE: f64 = 0.9;
+/// Who has waited for less cannot say that Stripe does not answer.
+const FAIR: Duration = Duration::from_secs(2);
 /// Stripe allows 100 a second in live mode and 25 in test mode; other processes and people use it, too.
 const PER_SECOND: NonZeroU32 = NonZeroU32::new(20).unwrap();
 /// Calls in a row without an answer that open the breaker, and how long it stays open.
@@ -242,7 +244,9 @@ impl Client {
             };
             let pause = pause.unwrap_or(Duration::from_millis(250) * 2_u32.pow(attempt)).mul_f64(rand::random_range(0.5..1.5));
             if attempt == TRIES || pause > left() {
-                self.settle(false);
+                if patience >= FAIR {
+                    self.settle(false);
+                }
                 return Err(error);
             }
             tokio::time::sleep(pause).await;

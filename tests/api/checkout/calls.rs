@@ -82,6 +82,18 @@ async fn it_gives_up_after_three_tries_stops_asking_after_five_calls_and_begins_
 }
 
 #[tokio::test(flavor = "multi_thread")]
+async fn whoever_had_no_time_to_wait_does_not_say_that_stripe_is_away() {
+    let (sandbox, client) = stripe().await;
+    sandbox.plan_fault(Fault::Slow, "/v1/customers", 6);
+    let call = async || client.read("retrieve_customer", &RetrieveCustomer::new("cus_1")).await;
+    for _ in 0..6 {
+        let answer = fixpath::deadline::within(Duration::from_millis(200), call()).await.expect("in time");
+        assert!(matches!(answer, Err(StripeError::Unavailable(_))), "{answer:?}");
+    }
+    assert!(matches!(call().await, Err(StripeError::Refused(_))), "it is asked, and answers");
+}
+
+#[tokio::test(flavor = "multi_thread")]
 async fn a_failure_that_stripe_keeps_is_not_asked_for_again() {
     let (sandbox, client) = stripe().await;
     sandbox.plan_fault(Fault::ServerErrorKept, "/v1/customers", 1);
