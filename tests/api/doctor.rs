@@ -7,6 +7,7 @@ use chrono::{DateTime, TimeDelta};
 use fixpath::billing::apply::EVENTS;
 use fixpath::clock::Clock;
 use fixpath::doctor::{Level, examine_database};
+use fixpath::stripe::sandbox::faults::Fault;
 use fixpath::stripe::sandbox::{Options, Sandbox};
 use tokio::process::Command;
 
@@ -137,6 +138,11 @@ async fn a_key_that_stripe_refuses_and_a_secret_that_is_none_fail() {
     assert!(lines["webhooks"].starts_with("fail "), "{lines:?}");
     assert!(lines["webhooks"].ends_with("; copy STRIPE_WEBHOOK_SECRET from the endpoint's page at Stripe"), "{lines:?}");
     assert!(!format!("{lines:?}").contains("somebody_else") && !format!("{lines:?}").contains("we_1234567"), "no secret: {lines:?}");
+
+    // Which account it is, Stripe tells no restricted key.
+    sandbox.plan_fault(Fault::Forbidden, "GET /v1/account", 1);
+    let (lines, healthy) = doctor(&app.database.url, &good).await;
+    assert!(healthy && lines["Stripe"].starts_with("ok ") && lines["Stripe"].contains("a restricted one"), "{lines:?}");
 
     // Stripe that is away is no fault of the configuration's.
     let away = [("STRIPE_API_BASE", "http://127.0.0.1:1"), good[1], good[2]];
