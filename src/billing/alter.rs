@@ -7,6 +7,7 @@ use stripe_billing::subscription_schedule::ReleaseSubscriptionSchedule;
 use super::apply::Source;
 use super::offer::Offer;
 use super::offer_plans::{forget_plan, offered};
+use super::payment::Payment;
 use super::refetch::{self, apply_change, apply_subscription};
 use super::subscription::{Status, Subscription};
 use super::subscription_change::SubscriptionChange;
@@ -106,7 +107,7 @@ pub fn changed_meanwhile() -> Error {
 pub async fn release(app: &App, change: &SubscriptionChange, present: &Present) -> Result<(), Error> {
     let Some(schedule) = &present.schedule else { return Ok(()) };
     let request = ReleaseSubscriptionSchedule::new(schedule.as_str());
-    match change.write(app, "release_schedule", &request, &format!("release:{schedule}")).await {
+    match app.stripe.write("release_schedule", &request, &change.key(&format!("release:{schedule}"))).await {
         Ok(_) => Ok(()),
         // Over already: nothing holds the subscription any more.
         Err(StripeError::Refused(refused)) if !refused.is_forbidden() => Ok(()),
@@ -118,8 +119,11 @@ pub async fn release(app: &App, change: &SubscriptionChange, present: &Present) 
 /// what was paid a moment ago, or is being paid, stays.
 pub async fn withdraw(app: &App, change: &SubscriptionChange, present: Present) -> Result<Present, Error> {
     let Some(invoice) = &present.unpaid else { return Ok(present) };
+    let failed = Payment::last_failed(&mut *app.db.conn().await?, &present.id).await?;
     let request = VoidInvoiceInvoice::new(invoice.as_str());
-    match change.write(app, "void_invoice", &request, &format!("void:{invoice}")).await {
+    // Stripe keeps a refusal under its key: what is being paid now may fail later.
+    let key = change.key(&format!("void:{invoice}:{}", failed.map(|at| at.timestamp()).unwrap_or_default()));
+    match app.stripe.write("void_invoice", &request, &key).await {
         Ok(_) => {}
         Err(StripeError::Refused(refused)) if !refused.is_forbidden() => {}
         Err(error) => return Err(error.into()),

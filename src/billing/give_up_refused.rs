@@ -79,7 +79,7 @@ pub async fn void_first(
     match app.stripe.write("void_invoice", &VoidInvoiceInvoice::new(invoice.as_str()), &key).await {
         Ok(_) => Ok(true),
         // Void already, perhaps, by a try that came no further.
-        Err(StripeError::Refused(_)) => {
+        Err(StripeError::Refused(refused)) if !refused.is_forbidden() => {
             let invoice = app.stripe.read("retrieve_invoice", &RetrieveInvoice::new(invoice)).await?;
             Ok(field::text(&invoice.body, "status").as_deref() == Some("void"))
         }
