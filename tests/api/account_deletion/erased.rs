@@ -206,7 +206,6 @@ async fn credits_are_written_down_for_as_long_as_the_account_is_there() {
         app.db_execute(&sql).await;
     };
     entry("one").await;
-    delete(&owner, "owner's account").await;
     let refuse =
         ["UPDATE credit_entries SET delta = 90", "DELETE FROM credit_entries", "TRUNCATE credit_entries", "TRUNCATE accounts CASCADE"];
     for sql in refuse {
@@ -217,6 +216,7 @@ async fn credits_are_written_down_for_as_long_as_the_account_is_there() {
     }
     let left = async || app.database_text("SELECT source FROM credit_entries").await;
     assert_eq!(left().await, ["one"]);
+    delete(&owner, "owner's account").await;
     app.advance(TimeDelta::days(7));
     sweep(&app).await;
     assert_eq!(left().await, NONE);
