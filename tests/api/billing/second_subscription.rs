@@ -52,15 +52,8 @@ async fn another_one_counts_when_the_first_one_has_lapsed() {
     app.leave_jobs();
 }
 
-/// Who is told of by another customer has another lock.
-#[tokio::test(flavor = "multi_thread")]
-async fn what_is_told_of_the_other_one_at_the_same_time_is_not_overwritten() {
-    let (app, _owner, story) = stripe::app().await;
-    let other = Story { subscription: "sub_b".into(), ..story.clone() };
-    for story in [&story, &other] {
-        app.expect(&story.event("customer.subscription.created", 0, story.state("active", 0, &[])), "completed").await;
-    }
-    app.db_execute("BEGIN; UPDATE subscriptions SET seats = 9 WHERE provider_subscription_id = 'sub_b'").await;
+/// Its end waits for a transaction that has begun, which commits then.
+async fn ends_while_others_write(app: &TestApp, story: &Story) {
     let others = async {
         let waiting = "SELECT count(*) FROM pg_stat_activity WHERE datname = current_database() AND wait_event_type = 'Lock'";
         while app.db_value(waiting).await == 0 {
@@ -70,6 +63,18 @@ async fn what_is_told_of_the_other_one_at_the_same_time_is_not_overwritten() {
     };
     let over = story.event("customer.subscription.deleted", 9, story.state("canceled", 0, &[]));
     tokio::join!(app.expect(&over, "completed"), others);
+}
+
+/// Who is told of by another customer has another lock.
+#[tokio::test(flavor = "multi_thread")]
+async fn what_is_told_of_the_other_one_at_the_same_time_is_not_overwritten() {
+    let (app, _owner, story) = stripe::app().await;
+    let other = Story { subscription: "sub_b".into(), ..story.clone() };
+    for story in [&story, &other] {
+        app.expect(&story.event("customer.subscription.created", 0, story.state("active", 0, &[])), "completed").await;
+    }
+    app.db_execute("BEGIN; UPDATE subscriptions SET seats = 9 WHERE provider_subscription_id = 'sub_b'").await;
+    ends_while_others_write(&app, &story).await;
     let row = "SELECT seats, is_primary AS counts FROM subscriptions WHERE provider_subscription_id = 'sub_b'";
     assert_eq!(app.db_rows(row).await, json!([{ "seats": 9, "counts": true }]));
     app.run_jobs().await;
@@ -84,15 +89,7 @@ async fn one_that_is_told_of_while_the_first_one_ends_counts() {
          SELECT gen_random_uuid(), account_id, plan_id, 'active', 1, 'stripe', 'sub_b', false, now(), now() FROM subscriptions \
          WHERE provider = 'stripe'";
     app.db_execute(&format!("BEGIN; SELECT 1 FROM subscriptions FOR NO KEY UPDATE; {second}")).await;
-    let others = async {
-        let waiting = "SELECT count(*) FROM pg_stat_activity WHERE datname = current_database() AND wait_event_type = 'Lock'";
-        while app.db_value(waiting).await == 0 {
-            tokio::time::sleep(std::time::Duration::from_millis(5)).await;
-        }
-        app.db_execute("COMMIT").await;
-    };
-    let over = story.event("customer.subscription.deleted", 9, story.state("canceled", 0, &[]));
-    tokio::join!(app.expect(&over, "completed"), others);
+    ends_while_others_write(&app, &story).await;
     assert_eq!(app.db_value("SELECT is_primary FROM subscriptions WHERE provider_subscription_id = 'sub_b'").await, true);
     app.run_jobs().await;
 }
