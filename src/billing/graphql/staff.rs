@@ -29,7 +29,7 @@ impl AccountStaff {
     ) -> Result<Option<AccountReport>, Error> {
         let Some(report) = lookup::report(app(ctx)?, &reference).await? else { return Ok(None) };
         let account = AccountObject::load(ctx, report.found.account, actor(ctx)?).await?;
-        Ok(account.map(|account| AccountReport { account, report }))
+        Ok(account.map(|account| AccountReport { account: account.reported(), report }))
     }
 
     /// All plans, the cheapest first.
@@ -51,7 +51,7 @@ pub struct AccountReport {
 /// Everything billing knows about one person or account.
 #[Object]
 impl AccountReport {
-    /// The account that was meant; of a person with several, one that they own.
+    /// The account that was meant, with its payments, purchases, sales, credits and limits; of a person with several, one that they own.
     async fn account(&self) -> &AccountObject {
         &self.account
     }

@@ -27,19 +27,39 @@ pub struct AccountObject {
     row: account::Account,
     /// Who looks. More than the name is shown only to those whose access token speaks for the account.
     viewer: Actor,
+    /// To staff, who were asked about its billing: that is shown, and nothing else.
+    reported: bool,
 }
 
 impl AccountObject {
     pub async fn load(ctx: &Context<'_>, id: AccountId, viewer: &Actor) -> Result<Option<Self>, Error> {
-        Ok(loaders::one::<loaders::Accounts>(ctx, id).await?.map(|row| Self { row, viewer: *viewer }))
+        Ok(loaders::one::<loaders::Accounts>(ctx, id).await?.map(|row| Self::new(row, viewer)))
     }
 
     pub fn new(row: account::Account, viewer: &Actor) -> Self {
-        Self { row, viewer: *viewer }
+        Self { row, viewer: *viewer, reported: false }
+    }
+
+    /// For a report to staff.
+    pub fn reported(self) -> Self {
+        Self { reported: true, ..self }
     }
 
     pub fn is_viewers(&self) -> bool {
         self.viewer.account == self.row.id
+    }
+
+    /// What it pays for and has.
+    fn shows_billing(&self) -> bool {
+        self.is_viewers() || self.reported
+    }
+
+    /// What only an owner may see of it.
+    fn shows_money(&self) -> Result<bool, Error> {
+        if self.is_viewers() && !self.reported {
+            self.viewer.require(Role::Owner)?;
+        }
+        Ok(self.shows_billing())
     }
 
     /// Read once for all fields that need it.
@@ -116,9 +136,9 @@ impl AccountObject {
         self.row.deletes_at.filter(|_| self.is_viewers()).map(DateTime)
     }
 
-    /// What the plan allows, and how much of it is used. Null unless the access token speaks for this account.
+    /// What the plan allows, and how much of it is used. Null unless the access token speaks for this account, or staff look it up.
     async fn limits(&self, ctx: &Context<'_>) -> Result<Option<Vec<Limit>>, Error> {
-        if !self.is_viewers() {
+        if !self.shows_billing() {
             return Ok(None);
         }
         let (app, entitled) = (app(ctx)?, self.entitled(ctx).await?);
@@ -126,17 +146,17 @@ impl AccountObject {
         Ok(Some(limits.into_iter().map(Limit::from).collect()))
     }
 
-    /// Which features the current plan opens, and until when. Null unless the access token speaks for this account.
+    /// Which features the current plan opens, and until when. Null unless the access token speaks for this account, or staff look it up.
     async fn entitlements(&self, ctx: &Context<'_>) -> Result<Option<Entitlements>, Error> {
-        if !self.is_viewers() {
+        if !self.shows_billing() {
             return Ok(None);
         }
         Ok(Some(self.entitled(ctx).await?.into()))
     }
 
-    /// What it pays for, or has on trial; null if that is nothing, or unless the access token speaks for this account.
+    /// What it pays for, or has on trial; null if that is nothing, or unless the access token speaks for this account, or staff look it up.
     async fn subscription(&self, ctx: &Context<'_>) -> Result<Option<PlanSubscription>, Error> {
-        if !self.is_viewers() {
+        if !self.shows_billing() {
             return Ok(None);
         }
         let (app, entitled) = (app(ctx)?, self.entitled(ctx).await?);
@@ -147,50 +167,48 @@ impl AccountObject {
         }
     }
 
-    /// What was paid, and what is to be, the newest first. For owners; null unless the access token speaks for this account.
+    /// What was paid, and what is to be, the newest first. For owners; null unless the access token speaks for this account, or staff look it up.
     async fn payments(
         &self,
         ctx: &Context<'_>,
         #[graphql(default = 20, desc = "How many, at most 100.")] first: Option<i32>,
         #[graphql(desc = "Begin after this cursor.")] after: Option<String>,
     ) -> Result<Option<Payments>, Error> {
-        if !self.is_viewers() {
+        if !self.shows_money()? {
             return Ok(None);
         }
-        self.viewer.require(Role::Owner)?;
         Ok(Some(payment::page(ctx, self.row.id, first, after).await?))
     }
 
-    /// The trees that it has bought, the newest first. Null unless the access token speaks for this account.
+    /// The trees that it has bought, the newest first. Null unless the access token speaks for this account, or staff look it up.
     async fn purchases(
         &self,
         ctx: &Context<'_>,
         #[graphql(default = 20, desc = "How many, at most 100.")] first: Option<i32>,
         #[graphql(desc = "Begin after this cursor.")] after: Option<String>,
     ) -> Result<Option<Purchases>, Error> {
-        match self.is_viewers() {
+        match self.shows_billing() {
             true => Ok(Some(marketplace::graphql::bought(ctx, self.row.id, first, after).await?)),
             false => Ok(None),
         }
     }
 
-    /// What others have bought of it, the newest first. For owners; null unless the access token speaks for this account.
+    /// What others have bought of it, the newest first. For owners; null unless the access token speaks for this account, or staff look it up.
     async fn sales(
         &self,
         ctx: &Context<'_>,
         #[graphql(default = 20, desc = "How many, at most 100.")] first: Option<i32>,
         #[graphql(desc = "Begin after this cursor.")] after: Option<String>,
     ) -> Result<Option<Purchases>, Error> {
-        if !self.is_viewers() {
+        if !self.shows_money()? {
             return Ok(None);
         }
-        self.viewer.require(Role::Owner)?;
         Ok(Some(marketplace::graphql::sold(ctx, self.row.id, first, after).await?))
     }
 
-    /// What was paid for in advance. Null unless the access token speaks for this account.
+    /// What was paid for in advance. Null unless the access token speaks for this account, or staff look it up.
     async fn credits(&self, ctx: &Context<'_>) -> Result<Option<Credits>, Error> {
-        match self.is_viewers() {
+        match self.shows_billing() {
             true => Ok(Some(Credits::of(ctx, self.row.id).await?)),
             false => Ok(None),
         }

@@ -52,6 +52,37 @@ async fn one_account_is_found_by_all_its_names() {
     assert_eq!(owner.ok("{ staff { lookup(ref: \"1\") { matchedBy } } }", json!({})).await.data("staff"), Value::Null);
 }
 
+/// “I need an invoice.” Whoever is asked for it sees what was paid, and nothing of what people do there.
+#[tokio::test(flavor = "multi_thread")]
+async fn a_report_shows_what_was_paid_and_nothing_that_is_no_money() {
+    let (app, owner, story) = stripe::app().await;
+    let support = staff(&app).await;
+    app.expect(&story.event("customer.subscription.created", 0, story.state("active", 0, &[])), "completed").await;
+    app.expect(&story.event("invoice.paid", 0, story.invoice("paid", 0, &[])), "completed").await;
+    let account = ids(&owner).await.1.encode();
+    let fields =
+        "payments { nodes { status hostedInvoiceUrl } } purchases { nodes { status } } sales { nodes { status } } credits { balance }
+        subscription { status } entitlements { features } limits { key used }";
+    let query = format!(
+        "query($ref: String!) {{ staff {{ lookup(ref: $ref) {{ account {{ {fields} deletesAt members {{ nodes {{ role }} }}
+        invitations {{ id }} auditLog {{ nodes {{ action }} }} }} }} }} }}"
+    );
+    let found = support.ok(&query, json!({ "ref": account })).await.data("staff.lookup.account");
+    let own = owner.ok(&format!("{{ viewer {{ account {{ {fields} }} }} }}"), json!({})).await.data("viewer.account");
+    for (field, shown) in own.as_object().unwrap() {
+        assert_eq!(&found[field], shown, "{field}");
+    }
+    assert_eq!(found["payments"]["nodes"][0]["status"], "SUCCEEDED");
+    for field in ["deletesAt", "members", "invitations", "auditLog"] {
+        assert_eq!(found[field], Value::Null, "{field}");
+    }
+    // Anywhere else, staff are strangers like everybody.
+    let query = "query($id: ID!) { node(id: $id) { ... on Account { payments { nodes { status } } credits { balance } } } }";
+    let elsewhere = support.ok(query, json!({ "id": account })).await.data("node");
+    assert!(elsewhere.is_null() || elsewhere == json!({ "payments": null, "credits": null }), "{elsewhere}");
+    app.run_jobs().await;
+}
+
 /// “I paid twice.”
 #[tokio::test(flavor = "multi_thread")]
 async fn each_of_two_subscriptions_is_shown_by_its_own_id() {
