@@ -50,3 +50,14 @@ async fn no_request_gets_a_connection_that_the_database_has_closed() {
     }
     owner.ok("{ categories { slug } }", json!({})).await;
 }
+
+/// Each delivery of Stripe's changes them: an index that has one of them would be written anew every time, and all others with it.
+#[tokio::test]
+async fn no_index_of_subscriptions_has_what_changes_with_each_delivery() {
+    let app = TestApp::new().await;
+    let indexes = app.database_text("SELECT indexdef FROM pg_indexes WHERE tablename = 'subscriptions'").await;
+    assert!(indexes.len() > 5, "{indexes:?}");
+    for column in ["updated_at", "version_", "raw", "needs_refetch", "source"] {
+        assert!(indexes.iter().all(|index| !index.contains(column)), "{column}: {indexes:?}");
+    }
+}

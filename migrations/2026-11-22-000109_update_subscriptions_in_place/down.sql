@@ -1,0 +1,1 @@
+CREATE INDEX subscriptions_refetch_idx ON subscriptions (updated_at) WHERE needs_refetch;
