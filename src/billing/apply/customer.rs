@@ -43,6 +43,9 @@ async fn bury(conn: &mut Conn, app: &App, told: &Told<'_>, id: &str) -> Result<O
         Some(account) => Purchase::forget_pending(conn, account, id, app.clock.now()).await?,
         None => 0,
     };
+    if let (Some(account), Some(known)) = (account, &known) {
+        Checkout::forget_unfinished(conn, account, known, app.clock.now()).await?;
+    }
     // Whoever was about to buy something may have found the customer gone before we were told: what it had is ended now.
     if live.is_empty() && waited == 0 && known.as_ref().is_some_and(Customer::is_tombstone) {
         return Ok(Outcome::tombstone());
@@ -65,9 +68,6 @@ async fn bury(conn: &mut Conn, app: &App, told: &Told<'_>, id: &str) -> Result<O
         };
         let ended = store(conn, &rows, Some(&before), ended, None).await?;
         tell(conn, app, Some(&before), &ended).await?;
-    }
-    if let (Some(account), Some(known)) = (account, &known) {
-        Checkout::forget_unfinished(conn, account, known, app.clock.now()).await?;
     }
     // Nobody can finish them any more.
     for invoice in Payment::drafts_of_customer(conn, id).await? {

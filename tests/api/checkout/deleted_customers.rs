@@ -18,10 +18,13 @@ async fn deleted() -> Shop {
     shop
 }
 
-async fn buys_credits(shop: &Shop) {
-    let query = "mutation { buyCredits(input: { packKey: \"credits-100\", successUrl: \"http://localhost:3000/\", \
-                 cancelUrl: \"http://localhost:3000/\" }) { userErrors { code message } } }";
-    assert_eq!(shop.owner.ok(query, json!({})).await.refusals("buyCredits"), Vec::<String>::new());
+/// The page.
+async fn buys_credits(shop: &Shop, quantity: i32) -> String {
+    let query = "mutation($quantity: Int!) { buyCredits(input: { packKey: \"credits-100\", quantity: $quantity, successUrl: \"http://localhost:3000/\", \
+                 cancelUrl: \"http://localhost:3000/\" }) { checkout { id } userErrors { code message } } }";
+    let answer = shop.owner.ok(query, json!({ "quantity": quantity })).await;
+    assert_eq!(answer.refusals("buyCredits"), Vec::<String>::new());
+    answer.str("buyCredits.checkout.id")
 }
 
 async fn of_stripe(shop: &Shop) -> Value {
@@ -38,7 +41,7 @@ async fn hears_only(shop: &Shop, kind: &str) {
 #[tokio::test(flavor = "multi_thread")]
 async fn what_they_had_ends_although_a_purchase_found_them_gone_first() {
     let shop = deleted().await;
-    buys_credits(&shop).await;
+    buys_credits(&shop, 1).await;
     assert_eq!(of_stripe(&shop).await, "active", "nobody has told yet");
     shop.settle().await;
     assert_eq!(of_stripe(&shop).await, "canceled");
@@ -51,7 +54,7 @@ async fn what_they_had_ends_although_a_purchase_found_them_gone_first() {
 #[tokio::test(flavor = "multi_thread")]
 async fn what_they_had_ends_although_nobody_ever_tells() {
     let mut shop = deleted().await;
-    buys_credits(&shop).await;
+    buys_credits(&shop, 1).await;
     shop.sandbox.take_deliveries();
     shop.pass(TimeDelta::days(40)).await;
     shop.app.run_job(&Job::Billing(BillingJob::EndLapsed)).await;
@@ -72,7 +75,7 @@ async fn a_page_that_was_open_does_not_stand_in_the_way_when_it_has_expired() {
         } else {
             // Another purchase finds the customer gone.
             shop.sandbox.take_deliveries();
-            buys_credits(&shop).await;
+            buys_credits(&shop, 1).await;
         }
         shop.pass(TimeDelta::hours(30)).await;
         shop.sandbox.take_deliveries();
@@ -128,5 +131,29 @@ async fn a_page_stays_open_when_another_customer_of_the_account_is_deleted() {
         assert_eq!(shop.app.db_value(&status).await, "open", "{found_gone}");
         assert_eq!(shop.start(json!({ "seats": if found_gone { 2 } else { 1 } })).await, page, "nobody pays twice");
         shop.settle().await;
+    }
+}
+
+/// Paid or not: it is nobody's any more, and keeps nobody from buying.
+#[tokio::test(flavor = "multi_thread")]
+async fn a_page_of_another_purchase_goes_with_a_customer_whom_somebody_finds_gone() {
+    for (paid, told) in [(false, "customer.deleted"), (true, "checkout.session.completed"), (true, "nothing")] {
+        let shop = Shop::open().await;
+        let page = buys_credits(&shop, 1).await;
+        let customer = shop.sandbox.object(&page)["customer"].as_str().unwrap().to_owned();
+        if paid {
+            assert_eq!(shop.pay(&page, "works"), "paid");
+        }
+        shop.sandbox.act(Action::DeleteCustomer { customer }).unwrap();
+        let late = shop.sandbox.take_deliveries();
+        shop.start(json!({})).await;
+        for signed in late.iter().filter(|signed| signed.kind == told) {
+            shop.deliver_one(signed).await;
+        }
+        let another = buys_credits(&shop, if told == "nothing" { 2 } else { 1 }).await;
+        assert_ne!(another, page, "{paid}, {told}");
+        assert_eq!(shop.pay(&another, "works"), "paid");
+        shop.settle().await;
+        assert_eq!(shop.app.db_value("SELECT balance FROM credit_balances").await, if told == "nothing" { 200 } else { 100 });
     }
 }
