@@ -86,7 +86,7 @@ pub async fn news(conn: &mut Conn, app: &App, mail: &BillingMail) -> Result<Opti
             let query = query.filter(refunds::status.eq("succeeded"));
             let found = query.select((payments::account_id, refunds::amount, refunds::currency)).first(conn).await.optional()?;
             let Some((account, amount, currency)): Option<(AccountId, i64, String)> = found else { return Ok(None) };
-            let sentence = format!("We have sent {} back to the card that paid it.", money::shown(amount, &currency));
+            let sentence = format!("We have sent {} back to where it was paid from.", money::shown(amount, &currency));
             Ok(Some(to_owners(account, "A refund is on its way", sentence, None)))
         }
         BillingMail::Disputed { dispute } => {

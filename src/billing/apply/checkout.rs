@@ -3,7 +3,7 @@
 use diesel::prelude::*;
 use diesel_async::RunQueryDsl;
 
-use super::super::checkout::{COMPLETED, Checkout, EXPIRED, FAILED, Purpose};
+use super::super::checkout::{COMPLETED, Checkout, EXPIRED, FAILED, OPEN, Purpose};
 use super::super::credit::{self, Cause, Kind};
 use super::super::derive::{self, Bought};
 use super::super::jobs;
@@ -21,6 +21,7 @@ use crate::db::Conn;
 use crate::db::schema::users;
 use crate::error::Error;
 use crate::id::Id;
+use crate::identity::account::Account;
 use crate::staff::alerts;
 use crate::stripe::object::CheckoutSession;
 
@@ -45,6 +46,8 @@ pub async fn apply(conn: &mut Conn, app: &App, told: &Told<'_>) -> Result<Outcom
             (Some(checkout), None) => (checkout.account_id, false),
             (Some(checkout), Some(customer)) if outcome.status == super::Status::Tombstone => {
                 watch_money(conn, app, told, &session, customer, checkout).await?;
+                // Whatever is told of a page, it is over.
+                Checkout::expire(conn, &[checkout.id], OPEN, app.clock.now()).await?;
                 return Ok(outcome);
             }
             _ => return Ok(outcome),
@@ -182,40 +185,49 @@ async fn paid(
             None => Ok(Outcome::completed(account, "the checkout is paid; its subscription is not known yet")),
         };
     }
+    // Locked: an account is erased before this, or after it.
+    let gone = Account::lock(conn, account).await?.is_none();
     let mut payment = payment(conn, app, session, checkout).await?;
     let (first, touched) = (!payment.paid(), payment.touched());
     payment.paid_at = Some(payment.paid_at.map_or(told.from, |known| known.min(told.from)));
     if first && !touched {
         payment.status = payment.standing(0);
     }
+    let known = Purchase::of_checkout(conn, checkout.id).await?;
+    let had = payment.credits_granted > 0 || known.is_some_and(|known| known.status.is_sold());
     let granted = checkout.credits.unwrap_or_default();
-    if checkout.purpose == Purpose::Credits && payment.credits_granted == 0 {
+    if checkout.purpose == Purpose::Credits && !had && !gone {
         let cause = Cause { source: id, reason: "credits bought" };
         credit::add(conn, &app.clock, account, granted, Kind::Purchase, cause).await?;
         payment.credits_granted = granted;
     }
-    let payment_id = payment.id;
     write(conn, payment.clone()).await?;
-    let known = Purchase::of_checkout(conn, checkout.id).await?;
-    if checkout.purpose == Purpose::Purchase && known.is_none_or(|known| !known.status.is_sold()) {
+    let mut stands = had || !gone;
+    let mut missing = (!stands).then_some("an account");
+    if checkout.purpose == Purpose::Purchase && !had {
         Purchase::begin(conn, &app.clock, checkout, app.config.platform_fee_per_mille).await?;
-        let (status, now) = (purchase::Status::Active, app.clock.now());
-        let changed = Purchase::set_status(conn, Some(checkout.id), status, Some(payment_id), now).await?;
-        if !changed.has_tree {
-            let subject = payment_id.encode();
-            let message = format!("{subject} paid for a tree that was deleted: it goes back by itself, which closes this alert.");
-            alerts::open(conn, alerts::Kind::PaidForNothing, &subject, &message, now).await?;
-        }
-        if !changed.stands {
-            jobs::pay_back(conn, payment_id).await?;
-            return Ok(Outcome::completed(account, "the tree was bought already, or is gone: the payment is given back"));
-        }
+        let status = if gone { purchase::Status::Refunded } else { purchase::Status::Active };
+        let changed = Purchase::set_status(conn, Some(checkout.id), status, Some(payment.id), app.clock.now()).await?;
+        stands &= changed.stands;
+        missing = missing.or((!changed.has_tree).then_some("a tree"));
+    }
+    if let Some(missing) = missing {
+        let subject = payment.id.encode();
+        let message = format!("{subject} paid for {missing} that was deleted: it goes back by itself, which closes this alert.");
+        alerts::open(conn, alerts::Kind::PaidForNothing, &subject, &message, app.clock.now()).await?;
+    }
+    if !stands {
+        jobs::pay_back(conn, payment.id).await?;
     }
     // A payment that takes days may be told to have come and gone before it is told to have come.
     if touched {
         settle(conn, app, payment, id).await?;
     }
-    Ok(Outcome { seller: checkout.tree_account_id, ..Outcome::completed(account, "the checkout is paid") })
+    let reason = match stands {
+        true => "the checkout is paid",
+        false => "what it paid for was bought already, or is gone: the payment is given back",
+    };
+    Ok(Outcome { seller: checkout.tree_account_id, ..Outcome::completed(account, reason) })
 }
 
 /// A trial at Stripe is one as well: the mailbox of whoever took it gets no other, neither here nor there.

@@ -49,7 +49,8 @@ pub async fn settle(conn: &mut Conn, app: &App, mut payment: Payment, cause: &st
     }
     payment.refunded = refunded;
     payment.status = payment.standing(sums.disputed);
-    let mut seller = None;
+    let (subject, now) = (payment.id.encode(), app.clock.now());
+    let (mut seller, mut stands) = (None, false);
     if payment.purpose == "purchase" && payment.paid() {
         let status = match lost {
             _ if sums.contested > 0 => purchase::Status::Disputed,
@@ -57,15 +58,10 @@ pub async fn settle(conn: &mut Conn, app: &App, mut payment: Payment, cause: &st
             1.. if lost >= payment.amount => purchase::Status::Refunded,
             _ => purchase::Status::Active,
         };
-        let (subject, now) = (payment.id.encode(), app.clock.now());
         let changed = Purchase::set_status(conn, payment.checkout_id, status, Some(payment.id), now).await?;
         seller = changed.seller;
-        // What is disputed after it was paid back has left nothing here that anybody could want.
-        if changed.stands || lost >= payment.amount {
-            for kind in [alerts::Kind::PaidTwice, alerts::Kind::PaidForNothing] {
-                alerts::close(conn, kind, &subject, now).await?;
-            }
-        } else {
+        stands = changed.stands;
+        if !stands && lost < payment.amount {
             let (kind, tree) = match changed.has_tree {
                 true => (alerts::Kind::PaidTwice, "was bought already"),
                 false => (alerts::Kind::PaidForNothing, "was deleted"),
@@ -74,8 +70,14 @@ pub async fn settle(conn: &mut Conn, app: &App, mut payment: Payment, cause: &st
             alerts::open(conn, kind, &subject, &message, now).await?;
         }
     }
+    // What is disputed after it was paid back has left nothing here that anybody could want.
+    if stands || lost >= payment.amount {
+        for kind in [alerts::Kind::PaidTwice, alerts::Kind::PaidForNothing] {
+            alerts::close(conn, kind, &subject, now).await?;
+        }
+    }
     if payment != before {
-        payment.updated_at = app.clock.now();
+        payment.updated_at = now;
         Payment::update(conn, payment).await?;
     }
     Ok(seller)

@@ -1,6 +1,7 @@
 //! Money that comes for what nobody can have any more: its payer or its tree was deleted meanwhile.
 
 use chrono::TimeDelta;
+use fixpath::jobs::Job;
 use fixpath::stripe::sandbox::actions::Action;
 use serde_json::{Value, json};
 
@@ -8,6 +9,9 @@ use super::{Market, NONE};
 use crate::support::people::device;
 
 const DELETE: &str = "mutation($id: ID!) { deleteTree(input: { id: $id, revision: 2 }) { deletedId userErrors { code } } }";
+
+const CREDITS: &str = "mutation { buyCredits(input: { packKey: \"credits-100\", successUrl: \"http://localhost:3000/\", \
+     cancelUrl: \"http://localhost:3000/\" }) { checkout { id } userErrors { code message } } }";
 
 async fn alerts(market: &Market) -> Value {
     market.shop.app.db_rows("SELECT kind, subject FROM alerts WHERE closed_at IS NULL").await
@@ -25,9 +29,7 @@ async fn a_debit_of_a_customer_who_was_deleted_is_not_waited_for() {
         market.shop.sandbox.act(Action::DeleteCustomer { customer: id("customer") }).unwrap();
         if found_gone {
             // Another purchase finds them gone before we are told.
-            let credits = "mutation { buyCredits(input: { packKey: \"credits-100\", successUrl: \"http://localhost:3000/\", \
-                 cancelUrl: \"http://localhost:3000/\" }) { userErrors { code message } } }";
-            assert_eq!(market.buyer.ok(credits, json!({})).await.refusals("buyCredits"), NONE);
+            assert_eq!(market.buyer.ok(CREDITS, json!({})).await.refusals("buyCredits"), NONE);
         }
         market.shop.settle().await;
         assert_eq!(market.statuses().await, ["EXPIRED"], "{found_gone}");
@@ -47,6 +49,36 @@ async fn a_debit_of_a_customer_who_was_deleted_is_not_waited_for() {
             assert_eq!(market.statuses().await, ["ACTIVE", "EXPIRED"]);
         }
     }
+}
+
+/// A bank takes its time, and nobody is left to have what it pays for.
+#[tokio::test(flavor = "multi_thread")]
+async fn what_is_paid_for_an_account_that_is_gone_goes_back_by_itself() {
+    let (market, tree) = Market::with_listing().await;
+    let pages = [market.page(&tree, None).await, market.buyer.ok(CREDITS, json!({})).await.str("buyCredits.checkout.id")];
+    for page in &pages {
+        assert_eq!(market.shop.pay(page, "delayed"), "processing");
+    }
+    market.shop.settle().await;
+    let delete = "mutation { deleteAccount(input: { confirmName: \"owner's account\" }) { userErrors { code } } }";
+    assert_eq!(market.buyer.ok(delete, json!({})).await.refusals("deleteAccount"), NONE);
+    market.shop.app.advance(TimeDelta::days(7));
+    market.shop.app.run_job(&Job::EraseAccounts).await;
+    market.shop.settle().await;
+    assert_eq!(market.shop.app.database_text("SELECT status FROM purchases").await, ["pending"]);
+    for page in &pages {
+        let payment_intent = market.shop.sandbox.object(page)["payment_intent"].as_str().unwrap().to_owned();
+        market.shop.sandbox.act(Action::Settle { payment_intent, success: true }).unwrap();
+    }
+    market.shop.deliver().await;
+    assert_eq!(alerts(&market).await.as_array().unwrap().len(), 2, "until it is back");
+    market.shop.app.run_jobs().await;
+    market.shop.settle().await;
+    let payments = market.shop.app.db_rows("SELECT status, refunded = amount AS back FROM payments").await;
+    assert_eq!(payments, json!([{ "status": "refunded", "back": true }, { "status": "refunded", "back": true }]));
+    assert_eq!(market.shop.app.database_text("SELECT status FROM purchases").await, ["refunded"]);
+    assert_eq!(market.shop.app.db_rows("SELECT 1 FROM credit_entries").await, json!([]));
+    assert_eq!(alerts(&market).await, json!([]));
 }
 
 /// What was applied before its customer was deleted is money for something, however often it is told.
