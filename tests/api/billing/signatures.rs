@@ -55,6 +55,16 @@ fn what_is_forged_recorded_or_changed_is_refused() {
     }
 }
 
+/// Whoever knows no secret can send as many as a header holds: the body is read once for each secret of ours all the same.
+#[test]
+fn a_header_full_of_signatures_is_answered() {
+    let (body, secrets) = (vec![b' '; 1024 * 1024], secrets(&["old", "new"]));
+    let absurd = format!("t={}{}{}", now().timestamp(), ",v1=".repeat(100_000), format!(",v1={}", "00".repeat(32)).repeat(1_000));
+    assert_eq!(verify(Some(&absurd), &body, &secrets, now()), Err(Forged::WrongSignature));
+    let genuine = sign(&secrets[1], &body, now());
+    assert_eq!(verify(Some(&format!("{absurd},{genuine}")), &body, &secrets, now()), Ok(()));
+}
+
 #[tokio::test(flavor = "multi_thread")]
 async fn both_paths_take_deliveries_and_a_forged_one_leaves_nothing() {
     let (app, _owner, story) = stripe::app().await;
