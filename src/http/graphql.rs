@@ -12,10 +12,11 @@ use futures_util::StreamExt;
 
 use super::answer::{self, BAD_REQUEST, Form, RATE_LIMITED, Refused, VALIDATION_FAILED, error};
 use super::arrival::{Arrival, Outcome};
+use super::body::TOO_SLOW;
 use super::operation::{Endpoint, Operation};
 use super::params::Params;
 use super::requester::Claim;
-use super::{origin, sse};
+use super::{body, origin, sse};
 use crate::limits::Sender;
 
 /// For everybody.
@@ -30,9 +31,9 @@ pub async fn post(State(endpoint): State<Endpoint>, Extension(arrival): Extensio
         origin::check(&headers, &endpoint.app.config.http.allowed_origins)?;
         check_content_type(&headers)?;
         let claim = Claim::read(&headers, arrival.address, true);
-        let body = tokio::time::timeout(endpoint.app.config.http.times.body, read_body(&endpoint, &arrival, &headers, &claim, body))
+        let body = body::in_time(&endpoint.app, read_body(&endpoint, &arrival, &headers, &claim, body))
             .await
-            .map_err(|_| Refused::new(StatusCode::REQUEST_TIMEOUT, BAD_REQUEST, "the body arrived too slowly"))??;
+            .ok_or_else(|| Refused::new(StatusCode::REQUEST_TIMEOUT, BAD_REQUEST, TOO_SLOW))??;
         let params = Params::from_json(&body).map_err(bad_request)?;
         Ok::<_, Refused>((params, claim))
     };

@@ -3,6 +3,7 @@
 mod access; // whoever loses access loses their live connections
 mod answer; // errors and statuses of answers
 pub mod arrival; // what happens to every request: id, log line, headers, panics
+mod body; // bodies, in time
 mod documents; // queries that were parsed before
 mod exports; // signed links to sessions written down
 pub mod graphiql; // the query editor

@@ -8,6 +8,7 @@ use axum::{Extension, Json};
 use serde_json::json;
 
 use super::arrival::Arrival;
+use super::body::{TOO_SLOW, in_time};
 use crate::app::App;
 use crate::billing::receive::{Receipt, receive};
 
@@ -15,7 +16,10 @@ use crate::billing::receive::{Receipt, receive};
 const LARGEST: usize = 1024 * 1024;
 
 pub async fn post(State(app): State<App>, Extension(arrival): Extension<Arrival>, headers: HeaderMap, body: Body) -> Response {
-    let Ok(body) = to_bytes(body, LARGEST).await else {
+    let Some(read) = in_time(&app, to_bytes(body, LARGEST)).await else {
+        return refused(StatusCode::REQUEST_TIMEOUT, TOO_SLOW);
+    };
+    let Ok(body) = read else {
         return refused(StatusCode::PAYLOAD_TOO_LARGE, "a delivery has at most 1 MiB");
     };
     let signature = headers.get("stripe-signature").and_then(|value| value.to_str().ok());

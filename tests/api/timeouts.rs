@@ -233,14 +233,18 @@ async fn whoever_sends_headers_slowly_is_cut_off() {
 async fn whoever_sends_a_body_slowly_is_told_so() {
     let app = TestApp::with(&[("BODY_SECONDS", "1")]).await;
     let server = app.serve().await;
-    let head = b"POST /graphql HTTP/1.1\r\nhost: x\r\nconnection: close\r\ncontent-type: application/json\r\ncontent-length: 60\r\n\r\n";
-    let body: Vec<&[u8]> = br#"{"query":"{ __typename }"}"#.chunks(1).collect();
-    let trickled: Vec<&[u8]> = std::iter::once(&head[..]).chain(body).collect();
-    let pause = Duration::from_millis(100);
-    let (stalled, trickled) = tokio::join!(trickle(&server, vec![head, b"{"], pause), trickle(&server, trickled, pause));
-    for (answer, took) in [stalled, trickled] {
-        assert!(answer.starts_with("HTTP/1.1 408 ") && answer.contains("the body arrived too slowly"), "{answer}");
-        assert!((0.9..3.0).contains(&took.as_secs_f64()), "{took:?}");
+    for path in ["/graphql", "/webhooks/stripe"] {
+        let head =
+            format!("POST {path} HTTP/1.1\r\nhost: x\r\nconnection: close\r\ncontent-type: application/json\r\ncontent-length: 60\r\n\r\n");
+        let head = head.as_bytes();
+        let body: Vec<&[u8]> = br#"{"query":"{ __typename }"}"#.chunks(1).collect();
+        let trickled: Vec<&[u8]> = std::iter::once(head).chain(body).collect();
+        let pause = Duration::from_millis(100);
+        let (stalled, trickled) = tokio::join!(trickle(&server, vec![head, b"{"], pause), trickle(&server, trickled, pause));
+        for (answer, took) in [stalled, trickled] {
+            assert!(answer.starts_with("HTTP/1.1 408 ") && answer.contains("the body arrived too slowly"), "{answer}");
+            assert!((0.9..3.0).contains(&took.as_secs_f64()), "{path}: {took:?}");
+        }
     }
     assert_eq!(reqwest::get(server.url("/healthz")).await.unwrap().status(), 200, "others are served");
 }
