@@ -2,6 +2,7 @@
 //! changes the state; and the *log* (`webhook_deliveries`), which survives a failed attempt, so that people see it.
 
 use chrono::{DateTime, Utc};
+use diesel::dsl::sql;
 use diesel::prelude::*;
 use diesel::sql_types::{Bool, Nullable, Text, Timestamptz, Uuid};
 use diesel_async::RunQueryDsl;
@@ -148,7 +149,11 @@ impl Delivery {
             query = query.filter(webhook_deliveries::event_id.eq(event.clone()));
         }
         if let Some(account) = filter.account {
-            query = query.filter(webhook_deliveries::account_id.eq(account));
+            // Of what has failed, as of what is told of a deleted customer, only the customer is known. An index serves each of the two.
+            let customers = " OR webhook_deliveries.account_id IS NULL AND webhook_deliveries.provider_customer_id = ANY (ARRAY \
+                 (SELECT known.provider_customer_id FROM customers known WHERE known.account_id = ";
+            let about = sql::<Bool>("(webhook_deliveries.account_id = ").bind::<Uuid, _>(account);
+            query = query.filter(about.sql(customers).bind::<Uuid, _>(account).sql(")))"));
         }
         if let Some(time) = filter.received_after {
             query = query.filter(webhook_deliveries::received_at.gt(time));
@@ -224,7 +229,9 @@ impl Delivery {
              ON CONFLICT (event_id) DO UPDATE SET status = excluded.status, decision = excluded.decision, \
                  attempts = known.attempts + CASE excluded.status WHEN 'parked' THEN 0 ELSE 1 END, \
                  last_error = excluded.last_error, next_attempt_at = excluded.next_attempt_at, \
-                 account_id = coalesce(excluded.account_id, known.account_id), parked_under = excluded.parked_under, \
+                 account_id = coalesce(excluded.account_id, known.account_id), \
+                 provider_customer_id = coalesce(known.provider_customer_id, excluded.provider_customer_id), \
+                 parked_under = excluded.parked_under, \
                  processed_at = excluded.processed_at \
              WHERE known.status NOT IN ('completed', 'ignored', 'stale', 'tombstone') \
              RETURNING attempts",

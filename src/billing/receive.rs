@@ -79,7 +79,7 @@ async fn decide(app: &App, event: &Event, payload: &str) -> Result<Option<Outcom
     let livemode = event.livemode.unwrap_or(app.config.stripe.livemode());
     let mut key = match named_key(event) {
         Some(key) => key,
-        None => looked_up_key(app, event).await.map_err(Refused::by)?,
+        None => looked_up_customer(app, event).await.map_err(Refused::by)?.unwrap_or_else(|| own_key(event)),
     };
     let customer = field::id(&event.object, "customer");
     for _ in 0..KEYS {
@@ -105,7 +105,7 @@ async fn in_txn(conn: &mut Conn, app: &App, arrived: Arrived<'_>, key: &str) -> 
     let Arrived { event, payload, livemode, customer } = arrived;
     // What has no customer was looked up before the lock: while we waited, somebody may have told whose it is.
     if named_key(event).is_none() {
-        let current = current_key(conn, event).await?;
+        let current = known_customer(conn, event).await?.unwrap_or_else(|| own_key(event));
         if current != key {
             return Ok(Decided::OtherKey(current));
         }
@@ -152,15 +152,19 @@ fn named_key(event: &Event) -> Option<String> {
     field::id(&event.object, "customer")
 }
 
-async fn looked_up_key(app: &App, event: &Event) -> Result<String, Error> {
+async fn looked_up_customer(app: &App, event: &Event) -> Result<Option<String>, Error> {
     let mut conn = app.db.conn().await?;
-    current_key(&mut conn, event).await
+    known_customer(&mut conn, event).await
 }
 
-/// The customer as far as we know it, for objects that do not name one; else the object's own id.
-async fn current_key(conn: &mut Conn, event: &Event) -> Result<String, Error> {
+/// Of what nobody is known for.
+fn own_key(event: &Event) -> String {
+    field::text(&event.object, "id").unwrap_or_else(|| event.id.clone())
+}
+
+/// The customer as far as we know it, for objects that do not name one.
+async fn known_customer(conn: &mut Conn, event: &Event) -> Result<Option<String>, Error> {
     let object = &event.object;
-    let own = || field::text(object, "id").unwrap_or_else(|| event.id.clone());
     let mut subscription = None;
     let link = match event.kind.split('.').next().unwrap_or_default() {
         "refund" => {
@@ -193,15 +197,15 @@ async fn current_key(conn: &mut Conn, event: &Event) -> Result<String, Error> {
             subscription = field::text(object, "id");
             Link::default()
         }
-        _ => return Ok(own()),
+        _ => return Ok(None),
     };
     if let Some(id) = subscription
         && let Some(known) = Subscription::find_by_provider_id(conn, &id).await?
         && let Some(customer) = known.provider_customer_id
     {
-        return Ok(customer);
+        return Ok(Some(customer));
     }
-    Ok(link.customer(conn).await?.unwrap_or_else(own))
+    Ok(link.customer(conn).await?)
 }
 
 /// What may only happen once the change is there for all to see.
@@ -230,7 +234,11 @@ async fn failed(app: &App, event: &Event, payload: &str, error: &Error) {
     let cause = format!("{error:?}");
     tracing::error!(event = event.id, kind = event.kind, cause, "a delivery could not be applied; it will be tried again");
     let livemode = event.livemode.unwrap_or(app.config.stripe.livemode());
-    let customer = field::id(&event.object, "customer");
+    let customer = match named_key(event) {
+        Some(customer) => Some(customer),
+        // What has failed may fail here as well.
+        None => looked_up_customer(app, event).await.unwrap_or_default(),
+    };
     let logged = app
         .db
         .transaction(async |conn| {

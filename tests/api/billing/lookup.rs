@@ -1,5 +1,8 @@
 //! What staff find of somebody, and the credits that they give.
 
+use chrono::TimeDelta;
+use fixpath::billing::delivery::{Delivery, Filter};
+use fixpath::graphql::page::Page;
 use fixpath::id::Id;
 use fixpath::staff::grant::grant;
 use serde_json::{Value, json};
@@ -81,6 +84,80 @@ async fn a_report_shows_what_was_paid_and_nothing_that_is_no_money() {
     let elsewhere = support.ok(query, json!({ "id": account })).await.data("node");
     assert!(elsewhere.is_null() || elsewhere == json!({ "payments": null, "credits": null }), "{elsewhere}");
     app.run_jobs().await;
+}
+
+/// “I paid and have nothing.” What has failed has changed nothing, and is nobody's but for its customer.
+#[tokio::test(flavor = "multi_thread")]
+async fn what_failed_is_seen_with_the_account_of_its_customer() {
+    let (app, owner, story) = stripe::app().await;
+    let support = staff(&app).await;
+    for (kind, object) in [("invoice.paid", story.invoice("paid", 0, &[])), ("invoice_payment.paid", story.invoice_payment(0))] {
+        app.expect(&story.event(kind, 0, object), "completed").await;
+    }
+    app.db_execute("ALTER TABLE refunds RENAME TO no_refunds; ALTER TABLE plan_prices RENAME TO no_prices").await;
+    for event in [
+        story.event("customer.subscription.created", 0, story.state("active", 0, &[])),
+        // Names no customer: whose it is follows from its payment.
+        story.event("refund.created", 9, story.refund("re_1", 0, 500, "succeeded")),
+    ] {
+        app.advance(TimeDelta::seconds(1));
+        assert_eq!(app.deliver(&event).await.status, 500);
+    }
+    app.db_execute("ALTER TABLE no_refunds RENAME TO refunds; ALTER TABLE no_prices RENAME TO plan_prices").await;
+    let stranger = stripe::Story::new("stranger");
+    app.expect(&stranger.event("invoice.paid", 0, stranger.invoice("paid", 0, &[])), "parked").await;
+    let failed = json!([{ "type": "refund.created", "status": "FAILED" }, { "type": "customer.subscription.created", "status": "FAILED" }]);
+    let found = lookup(&support, "owner@example.com").await;
+    assert_eq!(found["deliveries"].as_array().unwrap()[..2], failed.as_array().unwrap()[..], "{found}");
+    let query = "query($filter: WebhookDeliveryFilter) { staff { webhookDeliveries(filter: $filter) { nodes { type status } } } }";
+    let list = async |account: &str| {
+        let filter = json!({ "accountId": account, "status": ["FAILED", "PARKED", "DEAD"] });
+        support.ok(query, json!({ "filter": filter })).await.data("staff.webhookDeliveries.nodes")
+    };
+    assert_eq!(list(&ids(&owner).await.1.encode()).await, failed);
+    assert_eq!(list(&ids(&support).await.1.encode()).await, json!([]), "others have no part in it");
+    app.advance(TimeDelta::minutes(6));
+    app.run_jobs().await;
+    assert_eq!(lookup(&support, "owner@example.com").await["deliveries"][0], json!({ "type": "refund.created", "status": "COMPLETED" }));
+}
+
+#[derive(diesel::QueryableByName)]
+struct Read {
+    #[diesel(sql_type = diesel::sql_types::BigInt)]
+    rows: i64,
+}
+
+/// The log is as long as all accounts are old together.
+#[tokio::test(flavor = "multi_thread")]
+async fn of_the_log_a_lookup_reads_what_is_about_the_account() {
+    let (app, owner, story) = stripe::app().await;
+    let account = ids(&owner).await.1;
+    app.db_execute(&format!(
+        "INSERT INTO webhook_deliveries (id, event_id, type, status, attempts, account_id, provider_customer_id, payload, livemode, \
+             received_at, processed_at) \
+         SELECT gen_random_uuid(), 'evt_' || number, 'invoice.paid', 'tombstone', 1, \
+             CASE WHEN number % 2000 = 0 THEN '{}'::uuid END, \
+             CASE WHEN number % 2000 = 1 THEN '{}' ELSE 'cus_' || number / 10 END, '{{}}', false, \
+             now() + number * interval '1 second', now() \
+         FROM generate_series(1, 20000) AS number; ANALYZE webhook_deliveries, customers",
+        uuid::Uuid::from(account),
+        story.customer
+    ))
+    .await;
+    let read = app.app.db.transaction(async |conn| {
+        let so_far = async |conn: &mut fixpath::db::Conn| {
+            let query = "SELECT (seq_tup_read + coalesce(idx_tup_fetch, 0))::bigint AS rows FROM pg_stat_xact_user_tables \
+                 WHERE relname = 'webhook_deliveries'";
+            diesel_async::RunQueryDsl::get_result::<Read>(diesel::sql_query(query), conn).await.unwrap().rows
+        };
+        let before = so_far(conn).await;
+        let about = Filter { account: Some(account), ..Filter::default() };
+        let page = Page { size: 30, after: None, before: None, backward: false };
+        assert_eq!(Delivery::page(conn, &about, &page).await?.len(), 20);
+        Ok(so_far(conn).await - before)
+    });
+    let read = read.await.unwrap();
+    assert!((20..100).contains(&read), "{read} rows");
 }
 
 /// “I paid twice.”
