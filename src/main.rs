@@ -236,9 +236,9 @@ async fn jobs(db: &Db, what: Jobs) -> Result<(), Error> {
     match what {
         Jobs::Dead => {
             for job in queue::dead(&mut conn, i64::MAX).await? {
-                let subject = job.subject.map(|subject| subject.to_string()).unwrap_or_default();
-                let (at, cause) = (job.died_at.format("%F %T"), job.last_error.unwrap_or_default());
-                println!("{at}  {} {subject}  after {} attempts: {cause}", job.name, job.attempts);
+                let subject = job.subject().map(|subject| subject.to_string()).unwrap_or_default();
+                let (at, cause) = (job.died_at.format("%F %T"), job.last_error.as_deref().unwrap_or_default());
+                println!("{at}  {} {subject}  after {} attempts: {cause}", job.name(), job.attempts);
             }
         }
         Jobs::Retry { name } => println!("{} tried again", queue::revive(&mut conn, &name).await?),

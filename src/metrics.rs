@@ -110,9 +110,9 @@ pub fn refused_or_plain(path: &str, status: u16, code: Option<&str>) {
         .increment(1);
 }
 
-pub fn job_ran(job: &'static str, outcome: &'static str, took: Duration) {
-    counter!("jobs_runs_total", "job" => job, "outcome" => outcome).increment(1);
-    histogram!("jobs_run_seconds", "job" => job).record(took.as_secs_f64());
+pub fn job_ran(job: &str, outcome: &'static str, took: Duration) {
+    counter!("jobs_runs_total", "job" => job.to_owned(), "outcome" => outcome).increment(1);
+    histogram!("jobs_run_seconds", "job" => job.to_owned()).record(took.as_secs_f64());
 }
 
 /// Counts one live connection for as long as it is kept.

@@ -1,13 +1,14 @@
 //! The queue's tables, which belong to graphile_worker: what it has no function for, in one place.
 
 use chrono::{DateTime, Utc};
-use diesel::sql_types::{BigInt, Bool, Integer, Json, Nullable, SmallInt, Text, Timestamptz};
+use diesel::sql_types::{Array, BigInt, Bool, Integer, Json, Nullable, SmallInt, Text, Timestamptz};
 use diesel::{QueryResult, QueryableByName};
 use diesel_async::RunQueryDsl;
 use graphile_worker::{Job as Row, WorkerOptions};
 use serde_json::Value;
 
 use super::driver::Driver;
+use super::registry;
 use super::run::Task;
 use crate::db::tls::Target;
 use crate::db::{Conn, Db};
@@ -128,14 +129,10 @@ const DEAD: &str = "job.locked_at IS NULL AND job.attempts >= job.max_attempts
 pub struct DeadJob {
     #[diesel(sql_type = BigInt)]
     pub id: i64,
-    /// As in the registry.
-    #[diesel(sql_type = Text)]
-    pub name: String,
+    #[diesel(sql_type = Json)]
+    payload: Value,
     #[diesel(sql_type = Nullable<Text>)]
     pub key: Option<String>,
-    /// The ids that it is about.
-    #[diesel(sql_type = Nullable<Json>)]
-    pub subject: Option<Value>,
     #[diesel(sql_type = SmallInt)]
     pub attempts: i16,
     #[diesel(sql_type = Nullable<Text>)]
@@ -146,28 +143,47 @@ pub struct DeadJob {
     pub died_at: DateTime<Utc>,
 }
 
+impl DeadJob {
+    /// As in the registry.
+    pub fn name(&self) -> &str {
+        registry::name_of(&self.payload)
+    }
+
+    /// The ids that it is about.
+    pub fn subject(&self) -> Option<&Value> {
+        self.payload.get("with")
+    }
+}
+
 /// The newest first.
 pub async fn dead(conn: &mut Conn, limit: i64) -> QueryResult<Vec<DeadJob>> {
     let query = format!(
-        "SELECT id, coalesce(payload->>'job', '') AS name, key, payload->'with' AS subject, attempts, last_error, created_at, \
-         updated_at AS died_at FROM graphile_worker._private_jobs AS job WHERE {DEAD} ORDER BY updated_at DESC, id DESC LIMIT $1"
+        "SELECT id, payload, key, attempts, last_error, created_at, updated_at AS died_at \
+         FROM graphile_worker._private_jobs AS job WHERE {DEAD} ORDER BY updated_at DESC, id DESC LIMIT $1"
     );
     diesel::sql_query(query).bind::<BigInt, _>(limit).load(conn).await
 }
 
+/// What a job is called is known by reading it: of one of billing's, the queue knows only whose it is.
+async fn dead_named(conn: &mut Conn, name: &str) -> QueryResult<Vec<i64>> {
+    Ok(dead(conn, i64::MAX).await?.iter().filter(|job| job.name() == name).map(|job| job.id).collect())
+}
+
 /// Gives dead jobs of one name another set of attempts. How many there were.
 pub async fn revive(conn: &mut Conn, name: &str) -> QueryResult<usize> {
+    let ids = dead_named(conn, name).await?;
     let query = format!(
         "SELECT id FROM graphile_worker.reschedule_jobs(ARRAY (SELECT id FROM graphile_worker._private_jobs AS job \
-         WHERE payload->>'job' = $1 AND {DEAD}), now(), attempts => 0)"
+         WHERE id = ANY ($1) AND {DEAD}), now(), attempts => 0)"
     );
-    diesel::sql_query(query).bind::<Text, _>(name).execute(conn).await
+    diesel::sql_query(query).bind::<Array<BigInt>, _>(ids).execute(conn).await
 }
 
 /// Deletes dead jobs of one name. How many there were.
 pub async fn drop_dead(conn: &mut Conn, name: &str) -> QueryResult<usize> {
-    let query = format!("DELETE FROM graphile_worker._private_jobs AS job WHERE payload->>'job' = $1 AND {DEAD}");
-    diesel::sql_query(query).bind::<Text, _>(name).execute(conn).await
+    let ids = dead_named(conn, name).await?;
+    let query = format!("DELETE FROM graphile_worker._private_jobs AS job WHERE id = ANY ($1) AND {DEAD}");
+    diesel::sql_query(query).bind::<Array<BigInt>, _>(ids).execute(conn).await
 }
 
 /// Whether a newer job with the same key has taken this one's place.

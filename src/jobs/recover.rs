@@ -1,9 +1,8 @@
 //! Jobs whose worker showed no more signs of life. graphile_worker would hand them out again for ever, also those that killed it.
 
 use graphile_worker::{FailureReason, Job as Row, JobRecoveryContext, JobRecoveryResult};
-use serde_json::Value;
 
-use super::{Job, queue, registry, tend};
+use super::{queue, registry, tend};
 use crate::app::App;
 use crate::error::Error;
 use crate::metrics;
@@ -23,7 +22,7 @@ pub async fn decide(app: App, interrupted: JobRecoveryContext) -> JobRecoveryRes
 async fn crashed(app: &App, row: &Row) -> JobRecoveryResult {
     let (limit, now) = (*row.max_attempts(), app.clock.now());
     let attempts = row.attempts().saturating_add(cost(limit)).saturating_sub(1).min(limit);
-    let name = name(row.payload());
+    let name = registry::name_of(row.payload());
     metrics::job_ran(name, if attempts < limit { "crashed" } else { "dead" }, std::time::Duration::ZERO);
     if attempts < limit {
         tracing::warn!(job = name, attempts, "a worker died, and its job is handed out again");
@@ -42,11 +41,7 @@ fn cost(limit: i16) -> i16 {
     limit.saturating_add(CRASHES - 1) / CRASHES
 }
 
-fn name(payload: &Value) -> &'static str {
-    serde_json::from_value::<Job>(payload.clone()).map_or("unknown", |job| registry::name(&job))
-}
-
-async fn tell(app: &App, id: i64, name: &'static str) -> Result<(), Error> {
+async fn tell(app: &App, id: i64, name: &str) -> Result<(), Error> {
     let now = app.clock.now();
     app.db
         .transaction(async |conn| match queue::is_replaced(conn, id).await? {

@@ -3,6 +3,8 @@
 use std::time::Duration;
 
 use chrono::TimeDelta;
+use serde::Deserialize;
+use serde_json::Value;
 
 use super::{Job, tend};
 use crate::app::App;
@@ -101,6 +103,14 @@ pub fn name(job: &Job) -> &'static str {
         Job::MailAlert { .. } => "mail_alert",
         Job::EraseAccount { .. } => "erase_account",
         Job::EraseAccounts => "erase_accounts",
+    }
+}
+
+/// The same of what the queue holds. What this version does not know is called as it is written there.
+pub fn name_of(payload: &Value) -> &str {
+    match Job::deserialize(payload) {
+        Ok(job) => name(&job),
+        Err(_) => payload.get("job").and_then(Value::as_str).unwrap_or("unknown"),
     }
 }
 

@@ -21,7 +21,7 @@ pub async fn tend(app: &App) -> Result<(), Error> {
         .transaction(async |conn| {
             queue::sweep(conn, now - KEPT).await?;
             let dead = queue::dead(conn, i64::MAX).await?.into_iter().filter(|job| !registry::is_schedule(job.key.as_deref()));
-            let dead: BTreeSet<String> = dead.map(|job| job.name).collect();
+            let dead: BTreeSet<String> = dead.map(|job| job.name().to_owned()).collect();
             for name in &dead {
                 report_dead(conn, name, now).await?;
             }

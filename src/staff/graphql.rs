@@ -80,12 +80,12 @@ pub struct DeadJob(queue::DeadJob);
 impl DeadJob {
     /// Its name in metrics and logs.
     async fn name(&self) -> &str {
-        &self.0.name
+        self.0.name()
     }
 
     /// The ids that it is about.
     async fn subject(&self) -> Option<Json> {
-        self.0.subject.clone().map(Json)
+        self.0.subject().cloned().map(Json)
     }
 
     /// How often it was tried.

@@ -1,13 +1,18 @@
 //! The queue: jobs belong to the transaction that made them, come back after they failed, and die when they fail too often.
 
+use std::collections::BTreeSet;
+
 use chrono::TimeDelta;
 use diesel::QueryableByName;
 use diesel::sql_types::{BigInt, SmallInt, Text};
 use diesel_async::RunQueryDsl;
+use fixpath::billing::jobs::BillingJob;
+use fixpath::billing::mails::BillingMail;
 use fixpath::db::Db;
 use fixpath::db::migrate::{Direction, migrate};
 use fixpath::db::tls::Target;
 use fixpath::error::Error;
+use fixpath::id::{Id, PaymentId};
 use fixpath::jobs::{self, Job, queue};
 use fixpath::staff::alerts::{self, Kind};
 use serde_json::json;
@@ -269,6 +274,48 @@ async fn staff_see_dead_jobs_and_open_alerts_until_they_clear() {
     app.run_jobs().await;
     app.run_job(&Job::TendQueue).await;
     assert_eq!(owner.ok(query, json!({})).await.data("staff"), json!({ "alerts": [], "deadJobs": [] }));
+}
+
+/// The queue knows of one of billing's jobs only whose it is; its alert, the list and the command call it alike.
+#[tokio::test(flavor = "multi_thread")]
+async fn a_dead_job_of_billing_has_one_name() {
+    let (app, _, owner) = TestApp::with_owner().await;
+    app.make_staff("owner").await;
+    app.db_execute("ALTER TABLE payments RENAME TO hidden").await;
+    let payment = PaymentId::new(&app.app.clock);
+    for job in [BillingJob::PayBack { payment }, BillingJob::Mail(BillingMail::Renewed { payment })] {
+        jobs::enqueue(&mut app.app.db.conn().await.unwrap(), &Job::Billing(job), None).await.unwrap();
+    }
+    for _ in 1..=12 {
+        app.run_jobs().await;
+        app.advance(TimeDelta::hours(8));
+    }
+    let owner = owner.signed_in(&device_token(&app).await);
+    let query = "{ staff { alerts { subject message } deadJobs { name } } }";
+    let told = async || {
+        let staff = owner.ok(query, json!({})).await.data("staff");
+        let names = |list: &str, name: &str| -> BTreeSet<String> {
+            staff[list].as_array().unwrap().iter().map(|item| item[name].as_str().unwrap().to_owned()).collect()
+        };
+        for alert in staff["alerts"].as_array().unwrap() {
+            let command = format!("`fixpath jobs retry {}`", alert["subject"].as_str().unwrap());
+            assert!(alert["message"].as_str().unwrap().contains(&command), "{alert}");
+        }
+        (names("alerts", "subject"), names("deadJobs", "name"))
+    };
+    let both = BTreeSet::from(["address_billing_mail", "pay_back"].map(str::to_owned));
+    assert_eq!(told().await, (both.clone(), both.clone()));
+    app.run_job(&Job::TendQueue).await;
+    assert_eq!(told().await, (both.clone(), both), "it lasts");
+
+    app.db_execute("ALTER TABLE hidden RENAME TO payments").await;
+    let conn = &mut app.app.db.conn().await.unwrap();
+    assert_eq!(queue::drop_dead(conn, "billing").await.unwrap(), 0, "that is no name");
+    assert_eq!(queue::drop_dead(conn, "address_billing_mail").await.unwrap(), 1);
+    assert_eq!(queue::revive(conn, "pay_back").await.unwrap(), 1);
+    app.run_jobs().await;
+    app.run_job(&Job::TendQueue).await;
+    assert_eq!(told().await, (BTreeSet::new(), BTreeSet::new()));
 }
 
 #[tokio::test(flavor = "multi_thread")]
