@@ -15,7 +15,7 @@ use super::super::start_trial::remember_trial;
 use super::super::subscription::{Status, Subscription};
 use super::settle::settle;
 use super::subscription::{blank, store};
-use super::{Outcome, Source, Told, placed};
+use super::{Outcome, Source, Told, paid_for_nothing, placed};
 use crate::app::App;
 use crate::db::Conn;
 use crate::db::schema::users;
@@ -85,8 +85,7 @@ async fn watch_money(
         None => Payment::of_checkout(conn, checkout.id).await?.is_some_and(|payment| payment.paid()),
     };
     if came && amount > 0 && !had {
-        let message = format!("{customer} was deleted, and has paid for nothing since: give back what they have paid.");
-        alerts::open(conn, alerts::Kind::PaidForNothing, customer, &message, app.clock.now()).await?;
+        paid_for_nothing(conn, app, customer).await?;
     }
     Ok(())
 }

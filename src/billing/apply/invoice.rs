@@ -9,7 +9,7 @@ use super::super::payment_link::Link;
 use super::super::place::Hints;
 use super::super::subscription::Subscription;
 use super::settle::settle;
-use super::{Outcome, Told, placed};
+use super::{Outcome, Source, Told, paid_for_nothing, placed};
 use crate::app::App;
 use crate::db::Conn;
 use crate::error::Error;
@@ -30,14 +30,14 @@ pub async fn apply(conn: &mut Conn, app: &App, told: &Told<'_>) -> Result<Outcom
     };
     let (account, linked) = match placed(conn, app, told, hints).await? {
         Ok(place) => place,
-        Err(outcome) => return Ok(outcome),
+        Err(outcome) => {
+            if outcome.status == super::Status::Tombstone {
+                watch_money(conn, app, told, &invoice, id).await?;
+            }
+            return Ok(outcome);
+        }
     };
-    let link = Link {
-        payment_intent: invoice.payment_intent.clone(),
-        charge: invoice.charge.clone(),
-        invoice: Some(id.to_owned()),
-        customer: invoice.customer.clone(),
-    };
+    let link = link(&invoice, id);
     link.store(conn).await?;
     let checkout = checkout(conn, &invoice, account).await?;
     let known = known(conn, &invoice, id, checkout.as_ref(), &link).await?;
@@ -61,6 +61,40 @@ pub async fn apply(conn: &mut Conn, app: &App, told: &Told<'_>) -> Result<Outcom
     let customer = invoice.customer.clone().filter(|_| linked);
     let outcome = outcome.with_appeared(invoice.payment_intent.into_iter().chain(invoice.charge).chain(customer));
     Ok(Outcome { seller, ..outcome })
+}
+
+fn link(invoice: &Invoice, id: &str) -> Link {
+    Link {
+        payment_intent: invoice.payment_intent.clone(),
+        charge: invoice.charge.clone(),
+        invoice: Some(id.to_owned()),
+        customer: invoice.customer.clone(),
+    }
+}
+
+/// A debit that was on its way when its customer was deleted arrives all the same.
+async fn watch_money(conn: &mut Conn, app: &App, told: &Told<'_>, invoice: &Invoice, id: &str) -> Result<(), Error> {
+    let Some(customer) = invoice.customer.as_deref() else { return Ok(()) };
+    let came = told.source == Source::Event && matches!(told.kind, "invoice.paid" | "invoice.payment_succeeded");
+    if !came || invoice.amount_paid.unwrap_or_default() <= 0 {
+        return Ok(());
+    }
+    // What was had before they were deleted may be told late, or once more.
+    let checkout = match told.customer.and_then(|customer| customer.account_id) {
+        Some(account) => checkout(conn, invoice, account).await?,
+        None => None,
+    };
+    let mut had = known(conn, invoice, id, checkout.as_ref(), &link(invoice, id)).await?.is_some_and(|known| known.paid());
+    if let Some(subscription) = invoice.subscription.as_deref()
+        && let Some(row) = Subscription::find_by_provider_id(conn, subscription).await?
+    {
+        let paid_at = invoice.paid_at.unwrap_or(told.from);
+        had |= row.status.has_begun() && row.ended_at.is_none_or(|end| paid_at <= end);
+    }
+    if !had {
+        paid_for_nothing(conn, app, customer).await?;
+    }
+    Ok(())
 }
 
 /// An invoice that Stripe could not finish charges nobody until somebody looks at it.

@@ -12,6 +12,7 @@ use crate::db::Conn;
 use crate::db::notices::Notice;
 use crate::error::Error;
 use crate::id::AccountId;
+use crate::staff::alerts;
 use crate::staff::lookup::is_placeholder;
 use crate::stripe::object::Event;
 
@@ -197,6 +198,13 @@ pub async fn apply(conn: &mut Conn, app: &App, told: &Told<'_>) -> Result<Outcom
         kind if kind.starts_with("product.") => catalogue::apply_product(conn, app, told).await,
         _ => catalogue::apply_price(conn, app, told).await,
     }
+}
+
+/// For the money of a customer who was deleted: nothing is applied any more, and somebody has to give it back.
+async fn paid_for_nothing(conn: &mut Conn, app: &App, customer: &str) -> Result<(), Error> {
+    let message = format!("{customer} was deleted, and has paid for nothing since: give back what they have paid.");
+    alerts::open(conn, alerts::Kind::PaidForNothing, customer, &message, app.clock.now()).await?;
+    Ok(())
 }
 
 /// The account, or what to answer where there is none.

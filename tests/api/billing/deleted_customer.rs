@@ -35,6 +35,36 @@ async fn what_is_told_of_a_deleted_customer_changes_nothing() {
     assert_eq!(ended(), 1, "told once");
 }
 
+/// Nothing changes any more, and somebody has to know all the same.
+#[tokio::test(flavor = "multi_thread")]
+async fn money_of_a_deleted_customer_is_told() {
+    let (app, _owner, story) = stripe::app().await;
+    app.expect(&story.event("customer.subscription.created", 0, story.state("active", 0, &[])), "completed").await;
+    app.expect(&story.event("invoice.paid", 0, story.invoice("paid", 0, &[])), "completed").await;
+    app.expect(&story.event("customer.deleted", 10, json!({ "id": story.customer, "object": "customer" })), "completed").await;
+    let before = app.billing_state().await;
+    let open = async || app.db_rows("SELECT kind, subject FROM alerts WHERE closed_at IS NULL").await;
+    let late = [("/status_transitions/paid_at", json!(story.begin + 5))];
+    let nothing = [("/amount_paid", json!(0))];
+    for (kind, invoice) in [
+        ("invoice.payment_succeeded", story.invoice("paid", 0, &[])),
+        ("invoice.paid", story.invoice("paid", 1, &late)),
+        ("invoice.paid", story.invoice("paid", 2, &nothing)),
+        ("invoice.payment_failed", story.invoice("open", 3, &[])),
+    ] {
+        app.expect(&story.event(kind, 20, invoice), "tombstone").await;
+        assert_eq!(open().await, json!([]), "{kind}: they had it, or nothing came");
+    }
+    // The debit for another period was on its way.
+    app.expect(&story.event("invoice.paid", 20, story.invoice("paid", 3, &[])), "tombstone").await;
+    assert_eq!(open().await, json!([{ "kind": "paid_for_nothing", "subject": story.customer }]));
+    let back = [("/amount", json!(6000)), ("/amount_refunded", json!(6000))];
+    app.expect(&story.event("charge.refunded", 30, story.charge(3, &back)), "tombstone").await;
+    assert_eq!(open().await, json!([]));
+    assert_eq!(app.billing_state().await, before);
+    app.run_jobs().await;
+}
+
 #[tokio::test(flavor = "multi_thread")]
 async fn a_customer_that_was_deleted_before_we_knew_it_is_no_riddle() {
     let (app, _owner, _story) = stripe::app().await;
