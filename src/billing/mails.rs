@@ -61,6 +61,10 @@ pub enum BillingMail {
     Disputed {
         dispute: String,
     },
+    /// The same for a bank that only asks.
+    Inquired {
+        dispute: String,
+    },
 }
 
 /// `about` names what the mail is about; the second mail about it is never sent.

@@ -90,18 +90,28 @@ pub async fn news(conn: &mut Conn, app: &App, mail: &BillingMail) -> Result<Opti
             Ok(Some(to_owners(account, "A refund is on its way", sentence, None)))
         }
         BillingMail::Disputed { dispute } => {
-            let query = disputes::table.inner_join(payments::table).filter(disputes::provider_dispute_id.eq(dispute));
+            let sentence = "{amount} are disputed ({reason}): {dispute}. Answer at Stripe before its deadline.";
             // Once it is closed there is nothing to answer.
-            let query = query.filter(disputes::status.eq("open"));
-            let columns = (payments::account_id, disputes::amount, disputes::currency, disputes::reason);
-            let found: Option<(AccountId, i64, String, Option<String>)> = query.select(columns).first(conn).await.optional()?;
-            let Some((account, amount, currency, reason)) = found else { return Ok(None) };
-            let reason = reason.unwrap_or_else(|| "no reason given".to_owned());
-            let amount = money::shown(amount, &currency);
-            let sentence = format!("{amount} are disputed ({reason}): {dispute}. Answer at Stripe before its deadline.");
-            Ok(Some(News { account, to_staff: true, subject: "A payment is disputed", sentence, link: None }))
+            about_dispute(conn, dispute, "open", "A payment is disputed", sentence).await
+        }
+        BillingMail::Inquired { dispute } => {
+            let sentence = "A bank asks about {amount} ({reason}): {dispute}. Nothing is taken yet. Answer at Stripe before its deadline, or \
+                            refund it: else it may be disputed.";
+            about_dispute(conn, dispute, "inquiry", "A bank asks about a payment", sentence).await
         }
     }
+}
+
+/// While it stands like this.
+async fn about_dispute(conn: &mut Conn, id: &str, status: &str, subject: &'static str, sentence: &str) -> Result<Option<News>, Error> {
+    let query =
+        disputes::table.inner_join(payments::table).filter(disputes::provider_dispute_id.eq(id)).filter(disputes::status.eq(status));
+    let columns = (payments::account_id, disputes::amount, disputes::currency, disputes::reason);
+    let found: Option<(AccountId, i64, String, Option<String>)> = query.select(columns).first(conn).await.optional()?;
+    let Some((account, amount, currency, reason)) = found else { return Ok(None) };
+    let reason = reason.unwrap_or_else(|| "no reason given".to_owned());
+    let sentence = sentence.replace("{amount}", &money::shown(amount, &currency)).replace("{reason}", &reason).replace("{dispute}", id);
+    Ok(Some(News { account, to_staff: true, subject, sentence, link: None }))
 }
 
 async fn about_payment(conn: &mut Conn, payment: PaymentId, subject: &'static str, sentence: &str) -> Result<Option<News>, Error> {

@@ -27,6 +27,9 @@ pub async fn apply(conn: &mut Conn, app: &App, told: &Told<'_>) -> Result<Outcom
         Ok(payment) => payment,
         Err(outcome) => return Ok(outcome),
     };
+    if is_buried(conn, &payment).await? {
+        return Ok(Outcome::tombstone());
+    }
     store(conn, app, &payment, &refund).await?;
     let account = payment.account_id;
     let seller = settle(conn, app, payment, &id).await?;
@@ -57,10 +60,16 @@ pub async fn apply_dispute(conn: &mut Conn, app: &App, told: &Told<'_>) -> Resul
         "open" => &["inquiry"],
         _ => &["inquiry", "open"],
     };
-    store_dispute(conn, app, &payment, &dispute, &id, status, further).await?;
-    // There is nothing to answer to a bank that only asks, or that has decided.
+    let is_new = store_dispute(conn, app, &payment, &dispute, &id, status, further).await?;
+    // There is nothing to answer to a bank that has decided; nor to one that only asks, once something later was told.
     if status == "open" {
         mails::send_once(conn, app, &format!("dispute:{id}"), BillingMail::Disputed { dispute: id.clone() }).await?;
+    } else if is_new && dispute.status.as_deref() == Some("warning_needs_response") {
+        mails::send_once(conn, app, &format!("inquiry:{id}"), BillingMail::Inquired { dispute: id.clone() }).await?;
+    }
+    // Their bank waits for an answer although they were deleted.
+    if is_buried(conn, &payment).await? {
+        return Ok(Outcome::tombstone());
     }
     let account = payment.account_id;
     let seller = settle(conn, app, payment, &id).await?;
@@ -70,14 +79,13 @@ pub async fn apply_dispute(conn: &mut Conn, app: &App, told: &Told<'_>) -> Resul
 /// The payment, or what to answer while there is none.
 async fn payment_of(conn: &mut Conn, link: &Link) -> Result<Result<Payment, Outcome>, Error> {
     let Some(under) = link.key() else { return Ok(Err(Outcome::ignored("it names no payment"))) };
-    let Some(payment) = link.payment(conn).await? else {
-        return Ok(Err(Outcome::parked(under, format!("the payment {under} is not known yet"))));
-    };
-    let buried = match payment.provider_customer_id.as_deref() {
-        Some(customer) => Customer::find(conn, customer).await?.is_some_and(|customer| customer.is_tombstone()),
-        None => false,
-    };
-    Ok(if buried { Err(Outcome::tombstone()) } else { Ok(payment) })
+    let payment = link.payment(conn).await?;
+    Ok(payment.ok_or_else(|| Outcome::parked(under, format!("the payment {under} is not known yet"))))
+}
+
+async fn is_buried(conn: &mut Conn, payment: &Payment) -> QueryResult<bool> {
+    let customer = Customer::named(conn, payment.provider_customer_id.as_deref()).await?;
+    Ok(customer.is_some_and(|customer| customer.is_tombstone()))
 }
 
 /// The word that we keep. Pending ones count: the money is on its way.
@@ -125,6 +133,7 @@ pub async fn store(conn: &mut Conn, app: &App, payment: &Payment, refund: &Refun
     Ok(())
 }
 
+/// Whether nothing was known of it.
 async fn store_dispute(
     conn: &mut Conn,
     app: &App,
@@ -133,7 +142,7 @@ async fn store_dispute(
     id: &str,
     status: &str,
     before: &[&str],
-) -> QueryResult<()> {
+) -> QueryResult<bool> {
     let added = diesel::insert_into(disputes::table)
         .values((
             disputes::provider_dispute_id.eq(id),
@@ -153,5 +162,5 @@ async fn store_dispute(
             .execute(conn)
             .await?;
     }
-    Ok(())
+    Ok(added > 0)
 }

@@ -65,6 +65,35 @@ async fn money_of_a_deleted_customer_is_told() {
     app.run_jobs().await;
 }
 
+/// The bank's deadline runs, whoever is gone.
+#[tokio::test(flavor = "multi_thread")]
+async fn a_dispute_of_a_deleted_customer_goes_to_the_staff() {
+    let (app, _owner, story) = stripe::app_with(&[("STAFF_EMAILS", "boss@example.com")]).await;
+    app.sign_up("boss").await;
+    app.db_execute("UPDATE users SET email_verified_at = created_at").await;
+    app.expect(&story.event("invoice.paid", 0, story.invoice("paid", 0, &[])), "completed").await;
+    app.expect(&story.event("invoice_payment.paid", 0, story.invoice_payment(0)), "completed").await;
+    app.expect(&story.event("customer.deleted", 10, json!({ "id": story.customer, "object": "customer" })), "completed").await;
+    app.run_jobs().await;
+    let (before, sent) = (app.billing_state().await, app.mails().len());
+    let dispute = |id: &str, status: &str| {
+        json!({ "id": id, "object": "dispute", "amount": 6000, "currency": "usd", "status": status, "reason": "fraudulent",
+            "charge": story.charge_id(0), "payment_intent": story.intent_id(0) })
+    };
+    for (kind, id, status) in [
+        ("created", "dp_1", "needs_response"),
+        ("created", "dp_2", "needs_response"),
+        ("closed", "dp_2", "lost"),
+        ("closed", "dp_3", "won"),
+    ] {
+        app.expect(&story.event(&format!("charge.dispute.{kind}"), 100, dispute(id, status)), "tombstone").await;
+    }
+    app.run_jobs().await;
+    let told: Vec<_> = app.mails()[sent..].iter().map(|mail| (mail.to.clone(), mail.text.contains("dp_1"))).collect();
+    assert_eq!(told, [("boss@example.com".to_owned(), true)], "what was decided meanwhile wants no answer");
+    assert_eq!(app.billing_state().await, before);
+}
+
 #[tokio::test(flavor = "multi_thread")]
 async fn a_customer_that_was_deleted_before_we_knew_it_is_no_riddle() {
     let (app, _owner, _story) = stripe::app().await;

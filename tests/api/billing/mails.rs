@@ -65,6 +65,40 @@ async fn a_dispute_goes_to_the_staff() {
     assert_eq!(sent(&app)[before..], [("boss@example.com".to_owned(), "A payment is disputed".to_owned())]);
 }
 
+/// Who answers a bank that only asks may never be disputed.
+#[tokio::test(flavor = "multi_thread")]
+async fn an_inquiry_goes_to_the_staff_and_so_does_what_becomes_of_it() {
+    let (app, _owner, story) = stripe::app_with(&[("STAFF_EMAILS", "boss@example.com")]).await;
+    app.sign_up("boss").await;
+    app.db_execute("UPDATE users SET email_verified_at = created_at").await;
+    for event in story.life().iter().take(5) {
+        app.deliver(event).await;
+    }
+    app.run_jobs().await;
+    let before = sent(&app).len();
+    let tell = async |id: &str, kind: &str, status: &str| {
+        let told = json!({ "id": id, "object": "dispute", "amount": 6000, "currency": "usd", "status": status, "reason": "fraudulent",
+            "charge": story.charge_id(0), "payment_intent": story.intent_id(0) });
+        app.expect(&story.event(&format!("charge.dispute.{kind}"), 100, told), "completed").await;
+    };
+    tell("dp_1", "created", "warning_needs_response").await;
+    app.run_jobs().await;
+    let text = app.mails().pop().unwrap().text;
+    assert!(text.contains("A bank asks about 60.00 USD (fraudulent): dp_1. Nothing is taken yet."), "{text}");
+    tell("dp_1", "funds_withdrawn", "needs_response").await;
+    tell("dp_1", "created", "warning_needs_response").await;
+    // Answered before it was heard of, and disputed before it was told.
+    tell("dp_2", "closed", "warning_under_review").await;
+    tell("dp_2", "created", "warning_needs_response").await;
+    tell("dp_3", "created", "warning_needs_response").await;
+    tell("dp_3", "funds_withdrawn", "needs_response").await;
+    app.run_jobs().await;
+    let told: Vec<(String, String)> = sent(&app)[before..].to_vec();
+    let boss = |subject: &str| ("boss@example.com".to_owned(), subject.to_owned());
+    let (asked, disputed) = (boss("A bank asks about a payment"), boss("A payment is disputed"));
+    assert_eq!(told, [asked, disputed.clone(), disputed]);
+}
+
 #[tokio::test(flavor = "multi_thread")]
 async fn what_is_not_so_any_more_when_the_mail_is_sent_is_not_told() {
     let (app, _owner, story) = stripe::app_with(&[("STAFF_EMAILS", "boss@example.com")]).await;
