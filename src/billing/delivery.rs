@@ -189,11 +189,11 @@ impl Delivery {
         dead.filter(webhook_deliveries::parked_under.is_null()).count().get_result(conn).await
     }
 
-    /// Gives up what was received before then, is parked still and nobody's as far as we know. Returns how many there were.
+    /// Gives up what was received before then and is parked still. Returns how many there were.
     pub async fn give_up(conn: &mut Conn, received_before: DateTime<Utc>) -> QueryResult<usize> {
         let query = format!(
             "UPDATE webhook_deliveries d SET status = 'dead', last_error = 'it has waited in vain: ' || parked_under || ' never appeared' \
-             WHERE status = 'parked' AND received_at < $1 AND account_id IS NULL AND NOT ({FOUND})"
+             WHERE status = 'parked' AND received_at < $1 AND NOT ({FOUND})"
         );
         diesel::sql_query(query).bind::<Timestamptz, _>(received_before).execute(conn).await
     }

@@ -48,8 +48,9 @@ pub enum BillingJob {
 /// Two changes of one second are told apart once that second is over.
 const REFETCH_AFTER: TimeDelta = TimeDelta::seconds(2);
 
-/// How long a parked delivery of an unknown customer is waited with. Stripe's own tries end after three days, and whoever is unknown after a
-/// week is most likely somebody else's. It is dead then; should what it waits for come all the same, it is tried again.
+/// How long a parked delivery is waited with. Stripe's own tries end after three days, and what is unknown after a week is most likely
+/// somebody else's, or something else that a customer of ours buys there. It is dead then, so that whatever is parked later is told anew;
+/// should what it waits for come all the same, it is tried again.
 const WAITS: TimeDelta = TimeDelta::days(7);
 
 /// How long a delivery may be parked before somebody is told.
@@ -110,7 +111,7 @@ async fn report(app: &App) -> Result<(), Error> {
             let parked = Delivery::parked(conn, now - PATIENCE).await?;
             let message = format!(
                 "{parked} deliveries of Stripe's wait for something unknown: `staff.webhookDeliveries` lists the PARKED ones. \
-                 What is nobody's is DEAD after {} days.",
+                 After {} days each is DEAD.",
                 WAITS.num_days()
             );
             told(conn, Kind::ParkedDeliveries, parked, &message, now).await?;

@@ -119,7 +119,7 @@ async fn what_waits_in_vain_is_dead_after_a_week_and_goes_on_all_the_same_once_i
     assert_eq!(status(&app, "invoice.paid").await, json!("parked"), "the week is not over");
     assert_eq!(alerts().await[0]["kind"], "parked_deliveries");
     let message = alerts().await[0]["message"].as_str().unwrap().to_owned();
-    assert!(message.ends_with("What is nobody's is DEAD after 7 days."), "{message}");
+    assert!(message.ends_with("After 7 days each is DEAD."), "{message}");
     app.advance(TimeDelta::seconds(1));
     minute().await;
     assert_eq!(alerts().await, json!([]), "nothing waits, and nothing has failed");
@@ -154,3 +154,29 @@ async fn what_is_there_after_a_week_although_nobody_has_said_so_is_not_given_up(
     app.run_job(&fixpath::jobs::Job::Billing(fixpath::billing::jobs::BillingJob::RetryOverdue)).await;
     assert_eq!(status(&app, "invoice.paid").await, json!("completed"));
 }
+/// A customer of ours buys something else there. What waits after that is news again.
+#[tokio::test(flavor = "multi_thread")]
+async fn what_else_a_known_customer_buys_is_given_up_as_well() {
+    let (app, _owner, story) = stripe::app().await;
+    let minute = async || {
+        app.run_job(&fixpath::jobs::Job::Billing(fixpath::billing::jobs::BillingJob::RetryOverdue)).await;
+        app.db_value("SELECT count(*) FROM alerts WHERE kind = 'parked_deliveries' AND closed_at IS NULL").await
+    };
+    let other = [("/items/data/0/price/id", json!("price_other")), ("/items/data/0/price/product", json!("prod_other"))];
+    app.expect(&story.event("customer.subscription.created", 0, story.state("active", 0, &other)), "parked").await;
+    app.advance(TimeDelta::days(7));
+    assert_eq!(minute().await, json!(1));
+    app.advance(TimeDelta::seconds(1));
+    assert_eq!(minute().await, json!(0));
+    assert_eq!(status(&app, "customer.subscription.created").await, json!("dead"));
+    let stranger = Story::new("stranger");
+    app.expect(&stranger.event("invoice.paid", 0, stranger.invoice("paid", 0, &[])), "parked").await;
+    app.advance(TimeDelta::minutes(2));
+    assert_eq!(minute().await, json!(1));
+    assert_eq!(app.db_value("SELECT count(*) FROM alerts").await, json!(2), "staff are told anew");
+    // It was ours after all.
+    app.db_execute("UPDATE plan_prices SET provider_price_id = 'price_other' WHERE provider_price_id = 'price_pro_month'").await;
+    minute().await;
+    assert_eq!(status(&app, "customer.subscription.created").await, json!("completed"));
+}
+
