@@ -165,12 +165,13 @@ impl Delivery {
         query.order((webhook_deliveries::received_at.desc(), webhook_deliveries::id.desc())).limit(page.limit()).load(conn).await
     }
 
-    /// Those that have failed or died, the oldest first. What has waited in vain is no failure: another try would find the same.
+    /// Those that have failed or died, the least tried first: whoever asks again comes to the rest. What has waited in vain is no failure:
+    /// another try would find the same.
     pub async fn unwell(conn: &mut Conn, limit: usize) -> QueryResult<Vec<Self>> {
         webhook_deliveries::table
             .filter(webhook_deliveries::parked_under.is_null())
             .filter(webhook_deliveries::status.eq_any([Status::Failed.as_str(), Status::Dead.as_str()]))
-            .order((webhook_deliveries::received_at, webhook_deliveries::id))
+            .order((webhook_deliveries::attempts, webhook_deliveries::received_at, webhook_deliveries::id))
             .limit(i64::try_from(limit).unwrap_or(i64::MAX))
             .select(Self::as_select())
             .load(conn)

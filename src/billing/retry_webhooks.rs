@@ -10,7 +10,7 @@ use crate::identity::audit;
 /// A person waits for the answer.
 const AT_ONCE: usize = 100;
 
-/// Tries these deliveries again, or all that have failed or died; returns them as they stand then. What was decided already is left alone.
+/// Tries these deliveries again, or those that have failed or died; returns them as they stand then. What was decided already is left alone.
 pub async fn retry_webhooks(app: &App, actor: &Actor, from: &Requester, events: Option<&[String]>) -> Result<Vec<Delivery>, Error> {
     actor.require_staff()?;
     let unwell = match events {

@@ -1,6 +1,7 @@
 //! What staff see of deliveries, and what they can do about them.
 
 use chrono::TimeDelta;
+use fixpath::billing::delivery::Delivery;
 use fixpath::billing::jobs::BillingJob;
 use fixpath::jobs::Job;
 use fixpath::staff::grant::grant;
@@ -96,6 +97,26 @@ async fn what_failed_is_retried_by_staff_and_by_nobody_else() {
     assert_eq!(counts(&retried), json!([1, 0, 0, [{ "status": "PARKED", "attempts": 0 }]]), "it waits on");
     let many: Vec<String> = (0..101).map(|number| format!("evt_{number}")).collect();
     assert_eq!(support.ok(retry, json!({ "events": many })).await.refusals("retryWebhooks"), ["TOO_MANY"]);
+    app.advance(TimeDelta::hours(1));
+    app.run_jobs().await;
+}
+
+/// Only so many are tried at once: the next call comes to the rest.
+#[tokio::test(flavor = "multi_thread")]
+async fn those_that_were_tried_least_are_tried_first() {
+    let (app, _owner, story) = stripe::app().await;
+    app.db_execute("ALTER TABLE payments RENAME TO away").await;
+    let (first, second) =
+        (story.event("invoice.paid", 0, story.invoice("paid", 0, &[])), story.event("invoice.paid", 1, story.invoice("paid", 1, &[])));
+    for event in [&first, &second] {
+        app.advance(TimeDelta::seconds(1));
+        assert_eq!(app.deliver(event).await.status, 500);
+    }
+    let next = async || Delivery::unwell(&mut app.app.db.conn().await.unwrap(), 1).await.unwrap()[0].event_id.clone();
+    assert_eq!(next().await, first["id"]);
+    assert_eq!(app.deliver(&first).await.status, 500);
+    assert_eq!(next().await, second["id"]);
+    app.db_execute("ALTER TABLE away RENAME TO payments").await;
     app.advance(TimeDelta::hours(1));
     app.run_jobs().await;
 }
