@@ -309,6 +309,7 @@ diesel::table! {
         retired_at -> Nullable<Timestamptz>,
         created_at -> Timestamptz,
         provider_archived_at -> Nullable<Timestamptz>,
+        provider_told_at -> Nullable<Timestamptz>,
     }
 }
 
@@ -327,6 +328,7 @@ diesel::table! {
         created_at -> Timestamptz,
         updated_at -> Timestamptz,
         provider_revision -> Nullable<Int4>,
+        provider_told_at -> Nullable<Timestamptz>,
     }
 }
 

@@ -1,5 +1,6 @@
 //! `product.*` and `price.*`: what we sell is decided here. What somebody changes at Stripe is noticed, and left for people to judge.
 
+use chrono::{DateTime, Utc};
 use diesel::prelude::*;
 use diesel_async::RunQueryDsl;
 
@@ -13,9 +14,14 @@ use crate::stripe::object::{Price, Product};
 
 pub async fn apply_product(conn: &mut Conn, app: &App, told: &Told<'_>) -> Result<Outcome, Error> {
     let product = Product::read(told.object);
-    let query = plans::table.filter(plans::provider_product_id.eq(product.id.as_deref())).select((plans::key, plans::name, plans::on_sale));
-    let plan: Option<(String, String, bool)> = query.first(conn).await.optional()?;
-    let Some((plan, name, on_sale)) = plan else { return Ok(Outcome::ignored("the product is none of our plans")) };
+    let told_of = plans::table.filter(plans::provider_product_id.eq(product.id.as_deref()));
+    let query = told_of.select((plans::key, plans::name, plans::on_sale, plans::provider_told_at));
+    let plan: Option<(String, String, bool, Option<DateTime<Utc>>)> = query.first(conn).await.optional()?;
+    let Some((plan, name, on_sale, told_at)) = plan else { return Ok(Outcome::ignored("the product is none of our plans")) };
+    if told_at > Some(told.from) {
+        return Ok(Outcome::new(Status::Stale, LATE));
+    }
+    diesel::update(told_of).set(plans::provider_told_at.eq(told.from)).execute(conn).await?;
     let note = if told.kind == "product.deleted" && on_sale {
         Some(format!("its product was deleted; {TOLD_AGAIN}"))
     } else if product.active == Some(false) && on_sale {
@@ -28,10 +34,15 @@ pub async fn apply_product(conn: &mut Conn, app: &App, told: &Told<'_>) -> Resul
 
 pub async fn apply_price(conn: &mut Conn, app: &App, told: &Told<'_>) -> Result<Outcome, Error> {
     let price = Price::read(told.object);
-    let query = plan_prices::table.inner_join(plans::table).filter(plan_prices::provider_price_id.eq(price.id.as_deref()));
-    let query = query.select((plans::key, plan_prices::unit_amount, plan_prices::retired_at.is_null().and(plans::on_sale)));
-    let ours: Option<(String, i64, bool)> = query.first(conn).await.optional()?;
-    let Some((plan, amount, offered)) = ours else { return Ok(Outcome::ignored("the price is none of our plans'")) };
+    let told_of = plan_prices::table.filter(plan_prices::provider_price_id.eq(price.id.as_deref()));
+    let offered = plan_prices::retired_at.is_null().and(plans::on_sale);
+    let query = told_of.inner_join(plans::table).select((plans::key, plan_prices::unit_amount, offered, plan_prices::provider_told_at));
+    let ours: Option<(String, i64, bool, Option<DateTime<Utc>>)> = query.first(conn).await.optional()?;
+    let Some((plan, amount, offered, told_at)) = ours else { return Ok(Outcome::ignored("the price is none of our plans'")) };
+    if told_at > Some(told.from) {
+        return Ok(Outcome::new(Status::Stale, LATE));
+    }
+    diesel::update(told_of).set(plan_prices::provider_told_at.eq(told.from)).execute(conn).await?;
     let id = price.id.unwrap_or_default();
     let note = if told.kind == "price.deleted" && offered {
         Some(format!("the price {id} was deleted; {TOLD_AGAIN}"))
@@ -42,6 +53,9 @@ pub async fn apply_price(conn: &mut Conn, app: &App, told: &Told<'_>) -> Result<
     };
     notice(conn, app, &plan, &id, note).await
 }
+
+/// What has failed is sent again, after what followed it.
+const LATE: &str = "a later change is known already";
 
 /// What comes of it, and what to do.
 const NOT_SOLD: &str = "nobody can buy it until that is undone there, or done here with updatePlan or retirePlan.";

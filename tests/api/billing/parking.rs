@@ -92,6 +92,29 @@ async fn what_is_changed_at_stripe_is_noticed() {
     app.run_jobs().await;
 }
 
+/// What has failed is sent again, after what followed it.
+#[tokio::test(flavor = "multi_thread")]
+async fn what_was_changed_at_stripe_before_says_nothing_of_now() {
+    let (app, _owner, _story) = stripe::app().await;
+    app.db_execute("UPDATE plans SET provider_product_id = 'prod_pro' WHERE key = 'pro'").await;
+    let alerts = async || app.db_rows("SELECT subject FROM alerts WHERE closed_at IS NULL ORDER BY subject").await;
+    let told = |kind: &str, id: &str, at: i64, active: bool| {
+        let changes = [("/id", json!(id)), ("/active", json!(active)), ("/unit_amount", json!(2900)), ("/name", json!("Pro"))];
+        event(&format!("{kind}.updated"), at, with(object(&format!("{kind}.created")), &changes))
+    };
+    for (kind, id) in [("product", "prod_pro"), ("price", stripe::PRO)] {
+        app.expect(&told(kind, id, 2, false), "completed").await;
+        app.expect(&told(kind, id, 1, true), "stale").await;
+    }
+    assert_eq!(alerts().await, json!([{ "subject": stripe::PRO }, { "subject": "prod_pro" }]));
+    for (kind, id) in [("product", "prod_pro"), ("price", stripe::PRO)] {
+        app.expect(&told(kind, id, 3, true), "completed").await;
+        app.expect(&told(kind, id, 2, false), "stale").await;
+    }
+    assert_eq!(alerts().await, json!([]));
+    app.run_jobs().await;
+}
+
 #[tokio::test(flavor = "multi_thread")]
 async fn what_names_no_customer_waits_for_its_subscription() {
     let (app, _owner, story) = stripe::app().await;
@@ -144,16 +167,6 @@ async fn what_waits_in_vain_is_dead_after_a_week_and_goes_on_all_the_same_once_i
     assert_eq!(app.db_rows("SELECT status FROM payments").await, json!([{ "status": "succeeded" }]));
 }
 
-#[tokio::test(flavor = "multi_thread")]
-async fn what_is_there_after_a_week_although_nobody_has_said_so_is_not_given_up() {
-    let (app, _owner, _story) = stripe::app().await;
-    let late = Story::new("late");
-    app.expect(&late.event("invoice.paid", 1, late.invoice("paid", 0, &[])), "parked").await;
-    app.advance(TimeDelta::days(30));
-    late.link(&app, super::permutations::account(&app).await).await;
-    app.run_job(&fixpath::jobs::Job::Billing(fixpath::billing::jobs::BillingJob::RetryOverdue)).await;
-    assert_eq!(status(&app, "invoice.paid").await, json!("completed"));
-}
 /// A customer of ours buys something else there. What waits after that is news again.
 #[tokio::test(flavor = "multi_thread")]
 async fn what_else_a_known_customer_buys_is_given_up_as_well() {
@@ -180,3 +193,13 @@ async fn what_else_a_known_customer_buys_is_given_up_as_well() {
     assert_eq!(status(&app, "customer.subscription.created").await, json!("completed"));
 }
 
+#[tokio::test(flavor = "multi_thread")]
+async fn what_is_there_after_a_week_although_nobody_has_said_so_is_not_given_up() {
+    let (app, _owner, _story) = stripe::app().await;
+    let late = Story::new("late");
+    app.expect(&late.event("invoice.paid", 1, late.invoice("paid", 0, &[])), "parked").await;
+    app.advance(TimeDelta::days(30));
+    late.link(&app, super::permutations::account(&app).await).await;
+    app.run_job(&fixpath::jobs::Job::Billing(fixpath::billing::jobs::BillingJob::RetryOverdue)).await;
+    assert_eq!(status(&app, "invoice.paid").await, json!("completed"));
+}
