@@ -149,6 +149,20 @@ async fn a_trial_without_a_card_pauses_and_goes_on_when_it_is_resumed_and_paid()
     assert_eq!(shop.post(&resume, &paid).await.status, 400, "once");
 }
 
+/// What the bank was asked for can still come: nothing that replaces it calls it back.
+#[tokio::test]
+async fn resumed_again_it_leaves_alone_what_is_being_paid() {
+    let shop = Shop::open().await;
+    let id = paused(&shop).await;
+    let (resume, paid) = (format!("subscriptions/{id}/resume"), [("payment_behavior", "resume_on_payment_success")]);
+    shop.sandbox.act(Action::NewCard { customer: shop.customer.clone(), card: "delayed".into() }).unwrap();
+    let first = text(&shop.post(&resume, &paid).await.body, "/latest_invoice");
+    assert_ne!(text(&shop.post(&resume, &paid).await.body, "/latest_invoice"), first);
+    assert_eq!(text(&shop.sandbox.object(&first), "/status"), "open");
+    let processing = shop.sandbox.world(|world| world.all("payment_intent").filter(|intent| intent["status"] == "processing").count());
+    assert_eq!(processing, 2, "both are paid");
+}
+
 /// Stripe's default: the invoice waits for somebody who pays it.
 #[tokio::test]
 async fn resumed_without_being_charged_it_waits_and_is_past_due_when_the_payment_fails() {

@@ -228,9 +228,7 @@ pub fn carry_out(world: &mut World, id: &str, change: Change, proration: &str, b
     // It takes the place of one that waits, which nobody is to pay for any more. The caller tells of both.
     let replaced = world.object(id).text("_pending/invoice").to_owned();
     world.edit(id, json!({ "pending_update": null, "_pending": null }));
-    if world.object(&replaced).text("status") == "open" {
-        invoices::void_now(world, &replaced);
-    }
+    invoices::void_if_open(world, &replaced);
     let before_period = period(world.object(id));
     if outcome != Outcome::Paid && behaviour == "pending_if_incomplete" {
         let invoice = bill(world, id, "subscription_update", before_period, &change.lines);
@@ -342,7 +340,5 @@ pub fn expire(world: &mut World, id: &str) {
     world.edit(id, json!({ "pending_update": null, "_pending": null }));
     world.emit("customer.subscription.pending_update_expired", id);
     world.emit_change("customer.subscription.updated", before);
-    if world.object(&invoice).text("status") == "open" {
-        invoices::void_now(world, &invoice);
-    }
+    invoices::void_if_open(world, &invoice);
 }

@@ -374,6 +374,14 @@ pub fn void_now(world: &mut World, id: &str) {
     }
 }
 
+/// Of what is not wanted any more. What the bank was asked for may still come.
+pub fn void_if_open(world: &mut World, id: &str) {
+    let invoice = world.object(id);
+    if invoice.text("status") == "open" && !is_being_paid(world, invoice) {
+        void_now(world, id);
+    }
+}
+
 fn cancel_payment(world: &mut World, invoice: &Value) {
     let Some(intent) = invoice.maybe_text("_payment_intent") else { return };
     if world.object(intent).text("status") != "succeeded" {

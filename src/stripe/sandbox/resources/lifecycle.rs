@@ -269,17 +269,13 @@ pub fn first_payment_due(world: &mut World, id: &str) {
     expire(world, id, json!({}));
 }
 
-/// The end of what has never begun, with more to say about it. It is no deletion, not even when somebody has asked for it. What the bank was
-/// asked for may still come.
+/// The end of what has never begun, with more to say about it. It is no deletion, not even when somebody has asked for it.
 pub fn expire(world: &mut World, id: &str, more: Value) {
     let (now, invoice) = (world.now, world.object(id).text("latest_invoice").to_owned());
     let mut fields = json!({ "status": "incomplete_expired", "ended_at": now });
     fields.also(more);
     world.change(id, UPDATED, fields);
-    let object = world.object(&invoice);
-    if object.text("status") == "open" && !invoices::is_being_paid(world, object) {
-        invoices::void_now(world, &invoice);
-    }
+    invoices::void_if_open(world, &invoice);
 }
 
 /// The end of it, now. Its open invoices are not charged any more.
@@ -312,10 +308,7 @@ pub fn end(world: &mut World, id: &str, reason: Option<&str>) {
 pub fn resume(world: &mut World, id: &str, charge: bool) {
     let (now, subscription) = (world.now, world.object(id).clone());
     // What was asked for before is replaced.
-    let before = subscription.text("_resuming/invoice");
-    if world.object(before).text("status") == "open" {
-        invoices::void_now(world, before);
-    }
+    invoices::void_if_open(world, subscription.text("_resuming/invoice"));
     let end = period_end(now, subscription.at("items/data/0/price/recurring"), now);
     let lines: Vec<Line> = lines(world, id).into_iter().map(|line| Line { period: (now, end), ..line }).collect();
     let invoice = bill(world, id, "subscription_cycle", (now, now), &lines);

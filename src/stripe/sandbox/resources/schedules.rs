@@ -189,6 +189,18 @@ fn phases(world: &mut World, schedule: &Value, subscription: &Value, wanted: &[V
 
 /// What a phase does not name, its subscription has no longer: then the customer's payment method is charged, if there is one.
 fn put_in_force(world: &mut World, subscription: &str, phase: &Value) {
+    let before = world.object(subscription).clone();
+    let mut made = Vec::new();
+    for (place, wish) in phase.list("items").iter().enumerate() {
+        let (price, quantity) = (world.object(wish.text("price")).clone(), wish.maybe_int("quantity").unwrap_or(1));
+        let mut item = before.at(&format!("items/data/{place}")).clone();
+        if item.is_null() {
+            item = lifecycle::item(world, subscription, &price, quantity, period(&before));
+        }
+        item.patch(json!({ "plan": super::prices::plan(&price), "price": price, "quantity": quantity }));
+        made.push(item);
+    }
+    lifecycle::set_items(world, subscription, made);
     discounts::replace(world, subscription, phase);
     world.edit(subscription, json!({ "default_payment_method": phase.at("default_payment_method") }));
 }
@@ -205,17 +217,6 @@ pub fn next_phase(world: &mut World, id: &str, due: i64) {
     };
     let subscription = schedule.text("subscription").to_owned();
     let before = world.object(&subscription).clone();
-    let mut made = Vec::new();
-    for (place, wish) in next.list("items").iter().enumerate() {
-        let (price, quantity) = (world.object(wish.text("price")).clone(), wish.maybe_int("quantity").unwrap_or(1));
-        let mut item = before.at(&format!("items/data/{place}")).clone();
-        if item.is_null() {
-            item = lifecycle::item(world, &subscription, &price, quantity, period(&before));
-        }
-        item.patch(json!({ "plan": super::prices::plan(&price), "price": price, "quantity": quantity }));
-        made.push(item);
-    }
-    lifecycle::set_items(world, &subscription, made);
     put_in_force(world, &subscription, next);
     if next.at("metadata").as_object().is_some_and(|fields| !fields.is_empty()) {
         world.edit(&subscription, json!({ "metadata": next.at("metadata") }));
