@@ -1,16 +1,16 @@
 //! What all changes of a subscription share: which one it is, what it contains at Stripe now, and how the answer becomes our rows.
 
 use serde_json::Value;
-use stripe_billing::invoice::VoidInvoiceInvoice;
+use stripe_billing::invoice::RetrieveInvoice;
 use stripe_billing::subscription_schedule::ReleaseSubscriptionSchedule;
 
 use super::apply::Source;
 use super::offer::Offer;
 use super::offer_plans::{forget_plan, offered};
-use super::payment::Payment;
 use super::refetch::{self, apply_change, apply_subscription};
 use super::subscription::{Status, Subscription};
 use super::subscription_change::SubscriptionChange;
+use super::void_invoice::void_invoice;
 use crate::app::App;
 use crate::error::{Code, Error, Refusal};
 use crate::id::AccountId;
@@ -99,6 +99,18 @@ pub async fn again(app: &App, present: &Present) -> Result<Present, Error> {
     read(&answer)
 }
 
+/// The latest invoice, if somebody can still pay it.
+pub async fn open_invoice(app: &App, present: &Present) -> Result<Option<String>, Error> {
+    let Some(invoice) = id(&present.object, "latest_invoice") else { return Ok(None) };
+    let told = app.stripe.read("retrieve_invoice", &RetrieveInvoice::new(invoice.as_str())).await?.body;
+    Ok(Some(invoice).filter(|_| text(&told, "status").as_deref() == Some("open")))
+}
+
+/// What is being paid can neither be taken back nor be asked for again.
+pub fn on_its_way() -> Error {
+    Refusal::new(Code::WrongState, "Its payment is on the way: wait until the bank has answered.").into()
+}
+
 pub fn changed_meanwhile() -> Error {
     Refusal::new(Code::WrongState, "The subscription was changed meanwhile: look at it again.").into()
 }
@@ -119,15 +131,7 @@ pub async fn release(app: &App, change: &SubscriptionChange, present: &Present) 
 /// what was paid a moment ago, or is being paid, stays.
 pub async fn withdraw(app: &App, change: &SubscriptionChange, present: Present) -> Result<Present, Error> {
     let Some(invoice) = &present.unpaid else { return Ok(present) };
-    let failed = Payment::last_failed(&mut *app.db.conn().await?, &present.id).await?;
-    let request = VoidInvoiceInvoice::new(invoice.as_str());
-    // Stripe keeps a refusal under its key: what is being paid now may fail later.
-    let key = change.key(&format!("void:{invoice}:{}", failed.map(|at| at.timestamp()).unwrap_or_default()));
-    match app.stripe.write("void_invoice", &request, &key).await {
-        Ok(_) => {}
-        Err(StripeError::Refused(refused)) if !refused.is_forbidden() => {}
-        Err(error) => return Err(error.into()),
-    }
+    void_invoice(app, invoice, &change.key(&format!("void:{invoice}"))).await?;
     again(app, &present).await
 }
 

@@ -6,15 +6,15 @@ use stripe_billing::subscription::{
 
 use super::alter::{self, Present};
 use super::checkout::ON_ITS_WAY;
-use super::give_up_refused;
-use super::payment::Payment;
 use super::refetch::{self, apply_change};
 use super::subscription::Subscription;
 use super::subscription_change::SubscriptionChange;
+use super::void_invoice::void_invoice;
 use crate::app::App;
 use crate::error::{Code, Error, Refusal};
 use crate::identity::actor::{Actor, Requester, Role};
 use crate::stripe::client::StripeError;
+use crate::stripe::object::field::id;
 use crate::text;
 
 const MAX_REASON: usize = 500;
@@ -50,6 +50,9 @@ pub async fn cancel_subscription(
     let present = void_first(app, &change, present).await?;
     // What has not begun, is paused or over has no paid period that could run to its end.
     if immediately || present.is_over() || matches!(present.status.as_str(), "incomplete" | "paused") {
+        if present.unpaid.is_some() {
+            return Err(alter::on_its_way());
+        }
         let mut details = CancelSubscriptionCancellationDetails::new();
         details.comment = reason;
         let request = CancelSubscription::new(present.id.as_str()).cancellation_details(details);
@@ -81,20 +84,25 @@ async fn present(app: &App, actor: &Actor) -> Result<Present, Error> {
     alter::present(app, &row).await
 }
 
-/// Of what has not begun, the bank may pay the first invoice days later: then there must be something that it has paid for.
+/// Of what has not begun, the bank may pay the first invoice days later, and of what is paused the one for going on: then there must be
+/// something that it has paid for.
 async fn void_first(app: &App, change: &SubscriptionChange, present: Present) -> Result<Present, Error> {
-    if present.status != "incomplete" {
-        return Ok(present);
-    }
-    let failed = Payment::last_failed(&mut *app.db.conn().await?, &present.id).await?;
-    if give_up_refused::void_first(app, &present.object, failed, |step| change.key(step)).await? {
+    let invoice = match present.status.as_str() {
+        "incomplete" => id(&present.object, "latest_invoice"),
+        // Nobody may have asked to go on: then the latest is the trial's, which is paid.
+        "paused" => alter::open_invoice(app, &present).await?,
+        _ => None,
+    };
+    let Some(invoice) = invoice else { return Ok(present) };
+    if void_invoice(app, &invoice, &change.key(&format!("void:{invoice}"))).await? {
         return Ok(present);
     }
     let now = alter::again(app, &present).await?;
-    if now.status == "incomplete" {
-        return Err(Refusal::new(Code::CheckoutOpen, ON_ITS_WAY).into());
+    match now.status.as_str() {
+        "incomplete" => Err(Refusal::new(Code::CheckoutOpen, ON_ITS_WAY).into()),
+        "paused" => Err(alter::on_its_way()),
+        _ => Ok(now),
     }
-    Ok(now)
 }
 
 /// The account has paid for something at Stripe, and that is over.

@@ -2,13 +2,11 @@
 //! over, and its invoice can still be paid by the link that was mailed. Whoever goes to a new page instead wants that one: the old invoice
 //! is voided first, so that nobody can pay for both, and then the old subscription ends.
 
-use chrono::{DateTime, Utc};
-use stripe_billing::invoice::{RetrieveInvoice, VoidInvoiceInvoice};
 use stripe_billing::subscription::CancelSubscription;
 
 use super::checkout::{Checkout, FAILED, ON_ITS_WAY, Unpaid};
-use super::payment::Payment;
 use super::refetch::{self, apply_change};
+use super::void_invoice::void_invoice;
 use crate::app::App;
 use crate::error::{Code, Error, Refusal};
 use crate::id::{AccountId, CheckoutId, Id};
@@ -17,8 +15,7 @@ use crate::stripe::object::field;
 
 pub async fn give_up_refused(app: &App, account: AccountId, refused: &[Unpaid]) -> Result<(), Error> {
     for (checkout, subscription) in refused {
-        let failed = Payment::last_failed(&mut *app.db.conn().await?, subscription).await?;
-        match give_up(app, *checkout, subscription, failed).await {
+        match give_up(app, *checkout, subscription).await {
             // Stripe does not know it any more.
             Err(StripeError::Refused(refused)) if refused.is_missing() => continue,
             Err(error) => return Err(error.into()),
@@ -43,46 +40,21 @@ async fn forget(app: &App, account: AccountId, given_up: &[Unpaid]) -> Result<()
     Ok(Checkout::expire(&mut conn, &waiting, FAILED, app.clock.now()).await?)
 }
 
-/// `failed`: when its payment has failed last. Returns the subscription as it was before.
-async fn give_up(
-    app: &App,
-    checkout: CheckoutId,
-    subscription: &str,
-    failed: Option<DateTime<Utc>>,
-) -> Result<serde_json::Value, StripeError> {
+/// Returns the subscription as it was before.
+async fn give_up(app: &App, checkout: CheckoutId, subscription: &str) -> Result<serde_json::Value, StripeError> {
     let before = refetch::read(app, subscription).await?.body;
     let key = |step: &str| format!("{}:{step}", checkout.encode());
     if field::text(&before, "status").as_deref() != Some("incomplete") {
         return Ok(before);
     }
-    if !void_first(app, &before, failed, key).await? {
+    if let Some(invoice) = field::id(&before, "latest_invoice")
+        && !void_invoice(app, &invoice, &key(&format!("void:{invoice}"))).await?
+    {
         return Ok(before);
     }
     match app.stripe.write("cancel_subscription", &CancelSubscription::new(subscription), &key("cancel")).await {
         // It has ended with its invoice.
         Ok(_) | Err(StripeError::Refused(_)) => Ok(before),
-        Err(error) => Err(error),
-    }
-}
-
-/// Voids the invoice of a subscription that has not begun, so that nobody pays for it any more. False: it was paid a moment ago, or is being
-/// paid, and the subscription stays. `failed`: when its payment has failed last.
-pub async fn void_first(
-    app: &App,
-    subscription: &serde_json::Value,
-    failed: Option<DateTime<Utc>>,
-    key: impl Fn(&str) -> String,
-) -> Result<bool, StripeError> {
-    let Some(invoice) = field::id(subscription, "latest_invoice") else { return Ok(true) };
-    // Stripe keeps a refusal under its key: another debit may be under way that is refused later.
-    let key = key(&format!("void:{}", failed.map(|at| at.timestamp()).unwrap_or_default()));
-    match app.stripe.write("void_invoice", &VoidInvoiceInvoice::new(invoice.as_str()), &key).await {
-        Ok(_) => Ok(true),
-        // Void already, perhaps, by a try that came no further.
-        Err(StripeError::Refused(refused)) if !refused.is_forbidden() => {
-            let invoice = app.stripe.read("retrieve_invoice", &RetrieveInvoice::new(invoice)).await?;
-            Ok(field::text(&invoice.body, "status").as_deref() == Some("void"))
-        }
         Err(error) => Err(error),
     }
 }

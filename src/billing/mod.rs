@@ -57,3 +57,4 @@ pub mod sync_checkout;
 pub mod tell_trials; // mails about trials of ours that end
 pub mod update_plan;
 pub mod usage; // how much of its limits an account uses
+mod void_invoice; // nobody can pay it any more

@@ -222,12 +222,6 @@ impl Payment {
         query.select(Self::as_select()).for_no_key_update().first(conn).await.optional()
     }
 
-    /// When a payment of a subscription has failed last.
-    pub async fn last_failed(conn: &mut Conn, subscription: &str) -> QueryResult<Option<DateTime<Utc>>> {
-        let query = payments::table.filter(payments::provider_subscription_id.eq(subscription));
-        query.select(diesel::dsl::max(payments::failed_at)).first(conn).await
-    }
-
     pub async fn of_checkout(conn: &mut Conn, checkout: CheckoutId) -> QueryResult<Option<Self>> {
         let query = payments::table.filter(payments::checkout_id.eq(checkout));
         query.select(Self::as_select()).for_no_key_update().first(conn).await.optional()

@@ -22,22 +22,42 @@ fn store_card(shop: &Shop, id: &str, card: &str) {
     shop.sandbox.act(Action::NewCard { customer: customer(shop, id), card: card.to_owned() }).unwrap();
 }
 
-/// The owner has begun a trial, has taken the card away, and Stripe was told to pause then; the subscription's id.
-async fn paused(shop: &mut Shop) -> String {
+/// The subscription's id.
+async fn on_trial(shop: &Shop) -> String {
     shop.app.db_execute("DELETE FROM trial_grants").await;
     let page = shop.start(json!({})).await;
     shop.pay(&page, "works");
     shop.settle().await;
-    let id = shop.subscription().await["providerId"].as_str().unwrap().to_owned();
+    shop.subscription().await["providerId"].as_str().unwrap().to_owned()
+}
+
+/// The owner has begun a trial, has taken the card away, and Stripe was told to pause then; the subscription's id.
+async fn paused(shop: &mut Shop) -> String {
+    let id = on_trial(shop).await;
+    pause(shop, &id).await;
+    id
+}
+
+async fn pause(shop: &mut Shop, id: &str) {
     let pause = [("trial_settings[end_behavior][missing_payment_method]", "pause")];
     shop.post(&format!("subscriptions/{id}"), &pause).await;
-    shop.sandbox.act(Action::RemoveCards { customer: customer(shop, &id) }).unwrap();
+    shop.sandbox.act(Action::RemoveCards { customer: customer(shop, id) }).unwrap();
     shop.settle().await;
     assert_eq!(entitled(shop).await.0, "pro");
     shop.pass(TimeDelta::days(15)).await;
     shop.settle().await;
-    assert_eq!(shop.sandbox.object(&id)["status"], "paused");
-    id
+    assert_eq!(shop.sandbox.object(id)["status"], "paused");
+}
+
+fn latest_invoice(shop: &Shop, id: &str) -> Value {
+    shop.sandbox.object(shop.sandbox.object(id)["latest_invoice"].as_str().unwrap())
+}
+
+/// Of a debit that pays the latest invoice.
+fn bank_answers(shop: &Shop, id: &str, success: bool) {
+    let invoice = shop.sandbox.object(id)["latest_invoice"].as_str().unwrap().to_owned();
+    let payment_intent = shop.sandbox.world(|world| world.object(&invoice)["_payment_intent"].as_str().unwrap().to_owned());
+    shop.sandbox.act(Action::Settle { payment_intent, success }).unwrap();
 }
 
 #[tokio::test(flavor = "multi_thread")]
@@ -103,6 +123,49 @@ async fn a_card_that_is_declined_resumes_nothing_and_a_bank_that_asks_is_answere
     assert_eq!((&shown["status"], &shown["needsAttention"]), (&json!("ACTIVE"), &Value::Null), "the first try owes nothing any more");
     assert_eq!(entitled(&shop).await.0, "pro");
     assert_eq!(shop.app.db_value("SELECT sum(amount) FROM payments WHERE status = 'succeeded'").await, 2900);
+}
+
+/// The bill for going on can be paid as long as it is open, also when there is nothing left to go on with.
+#[tokio::test(flavor = "multi_thread")]
+async fn nobody_can_pay_for_what_was_resumed_and_then_ended() {
+    let mut shop = Shop::open().await;
+    let id = paused(&mut shop).await;
+    store_card(&shop, &id, "confirm_always");
+    shop.changed("resumeSubscription", json!({})).await;
+    shop.settle().await;
+    let invoice = latest_invoice(&shop, &id);
+    assert_eq!(invoice["status"], "open", "and the owner has a mail with a link to it");
+    assert_eq!(shop.changed("cancelSubscription", json!({})).await["status"], "CANCELED");
+    let invoice = invoice["id"].as_str().unwrap().to_owned();
+    assert_eq!(shop.sandbox.object(&invoice)["status"], "void");
+    assert!(shop.sandbox.act(Action::PayInvoice { invoice, card: "works".into() }).is_err());
+    shop.settle().await;
+    assert_eq!(shop.app.db_value("SELECT count(*) FROM payments WHERE status = 'succeeded' AND amount > 0").await, 0);
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn what_a_debit_resumes_is_ended_when_the_bank_has_answered_and_not_before() {
+    for success in [true, false] {
+        let mut shop = Shop::open().await;
+        let id = paused(&mut shop).await;
+        store_card(&shop, &id, "delayed");
+        assert_eq!(shop.changed("resumeSubscription", json!({})).await["status"], "PAUSED");
+        shop.settle().await;
+        let end = || json!({ "idempotencyKey": "end" });
+        for _ in 0..2 {
+            let refused = shop.change("cancelSubscription", end()).await;
+            assert_eq!(refused.refusals("cancelSubscription"), ["WRONG_STATE"], "{}", refused.text());
+            let message = "Its payment is on the way: wait until the bank has answered.";
+            assert_eq!(refused.data("cancelSubscription.userErrors.0.message"), message);
+        }
+        bank_answers(&shop, &id, success);
+        shop.settle().await;
+        assert_eq!(shop.subscription().await["status"], if success { "ACTIVE" } else { "PAUSED" });
+        let ended = shop.changed("cancelSubscription", end()).await;
+        assert_eq!((&ended["status"], ended["cancelAt"].is_string()), (&json!(if success { "ACTIVE" } else { "CANCELED" }), success));
+        assert_eq!(latest_invoice(&shop, &id)["status"], if success { "paid" } else { "void" });
+        shop.settle().await;
+    }
 }
 
 #[tokio::test(flavor = "multi_thread")]

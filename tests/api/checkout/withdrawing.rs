@@ -141,6 +141,23 @@ async fn what_could_not_be_taken_back_while_a_debit_was_under_way_can_be_when_it
     shop.settle().await;
 }
 
+/// What is deleted at once, nobody can have paid for.
+#[tokio::test(flavor = "multi_thread")]
+async fn nothing_ends_at_once_while_a_debit_pays_for_more_of_it() {
+    let shop = Shop::open().await;
+    let (id, invoice) = unpaid(&shop, STARTER, "pro", "declined").await;
+    shop.sandbox.act(Action::PayInvoice { invoice: invoice.clone(), card: "delayed".into() }).unwrap();
+    let end = || json!({ "immediately": true, "idempotencyKey": "end" });
+    let refused = shop.change("cancelSubscription", end()).await;
+    assert_eq!(refused.refusals("cancelSubscription"), ["WRONG_STATE"], "{}", refused.text());
+    assert_eq!((&shop.sandbox.object(&id)["status"], &shop.sandbox.object(&invoice)["status"]), (&json!("active"), &json!("open")));
+    settle_debit(&shop, false);
+    shop.settle().await;
+    assert_eq!(shop.changed("cancelSubscription", end()).await["status"], "CANCELED");
+    is_over(&shop, &invoice);
+    shop.settle().await;
+}
+
 #[tokio::test(flavor = "multi_thread")]
 async fn what_our_key_may_not_do_is_not_taken_for_done() {
     let shop = Shop::open().await;
