@@ -169,18 +169,20 @@ pub fn refuse_now(present: &Present) -> Result<(), Error> {
 
 async fn carry_out(app: &App, change: &SubscriptionChange, row: &Subscription, present: Present, target: &Target) -> Result<(), Error> {
     refuse_now(&present)?;
-    if target.is_had(&present) {
+    let is_had = target.is_had(&present);
+    if !is_had && target.when == When::Now {
+        refuse_debit(app, &present).await?;
+    }
+    // What waits for its payment gives way, unless it is being paid.
+    let present = withdraw(app, change, present).await?;
+    if is_had {
         // What was to come is taken back, if anything was.
-        let present = withdraw(app, change, present).await?;
         alter::release(app, change, &present).await?;
         apply_now(app, &present).await?;
     } else if target.when == When::Now {
-        refuse_debit(app, &present).await?;
-        // What waits for its payment gives way at Stripe.
         alter::release(app, change, &present).await?;
         at_once(app, change, &present, target).await?;
     } else {
-        let present = withdraw(app, change, present).await?;
         at_period_end(app, change, row, &present, target).await?;
     }
     change.finish(app).await
@@ -202,10 +204,10 @@ async fn apply_now(app: &App, present: &Present) -> Result<(), Error> {
     apply_change(app, &present.object, &answer).await
 }
 
-/// Stripe lets no change wait for a bank debit, and says so when what is to come has been let go of already: that is not given up for
-/// nothing.
+/// Stripe lets no change wait for a bank debit, and says so when what is to come, or waits, has been let go of already: that is not given
+/// up for nothing.
 async fn refuse_debit(app: &App, present: &Present) -> Result<(), Error> {
-    if present.schedule.is_none() || present.status == "trialing" {
+    if present.schedule.is_none() && present.unpaid.is_none() || present.status == "trialing" {
         return Ok(());
     }
     let of_customer = "customer.invoice_settings.default_payment_method";

@@ -158,6 +158,39 @@ async fn nothing_ends_at_once_while_a_debit_pays_for_more_of_it() {
     shop.settle().await;
 }
 
+/// Both would be paid: a card pays for the other one at once, and nobody can call a debit back.
+#[tokio::test(flavor = "multi_thread")]
+async fn what_a_debit_is_about_to_pay_gives_way_to_no_other_upgrade() {
+    let shop = Shop::open().await;
+    let (id, invoice) = unpaid(&shop, STARTER, "pro", "declined").await;
+    shop.sandbox.act(Action::PayInvoice { invoice: invoice.clone(), card: "delayed".into() }).unwrap();
+    let customer = shop.sandbox.object(&id)["customer"].as_str().unwrap().to_owned();
+    let debit = shop.change("changePlan", json!({ "planKey": "enterprise" })).await;
+    assert_eq!(debit.refusals("changePlan"), ["PAYMENT_REQUIRED"], "nothing is paid at once by debit: {}", debit.text());
+    shop.sandbox.act(Action::NewCard { customer, card: "works".into() }).unwrap();
+    let refused = shop.change("changePlan", json!({ "planKey": "enterprise" })).await;
+    assert_eq!(refused.refusals("changePlan"), ["WRONG_STATE"], "{}", refused.text());
+    assert_eq!((price(&shop, &id), &shop.sandbox.object(&invoice)["status"]), (json!(1200), &json!("open")));
+    settle_debit(&shop, true);
+    shop.settle().await;
+    assert_eq!(shop.subscription().await["plan"]["key"], "pro");
+    assert_eq!(shop.changed("changePlan", json!({ "planKey": "enterprise" })).await["plan"]["key"], "enterprise");
+    shop.settle().await;
+}
+
+/// Stripe refuses more for whoever pays by debit.
+#[tokio::test(flavor = "multi_thread")]
+async fn what_waits_for_its_payment_is_not_given_up_for_what_cannot_be_had() {
+    let shop = Shop::open().await;
+    let (id, invoice) = unpaid(&shop, STARTER, "pro", "declined").await;
+    let customer = shop.sandbox.object(&id)["customer"].as_str().unwrap().to_owned();
+    shop.sandbox.act(Action::NewCard { customer, card: "delayed".into() }).unwrap();
+    assert_eq!(shop.change("changePlan", json!({ "planKey": "enterprise" })).await.refusals("changePlan"), ["PAYMENT_REQUIRED"]);
+    assert_eq!(shop.sandbox.object(&invoice)["status"], "open");
+    shop.settle().await;
+    assert_eq!(shop.subscription().await["pendingPlan"]["key"], "pro");
+}
+
 #[tokio::test(flavor = "multi_thread")]
 async fn what_our_key_may_not_do_is_not_taken_for_done() {
     let shop = Shop::open().await;
