@@ -8,7 +8,7 @@ use super::alter::{self, Present};
 use super::checkout::ON_ITS_WAY;
 use super::refetch::{self, apply_change};
 use super::subscription::Subscription;
-use super::subscription_change::SubscriptionChange;
+use super::subscription_change::{Course, SubscriptionChange};
 use super::void_invoice::void_invoice;
 use crate::app::App;
 use crate::error::{Code, Error, Refusal};
@@ -35,9 +35,9 @@ pub async fn cancel_subscription(
     if change.finished_at.is_some() {
         return Ok(());
     }
-    let present = match present(app, actor).await {
+    let present = match present(app, actor, &change, immediately).await {
         // A try whose answer was lost has ended it, perhaps.
-        Err(_) if change.repeated && has_ended(app, actor).await? => return change.finish(app).await,
+        Err(_) if change.repeated && has_ended(app, actor, &change).await? => return change.finish(app).await,
         Err(error) => {
             if !change.repeated {
                 change.withdraw(app).await?;
@@ -48,11 +48,12 @@ pub async fn cancel_subscription(
     };
     let present = alter::withdraw(app, &change, present).await?;
     let present = void_first(app, &change, present).await?;
-    // What has not begun, is paused or over has no paid period that could run to its end.
-    if immediately || present.is_over() || matches!(present.status.as_str(), "incomplete" | "paused") {
-        if present.unpaid.is_some() {
-            return Err(alter::on_its_way());
-        }
+    let course = course(&present, immediately);
+    if course == Course::Now && present.unpaid.is_some() {
+        return Err(alter::on_its_way());
+    }
+    change.takes(app, &present.id, Some(course)).await?;
+    if course == Course::Now {
         let mut details = CancelSubscriptionCancellationDetails::new();
         details.comment = reason;
         let request = CancelSubscription::new(present.id.as_str()).cancellation_details(details);
@@ -79,9 +80,22 @@ pub async fn cancel_subscription(
     change.finish(app).await
 }
 
-async fn present(app: &App, actor: &Actor) -> Result<Present, Error> {
+async fn present(app: &App, actor: &Actor, change: &SubscriptionChange, immediately: bool) -> Result<Present, Error> {
     let row = alter::subscribed(app, actor.account).await?;
-    alter::present(app, &row).await
+    let present = alter::present(app, &row).await?;
+    // At first it is clear when nobody can pay any more; a try that came so far is repeated, or nothing is voided.
+    let course = change.course.map(|_| course(&present, immediately));
+    change.takes(app, &present.id, course).await?;
+    Ok(present)
+}
+
+fn course(present: &Present, immediately: bool) -> Course {
+    match present.status.as_str() {
+        // What has not begun, is paused or over has no paid period that could run to its end.
+        "incomplete" | "paused" => Course::Now,
+        _ if immediately || present.is_over() => Course::Now,
+        _ => Course::AtPeriodEnd,
+    }
 }
 
 /// Of what has not begun, the bank may pay the first invoice days later, and of what is paused the one for going on: then there must be
@@ -105,8 +119,12 @@ async fn void_first(app: &App, change: &SubscriptionChange, present: Present) ->
     }
 }
 
-/// The account has paid for something at Stripe, and that is over.
-async fn has_ended(app: &App, actor: &Actor) -> Result<bool, Error> {
+/// The account has paid for something at Stripe, and that is over: what an earlier try has taken, if one came so far.
+async fn has_ended(app: &App, actor: &Actor, change: &SubscriptionChange) -> Result<bool, Error> {
     let rows = Subscription::of_account(&*app.db.conn().await?, actor.account).await?;
-    Ok(rows.iter().rfind(|row| !row.is_local()).is_some_and(|row| row.status.is_terminal()))
+    let taken = |row: &&Subscription| match change.subscription.as_deref() {
+        Some(id) => row.provider_subscription_id.as_deref() == Some(id),
+        None => !row.is_local(),
+    };
+    Ok(rows.iter().rfind(taken).is_some_and(|row| row.status.is_terminal()))
 }

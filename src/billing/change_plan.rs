@@ -28,7 +28,7 @@ use super::refetch::{self, apply_change};
 use super::seats;
 use super::start_checkout::on_sale;
 use super::subscription::Subscription;
-use super::subscription_change::SubscriptionChange;
+use super::subscription_change::{Course, SubscriptionChange};
 use crate::app::App;
 use crate::db::schema::plans;
 use crate::error::{Code, Error, Refusal};
@@ -169,23 +169,41 @@ pub fn refuse_now(present: &Present) -> Result<(), Error> {
 
 async fn carry_out(app: &App, change: &SubscriptionChange, row: &Subscription, present: Present, target: &Target) -> Result<(), Error> {
     refuse_now(&present)?;
-    let is_had = target.is_had(&present);
-    if !is_had && target.when == When::Now {
+    if was_done(change, &present, target) {
+        apply_now(app, &present).await?;
+        return change.finish(app).await;
+    }
+    let course = match target.when {
+        _ if target.is_had(&present) => Course::TakenBack,
+        When::Now => Course::Now,
+        When::AtPeriodEnd => Course::AtPeriodEnd,
+    };
+    change.takes(app, &present.id, Some(course)).await?;
+    if course == Course::Now {
         refuse_debit(app, &present).await?;
     }
-    // What waits for its payment gives way, unless it is being paid.
     let present = withdraw(app, change, present).await?;
-    if is_had {
-        // What was to come is taken back, if anything was.
-        alter::release(app, change, &present).await?;
-        apply_now(app, &present).await?;
-    } else if target.when == When::Now {
-        alter::release(app, change, &present).await?;
-        at_once(app, change, &present, target).await?;
-    } else {
-        at_period_end(app, change, row, &present, target).await?;
+    match course {
+        Course::TakenBack => {
+            alter::release(app, change, &present).await?;
+            apply_now(app, &present).await?;
+        }
+        Course::Now => {
+            alter::release(app, change, &present).await?;
+            at_once(app, change, &present, target).await?;
+        }
+        Course::AtPeriodEnd => at_period_end(app, change, row, &present, target).await?,
     }
     change.finish(app).await
+}
+
+/// By a try whose answer was lost: what others have asked for since is left alone.
+fn was_done(change: &SubscriptionChange, present: &Present, target: &Target) -> bool {
+    match change.taken(&present.id) {
+        Some(Course::Now) => target.is_had(present) || target.waits(present),
+        Some(Course::AtPeriodEnd) => target.is_had(present),
+        Some(Course::TakenBack) | None => false,
+    }
 }
 
 /// What is asked for was asked of what the subscription was: where that is another one now, somebody has to look again.

@@ -5,7 +5,7 @@ use stripe_client_core::{RequestBuilder, StripeMethod, StripeRequest};
 
 use super::alter::{self, Present};
 use super::refetch;
-use super::subscription_change::{RESUME, SubscriptionChange};
+use super::subscription_change::{Course, RESUME, SubscriptionChange};
 use crate::app::App;
 use crate::error::{Code, Error, Refusal};
 use crate::identity::actor::{Actor, Requester, Role};
@@ -39,6 +39,7 @@ pub async fn resume_subscription(app: &App, actor: &Actor, from: &Requester, key
     let answer = if present.status == "paused" {
         go_on(app, &change, &present).await?
     } else if present.ends {
+        change.takes(app, &present.id, Some(Course::TakenBack)).await?;
         alter::release(app, &change, &present).await?;
         let request = KeepSubscription(&present.id);
         change.write(app, "update_subscription", &request, "keep").await.map_err(alter::refused)?
@@ -60,6 +61,7 @@ pub async fn resume_subscription(app: &App, actor: &Actor, from: &Requester, key
 /// What is charged at once is active when that is paid. Otherwise Stripe would wait for somebody to pay the invoice, and a payment that
 /// fails would leave it past due, which gives access. Classic billing knows only the latter.
 async fn go_on(app: &App, change: &SubscriptionChange, present: &Present) -> Result<Answer, Error> {
+    change.takes(app, &present.id, Some(Course::Now)).await?;
     let request = ResumeSubscription::new(present.id.as_str());
     let (request, step) = match text(&present.object, "billing_mode.type").as_deref() {
         Some("flexible") => (request.payment_behavior(ResumeSubscriptionPaymentBehavior::ResumeOnPaymentSuccess), "resume:paid"),

@@ -465,6 +465,8 @@ diesel::table! {
         created_at -> Timestamptz,
         finished_at -> Nullable<Timestamptz>,
         refusals -> Int4,
+        provider_subscription_id -> Nullable<Text>,
+        course -> Nullable<Text>,
     }
 }
 

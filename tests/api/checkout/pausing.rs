@@ -168,6 +168,34 @@ async fn what_a_debit_resumes_is_ended_when_the_bank_has_answered_and_not_before
     }
 }
 
+/// Its answer was lost, it was done, and others have asked for the opposite since.
+#[tokio::test(flavor = "multi_thread")]
+async fn a_key_that_is_repeated_after_a_pause_does_nothing_else() {
+    let mut shop = Shop::open().await;
+    let id = on_trial(&shop).await;
+    shop.sandbox.plan_fault(Fault::ResetAfter, &format!("POST /v1/subscriptions/{id}"), 3);
+    let end = || json!({ "idempotencyKey": "end" });
+    assert_eq!(shop.change("cancelSubscription", end()).await.refusals("cancelSubscription"), ["STRIPE_UNAVAILABLE"]);
+    shop.settle().await;
+    assert_eq!(shop.changed("resumeSubscription", json!({})).await["cancelAt"], Value::Null);
+    pause(&mut shop, &id).await;
+    store_card(&shop, &id, "confirm_always");
+    shop.changed("resumeSubscription", json!({})).await;
+    assert_eq!(shop.change("cancelSubscription", end()).await.refusals("cancelSubscription"), ["WRONG_STATE"]);
+    assert_eq!(shop.sandbox.object(&id)["status"], "paused", "it was to end with its period, and not at once");
+    assert_eq!(latest_invoice(&shop, &id)["status"], "open", "and can be confirmed");
+
+    store_card(&shop, &id, "works");
+    shop.sandbox.plan_fault(Fault::ResetAfter, &format!("/v1/subscriptions/{id}/resume"), 3);
+    let resume = || json!({ "idempotencyKey": "on" });
+    assert_eq!(shop.change("resumeSubscription", resume()).await.refusals("resumeSubscription"), ["STRIPE_UNAVAILABLE"]);
+    shop.settle().await;
+    assert!(shop.changed("cancelSubscription", json!({})).await["cancelAt"].is_string());
+    assert_eq!(shop.change("resumeSubscription", resume()).await.refusals("resumeSubscription"), ["WRONG_STATE"]);
+    assert!(shop.sandbox.object(&id)["cancel_at"].is_number(), "it was to go on after a pause, and not to be kept");
+    shop.settle().await;
+}
+
 #[tokio::test(flavor = "multi_thread")]
 async fn who_does_not_want_to_go_on_ends_it_at_once_and_can_buy_anew() {
     let mut shop = Shop::open().await;

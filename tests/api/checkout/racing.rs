@@ -61,6 +61,29 @@ async fn different_wishes_at_once_leave_one_page_open() {
     shop.settle().await;
 }
 
+/// The plan is changed for as many as there are: that many may be more by then.
+#[tokio::test(flavor = "multi_thread")]
+async fn a_change_of_the_plan_takes_away_no_seats_that_are_bought_at_that_moment() {
+    let shop = Shop::open().await;
+    let id = shop.subscribe(json!({ "planKey": "starter", "seats": 2 })).await;
+    let path = format!("/v1/subscriptions/{id}");
+    shop.sandbox.plan_fault(Fault::Slow, &format!("POST {path}"), 1);
+    let reads = shop.sandbox.requests("GET", &path);
+    let (plan, seats) = tokio::join!(shop.change("changePlan", json!({ "planKey": "pro" })), async {
+        while shop.sandbox.requests("GET", &path) == reads {
+            tokio::time::sleep(std::time::Duration::from_millis(2)).await;
+        }
+        // Its call is the one that is late.
+        tokio::time::sleep(std::time::Duration::from_millis(100)).await;
+        shop.change("changeSeats", json!({ "seats": 10 })).await
+    });
+    assert_eq!(plan.refusals("changePlan"), Vec::<String>::new(), "{}", plan.text());
+    assert_eq!(seats.refusals("changeSeats"), Vec::<String>::new(), "{}", seats.text());
+    shop.settle().await;
+    let now = shop.subscription().await;
+    assert_eq!((&now["plan"]["key"], &now["seats"]), (&json!("pro"), &json!(10)));
+}
+
 /// What is asked while the account is locked, and for whoever goes.
 #[tokio::test(flavor = "multi_thread")]
 async fn the_checkouts_of_an_account_or_a_person_are_found_by_an_index() {

@@ -85,6 +85,83 @@ async fn a_downgrade_whose_schedule_is_over_is_not_told_as_done() {
     shop.settle().await;
 }
 
+/// The account has bought another one since.
+#[tokio::test(flavor = "multi_thread")]
+async fn a_cancellation_that_was_done_does_not_end_what_was_bought_since() {
+    for immediately in [true, false] {
+        let mut shop = Shop::open().await;
+        let first = shop.subscribe(json!({})).await;
+        let method = if immediately { "DELETE" } else { "POST" };
+        shop.sandbox.plan_fault(Fault::ResetAfter, &format!("{method} /v1/subscriptions/{first}"), 3);
+        let end = || keyed(json!({ "immediately": immediately }));
+        assert_eq!(shop.change("cancelSubscription", end()).await.refusals("cancelSubscription"), ["STRIPE_UNAVAILABLE"]);
+        shop.settle().await;
+        if !immediately {
+            shop.pass(chrono::TimeDelta::days(32)).await;
+            shop.settle().await;
+        }
+        assert_eq!(shop.sandbox.object(&first)["status"], "canceled");
+        let second = shop.subscribe(json!({ "planKey": "starter" })).await;
+        let told = shop.changed("cancelSubscription", end()).await;
+        assert_eq!((&told["status"], &told["cancelAt"]), (&json!("ACTIVE"), &Value::Null), "the other one goes on");
+        shop.settle().await;
+        let object = shop.sandbox.object(&second);
+        assert_eq!((&object["status"], &object["cancel_at"]), (&json!("active"), &Value::Null));
+        assert!(shop.changed("cancelSubscription", json!({})).await["cancelAt"].is_string());
+        shop.settle().await;
+    }
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_change_of_a_subscription_that_is_over_is_not_made_to_another_one() {
+    let shop = Shop::open().await;
+    let first = shop.subscribe(json!({})).await;
+    lost(&shop, &format!("subscriptions/{first}"), "changeSeats", json!({ "seats": 5 })).await;
+    shop.changed("cancelSubscription", json!({ "immediately": true })).await;
+    shop.settle().await;
+    let second = shop.subscribe(json!({})).await;
+    is_looked_at_again(&shop, "changeSeats", json!({ "seats": 5 })).await;
+    assert_eq!(shop.sandbox.object(&second)["items"]["data"][0]["quantity"], 1);
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn an_upgrade_that_was_done_leaves_alone_what_waits_since() {
+    let shop = Shop::open().await;
+    let id = shop.subscribe(json!({})).await;
+    lost(&shop, &format!("subscriptions/{id}"), "changePlan", json!({ "planKey": "enterprise" })).await;
+    shop.changed("changePlan", json!({ "planKey": "starter" })).await;
+    shop.settle().await;
+    let told = shop.changed("changePlan", keyed(json!({ "planKey": "enterprise" }))).await;
+    assert_eq!((&told["plan"]["key"], &told["pendingPlan"]["key"]), (&json!("enterprise"), &json!("starter")));
+    assert!(shop.sandbox.object(&id)["schedule"].is_string());
+    shop.settle().await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn an_upgrade_that_waits_for_its_payment_still_waits_when_its_key_is_repeated() {
+    let shop = Shop::open().await;
+    let id = shop.subscribe(json!({ "planKey": "starter" })).await;
+    let customer = shop.sandbox.object(&id)["customer"].as_str().unwrap().to_owned();
+    shop.sandbox.act(Action::CardsBehave { customer, card: "declined".into() }).unwrap();
+    lost(&shop, &format!("subscriptions/{id}"), "changePlan", json!({ "planKey": "pro" })).await;
+    let invoice = shop.sandbox.object(&id)["latest_invoice"].clone();
+    let told = shop.changed("changePlan", keyed(json!({ "planKey": "pro" }))).await;
+    assert_eq!((&told["plan"]["key"], &told["pendingPlan"]["key"]), (&json!("starter"), &json!("pro")));
+    assert_eq!(shop.sandbox.object(invoice.as_str().unwrap())["status"], "open");
+    shop.settle().await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn more_seats_that_were_had_are_not_fewer_seats_later() {
+    let shop = Shop::open().await;
+    let id = shop.subscribe(json!({ "seats": 2 })).await;
+    lost(&shop, &format!("subscriptions/{id}"), "changeSeats", json!({ "seats": 5 })).await;
+    assert_eq!(shop.changed("changeSeats", json!({ "seats": 8 })).await["seats"], 8);
+    is_looked_at_again(&shop, "changeSeats", json!({ "seats": 5 })).await;
+    let object = shop.sandbox.object(&id);
+    assert_eq!((&object["items"]["data"][0]["quantity"], &object["schedule"]), (&json!(8), &Value::Null));
+}
+
 /// A single answer is lost, and asked for again within the call.
 #[tokio::test(flavor = "multi_thread")]
 async fn what_is_as_it_was_asked_for_is_done() {
