@@ -65,7 +65,7 @@ pub async fn present(app: &App, row: &Subscription) -> Result<Present, Error> {
     Ok(present)
 }
 
-fn read(answer: &Answer) -> Result<Present, Error> {
+pub fn read(answer: &Answer) -> Result<Present, Error> {
     let body = &answer.body;
     let told = object::Subscription::read(body);
     let missing = |what: &str| Error::internal(format!("Stripe shows a subscription without {what}"));

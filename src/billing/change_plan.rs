@@ -292,6 +292,7 @@ async fn at_period_end(
     let (start, end) = (number(&told, "current_phase.start_date"), number(&told, "current_phase.end_date"));
     // Without a phase that runs, it is over: somebody has taken it back.
     let (start, end) = start.zip(end).ok_or_else(alter::changed_meanwhile)?;
+    refuse_what_has_changed(app, change, present, &schedule).await?;
     let mut running = phase(present, Some(present.price.clone()), present.seats);
     running.start_date = Some(UpdateSubscriptionSchedulePhasesStartDate::Timestamp(start));
     running.end_date = Some(UpdateSubscriptionSchedulePhasesEndDate::Timestamp(end));
@@ -313,6 +314,22 @@ async fn at_period_end(
     let next = Bought { plan: target.offer.plan, interval: Some(target.offer.interval.clone()), seats: target.seats };
     note_scheduled(app, row, &next).await?;
     apply_now(app, present).await
+}
+
+/// The schedule's first phase is what there was: what somebody has bought or ended since that was read would be taken back.
+async fn refuse_what_has_changed(app: &App, change: &SubscriptionChange, present: &Present, schedule: &str) -> Result<(), Error> {
+    let now = alter::read(&refetch::read(app, &present.id).await?)?;
+    let what = |present: &Present| (present.price.clone(), present.seats, present.unpaid.clone(), present.ends);
+    let held = now.schedule.as_deref() == Some(schedule);
+    if held && what(&now) == what(present) {
+        return Ok(());
+    }
+    // The one that was there already waits for what somebody wants.
+    if held && present.schedule.is_none() {
+        alter::release(app, change, &now).await?;
+    }
+    apply_now(app, present).await?;
+    Err(alter::changed_meanwhile())
 }
 
 async fn schedule(app: &App, id: &str) -> Result<Answer, StripeError> {

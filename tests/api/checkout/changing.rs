@@ -151,8 +151,8 @@ async fn a_downgrade_that_is_asked_for_again_with_its_key_is_not_undone() {
     let mut shop = Shop::open().await;
     let id = shop.subscribe(json!({})).await;
     let subscription = format!("/v1/subscriptions/{id}");
-    // The first reading succeeds, the one at the end does not.
-    shop.sandbox.plan_fault(Fault::Slow, &subscription, 1);
+    // The first two readings succeed, the one at the end does not.
+    shop.sandbox.plan_fault(Fault::Slow, &subscription, 2);
     shop.sandbox.plan_fault(Fault::ServerError, &subscription, 3);
     let input = json!({ "planKey": STARTER, "idempotencyKey": "down" });
     assert_eq!(shop.change("changePlan", input.clone()).await.refusals("changePlan"), ["STRIPE_UNAVAILABLE"]);
@@ -188,7 +188,7 @@ async fn what_waits_is_what_stripe_will_do_also_when_an_older_change_is_repeated
     let shop = Shop::open().await;
     let id = shop.subscribe(json!({ "planKey": "enterprise" })).await;
     let subscription = format!("/v1/subscriptions/{id}");
-    shop.sandbox.plan_fault(Fault::Slow, &subscription, 1);
+    shop.sandbox.plan_fault(Fault::Slow, &subscription, 2);
     shop.sandbox.plan_fault(Fault::ServerError, &subscription, 3);
     let first = json!({ "planKey": STARTER, "idempotencyKey": "first" });
     assert_eq!(shop.change("changePlan", first.clone()).await.refusals("changePlan"), ["STRIPE_UNAVAILABLE"]);

@@ -2,6 +2,7 @@
 
 use fixpath::billing::jobs::BillingJob;
 use fixpath::jobs::Job;
+use fixpath::stripe::sandbox::actions::Action;
 use fixpath::stripe::sandbox::faults::Fault;
 use serde_json::{Value, json};
 
@@ -136,6 +137,33 @@ async fn a_downgrade_that_was_scheduled_at_stripe_is_known_here() {
     next_period(&mut shop).await;
     let now = shop.subscription().await;
     assert_eq!((&now["plan"]["key"], &now["interval"], &now["pendingPlan"]), (&json!(STARTER), &json!("YEAR"), &Value::Null));
+}
+
+/// Half a second passes between the reading and the making of the schedule.
+#[tokio::test(flavor = "multi_thread")]
+async fn a_downgrade_writes_back_nothing_that_was_changed_at_that_moment() {
+    for (more, ends) in [(true, false), (false, true)] {
+        let shop = Shop::open().await;
+        let id = shop.subscribe(json!({ "seats": 2 })).await;
+        let item = shop.sandbox.object(&id)["items"]["data"][0]["id"].clone();
+        shop.sandbox.plan_fault(Fault::Slow, "POST /v1/subscription_schedules", 1);
+        let path = format!("/v1/subscriptions/{id}");
+        let reads = shop.sandbox.requests("GET", &path);
+        let (down, ()) = tokio::join!(shop.change("changePlan", json!({ "planKey": STARTER })), async {
+            while shop.sandbox.requests("GET", &path) == reads {
+                tokio::time::sleep(std::time::Duration::from_millis(2)).await;
+            }
+            let params = if more { json!({ "items": [{ "id": item, "quantity": 10 }] }) } else { json!({ "cancel_at_period_end": true }) };
+            shop.sandbox.act(Action::Update { subscription: id.clone(), params }).unwrap();
+        });
+        assert_eq!(down.refusals("changePlan"), ["WRONG_STATE"], "{}", down.text());
+        let object = shop.sandbox.object(&id);
+        assert_eq!((&object["items"]["data"][0]["quantity"], object["cancel_at"].is_number()), (&json!(if more { 10 } else { 2 }), ends));
+        assert_eq!(object["schedule"], Value::Null, "the one that was made is no longer wanted");
+        shop.settle().await;
+        let now = shop.subscription().await;
+        assert_eq!((&now["pendingPlan"], now["cancelAt"].is_string()), (&Value::Null, ends));
+    }
 }
 
 #[tokio::test(flavor = "multi_thread")]
