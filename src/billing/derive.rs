@@ -103,7 +103,7 @@ pub fn attention(status: Status, facts: &Facts) -> Option<&'static str> {
         _ if facts.action_required => Some("Your bank asks you to confirm a payment."),
         Status::PastDue | Status::Unpaid => Some("The last payment failed: check your card."),
         _ if facts.payment_failed => Some("The last payment failed: check your card."),
-        Status::Paused => Some("The subscription is paused: add a way to pay if there is none, and resume it."),
+        Status::Paused => Some("The subscription is paused: add a way to pay if there is none, and resume it. A bank debit takes days."),
         Status::Incomplete | Status::Trialing | Status::Active => None,
     }
 }

@@ -25,7 +25,7 @@ async fn scheduled_to_end_is_told_in_two_ways_and_a_pause_of_collection_is_no_pa
     assert_eq!(row(4, state(&[("/cancel_at_period_end", json!(false))])).await, plain);
     let paused = json!({ "status": "active", "ends": false, "unpaid": true, "must": null });
     assert_eq!(row(5, state(&[("/pause_collection", json!({ "behavior": "void" }))])).await, paused);
-    let must = "The subscription is paused: add a way to pay if there is none, and resume it.";
+    let must = "The subscription is paused: add a way to pay if there is none, and resume it. A bank debit takes days.";
     let paused = json!({ "status": "paused", "ends": false, "unpaid": false, "must": must });
     assert_eq!(row(6, story.state("paused", 0, &[])).await, paused);
     let unknown = json!({ "status": "paused", "ends": false, "unpaid": false, "must": must });

@@ -66,7 +66,8 @@ async fn a_trial_without_a_way_to_pay_is_paused_and_goes_on_when_it_is_resumed_a
     let id = paused(&mut shop).await;
     let shown = shop.subscription().await;
     assert_eq!((&shown["status"], &shown["plan"]["key"]), (&json!("PAUSED"), &json!("pro")));
-    assert_eq!(shown["needsAttention"], "The subscription is paused: add a way to pay if there is none, and resume it.");
+    let must = "The subscription is paused: add a way to pay if there is none, and resume it. A bank debit takes days.";
+    assert_eq!(shown["needsAttention"], must);
     let reason = "The Pro plan is paused: it goes on when it is resumed and paid. Until then, the Free plan counts.";
     assert_eq!(entitled(&shop).await, (json!("free"), reason.to_owned()));
     // It is that one that goes on: there is no second one beside it, and nothing of it changes meanwhile.
@@ -165,6 +166,34 @@ async fn what_a_debit_resumes_is_ended_when_the_bank_has_answered_and_not_before
         assert_eq!((&ended["status"], ended["cancelAt"].is_string()), (&json!(if success { "ACTIVE" } else { "CANCELED" }), success));
         assert_eq!(latest_invoice(&shop, &id)["status"], if success { "paid" } else { "void" });
         shop.settle().await;
+    }
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn nobody_resumes_again_what_a_debit_is_about_to_pay() {
+    for heard in [true, false] {
+        let mut shop = Shop::open().await;
+        let id = paused(&mut shop).await;
+        store_card(&shop, &id, "delayed");
+        let keyed = || json!({ "idempotencyKey": "k" });
+        if !heard {
+            shop.sandbox.plan_fault(Fault::ResetAfter, &format!("/v1/subscriptions/{id}/resume"), 3);
+            assert_eq!(shop.change("resumeSubscription", keyed()).await.refusals("resumeSubscription"), ["STRIPE_UNAVAILABLE"]);
+        }
+        assert_eq!(shop.changed("resumeSubscription", keyed()).await["status"], "PAUSED");
+        shop.settle().await;
+        let invoice = latest_invoice(&shop, &id)["id"].clone();
+        for _ in 0..2 {
+            let again = shop.change("resumeSubscription", json!({ "idempotencyKey": "again" })).await;
+            assert_eq!(again.refusals("resumeSubscription"), ["WRONG_STATE"], "{}", again.text());
+        }
+        let open = latest_invoice(&shop, &id);
+        assert_eq!((&open["id"], &open["status"]), (&invoice, &json!("open")));
+        bank_answers(&shop, &id, true);
+        shop.settle().await;
+        let shown = shop.subscription().await;
+        assert_eq!((&shown["status"], &shown["needsAttention"]), (&json!("ACTIVE"), &Value::Null));
+        assert_eq!(shop.app.db_value("SELECT sum(amount) FROM payments WHERE status = 'succeeded'").await, 2900, "once");
     }
 }
 
