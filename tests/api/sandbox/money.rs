@@ -252,3 +252,23 @@ async fn a_promotion_code_takes_its_share_off() {
     assert_eq!(number(&told, "/session/amount_total"), 6_525);
     assert_eq!(number(&shop.sandbox.object(&text(&told, "/session/invoice")), "/amount_paid"), 6_525);
 }
+
+#[tokio::test]
+async fn a_word_is_one_code_for_everybody_and_one_for_each_customer() {
+    let shop = Shop::open().await;
+    let coupon = text(&shop.post("coupons", &[("percent_off", "25"), ("duration", "forever")]).await.body, "/id");
+    let other = text(&shop.post("customers", &[]).await.body, "/id");
+    let code = async |more: &[(&str, &str)]| {
+        let form = [("promotion[type]", "coupon"), ("promotion[coupon]", &coupon), ("code", "SPRING")];
+        shop.post("promotion_codes", &[&form[..], more].concat()).await
+    };
+    let others = text(&code(&[("customer", &other)]).await.body, "/id");
+    assert_eq!(code(&[]).await.status, 200);
+    assert_eq!((code(&[]).await.status, code(&[("customer", &other)]).await.status), (400, 400), "once each");
+    let line = [("line_items[0][price]", shop.pro.as_str()), ("line_items[0][quantity]", "1"), ("mode", "subscription")];
+    let rest = [("success_url", "https://example.com/"), ("discounts[0][promotion_code]", &others)];
+    for (customer, status) in [(&shop.customer, 400), (&other, 200)] {
+        let opened = shop.post("checkout/sessions", &[&line[..], &rest, &[("customer", customer)]].concat()).await;
+        assert_eq!(opened.status, status);
+    }
+}

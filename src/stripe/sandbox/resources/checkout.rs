@@ -132,7 +132,7 @@ pub fn create(world: &mut World, params: &Value) -> Answer {
         return Err(ApiError::param("expires_at", None, message));
     }
     let items = line_items(world, params)?;
-    let discount = discounts::wanted(world, params)?;
+    let discount = discounts::wanted(world, &customer, params)?;
     if discount.is_some() && params.flag("allow_promotion_codes") {
         return Err(ApiError::param("discounts", None, "You may only specify one of these parameters: allow_promotion_codes, discounts."));
     }
@@ -281,7 +281,9 @@ pub fn use_code(world: &mut World, id: &str, code: &str) -> Result<(), ApiError>
     if !session.flag("allow_promotion_codes") {
         return Err(ApiError::invalid("This session takes no promotion codes."));
     }
-    let Some(wanted) = discounts::find_code(world, code) else { return Err(ApiError::invalid("This code is invalid.")) };
+    let Some(wanted) = discounts::find_code(world, session.text("customer"), code) else {
+        return Err(ApiError::invalid("This code is invalid."));
+    };
     world.edit(
         id,
         json!({

@@ -31,6 +31,7 @@ pub const CREATE_CODE: &[Param] = &[
     param("customer", Kind::Text),
     param("expires_at", Kind::Time(&[])),
     param("max_redemptions", Kind::Int),
+    param("restrictions", Kind::Hash(&[param("first_time_transaction", Kind::Bool)])),
     param("metadata", Kind::Metadata),
 ];
 pub const UPDATE_CODE: &[Param] = &[param("active", Kind::Bool), param("metadata", Kind::Metadata)];
@@ -70,11 +71,20 @@ pub fn create_code(world: &mut World, params: &Value) -> Answer {
     let coupon = params.maybe_text("promotion/coupon").or_else(|| params.maybe_text("coupon")).unwrap_or_default().to_owned();
     world.referred("promotion[coupon]", "coupon", &coupon)?;
     let code = params.maybe_text("code").map_or_else(|| world.letters(8).to_uppercase(), str::to_owned);
-    if find_code(world, &code).is_some() {
+    let customer = params.text("customer");
+    if !customer.is_empty() {
+        world.referred("customer", "customer", customer)?;
+    }
+    if active(world, &code).any(|other| other.text("customer") == customer) {
         return Err(ApiError::param("code", None, format!("An active promotion code with `code: {code}` already exists.")));
     }
     let mut fields = without_nulls(given(params, &["active", "customer", "expires_at", "max_redemptions"]), &["active"]);
-    fields.also(json!({ "code": code, "promotion/coupon": coupon, "metadata": first_metadata(params) }));
+    fields.also(json!({
+        "code": code,
+        "promotion/coupon": coupon,
+        "restrictions/first_time_transaction": params.flag("restrictions/first_time_transaction"),
+        "metadata": first_metadata(params),
+    }));
     let id = world.create("promotion_code", fields);
     world.emit("promotion_code.created", &id);
     Ok(world.object(&id).clone())
@@ -88,21 +98,43 @@ pub fn update_code(world: &mut World, id: &str, params: &Value) -> Answer {
     Ok(world.object(id).clone())
 }
 
-/// What a customer types; upper and lower case are alike.
-pub fn find_code(world: &World, code: &str) -> Option<Wanted> {
-    let found = world.all("promotion_code").find(|object| object.flag("active") && object.text("code").eq_ignore_ascii_case(code))?;
-    let usable = found.maybe_int("expires_at").is_none_or(|time| time > world.now)
-        && found.maybe_int("max_redemptions").is_none_or(|most| found.int("times_redeemed") < most);
-    usable.then(|| Wanted { coupon: found.text("promotion/coupon").to_owned(), promotion_code: Some(found.text("id").to_owned()) })
+/// The codes that are this word; upper and lower case are alike. There is one for everybody at most, and one for each customer.
+fn active<'a>(world: &'a World, word: &'a str) -> impl Iterator<Item = &'a Value> {
+    world.all("promotion_code").filter(move |code| code.flag("active") && code.text("code").eq_ignore_ascii_case(word))
+}
+
+/// What a customer types: a code of their own goes first.
+pub fn find_code(world: &World, customer: &str, word: &str) -> Option<Wanted> {
+    let of = |customer: &str| active(world, word).find(|code| code.text("customer") == customer);
+    redeemed(world, customer, of(customer).or_else(|| of(""))?).ok()
+}
+
+/// What a code gives to this customer.
+fn redeemed(world: &World, customer: &str, code: &Value) -> Result<Wanted, ApiError> {
+    let refused = |message: &str| Err(ApiError::param("discounts[0][promotion_code]", None, message));
+    let usable = code.flag("active")
+        && code.maybe_int("expires_at").is_none_or(|time| time > world.now)
+        && code.maybe_int("max_redemptions").is_none_or(|most| code.int("times_redeemed") < most);
+    if !usable {
+        return refused("This promotion code is inactive.");
+    }
+    if code.maybe_text("customer").is_some_and(|owner| owner != customer) {
+        return refused("This promotion code cannot be redeemed by this customer.");
+    }
+    let paid = |invoice: &Value| invoice.text("customer") == customer && invoice.text("status") == "paid";
+    if code.flag("restrictions/first_time_transaction") && world.all("invoice").any(paid) {
+        let message = "This promotion code cannot be redeemed because the associated customer has prior transactions.";
+        return Err(ApiError::state("promotion_code_customer_not_first_time", message));
+    }
+    Ok(Wanted { coupon: code.text("promotion/coupon").to_owned(), promotion_code: Some(code.text("id").to_owned()) })
 }
 
 /// What the `discounts` parameter asks for; the sandbox gives one at a time.
-pub fn wanted(world: &World, params: &Value) -> Result<Option<Wanted>, ApiError> {
+pub fn wanted(world: &World, customer: &str, params: &Value) -> Result<Option<Wanted>, ApiError> {
     let Some(first) = params.list("discounts").first() else { return Ok(None) };
     if let Some(id) = first.maybe_text("promotion_code") {
         let code = world.referred("discounts[0][promotion_code]", "promotion_code", id)?;
-        let found = find_code(world, code.text("code"));
-        return found.map(Some).ok_or_else(|| ApiError::param("discounts[0][promotion_code]", None, "This promotion code is inactive."));
+        return redeemed(world, customer, code).map(Some);
     }
     let Some(id) = first.maybe_text("coupon") else { return Ok(None) };
     world.referred("discounts[0][coupon]", "coupon", id)?;
@@ -138,7 +170,7 @@ pub fn shown(subscription: &Value) -> Vec<Value> {
 
 /// The discounts that a phase is given: a coupon or a code, which begins anew with the phase, or one that the subscription has.
 pub fn of_phase(world: &World, param: &str, subscription: &Value, wish: &Value) -> Result<Vec<Value>, ApiError> {
-    let wanted = wanted(world, wish)?;
+    let wanted = wanted(world, subscription.text("customer"), wish)?;
     let kept = |one: &Value| match one.maybe_text("discount") {
         Some(id) if !subscription.list("discounts").iter().any(|had| had.as_str() == Some(id)) => {
             Err(ApiError::no_such(&format!("{param}[0][discount]"), "discount", id))
@@ -154,7 +186,7 @@ pub fn of_phase(world: &World, param: &str, subscription: &Value, wish: &Value) 
 
 /// What a phase takes off is all that its subscription has taken off from then on.
 pub fn replace(world: &mut World, subscription: &str, phase: &Value) {
-    if let Ok(Some(wanted)) = wanted(world, phase) {
+    if let Ok(Some(wanted)) = wanted(world, world.object(subscription).text("customer"), phase) {
         give(world, subscription, &wanted);
         return;
     }

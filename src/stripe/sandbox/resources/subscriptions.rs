@@ -126,7 +126,7 @@ pub fn create(world: &mut World, params: &Value) -> Answer {
     if behaviour == "error_if_incomplete" && trial_end.is_none() && payments::outcome(world, &method, false) != payments::Outcome::Paid {
         return Err(ApiError::card("generic_decline"));
     }
-    let discount = discounts::wanted(world, params)?;
+    let discount = discounts::wanted(world, &customer, params)?;
     let mut fields = given(params, &["description", "cancel_at_period_end"]);
     if params.text("billing_mode/type") == "classic" {
         fields.set("billing_mode", json!({ "type": "classic" }));
@@ -190,7 +190,7 @@ pub fn update(world: &mut World, id: &str, params: &Value) -> Answer {
         return Err(ApiError::param("payment_behavior", None, message));
     }
     let fields = plain_fields(world, &before, params)?;
-    let discount = discounts::wanted(world, params)?;
+    let discount = discounts::wanted(world, before.text("customer"), params)?;
     let end_trial = params.text("trial_end") == "now" && before.text("status") == "trialing";
     let restart = params.text("billing_cycle_anchor") == "now";
     let proration = params.maybe_text("proration_behavior").unwrap_or("create_prorations");
