@@ -25,7 +25,7 @@ pub mod jobs; // retries, refetches, the sweep, mails
 pub mod locked; // one customer's changes, one after the other
 pub mod mails; // which mails, once each
 mod make_customer; // an account becomes somebody at Stripe
-pub mod money; // amounts for people
+pub mod money; // amounts, checked and shown
 pub mod news; // what a mail says, from the rows as they are
 mod note_scheduled; // what a schedule will change
 pub mod offer; // a plan at a price

@@ -4,6 +4,7 @@ use chrono::{DateTime, Utc};
 use diesel::prelude::*;
 use diesel_async::RunQueryDsl;
 
+use super::money;
 use super::plan::{Feature, Interval, LimitKey, Plan, Tier};
 use crate::db::Conn;
 use crate::db::schema::{plan_features, plan_limits, plan_prices, plans};
@@ -13,8 +14,7 @@ use crate::text;
 
 const MAX_NAME: usize = 100;
 const MAX_DESCRIPTION: usize = 1_000;
-/// Stripe's own limits.
-const MAX_AMOUNT: i64 = 99_999_999;
+/// Stripe's own limit.
 const MAX_TRIAL_DAYS: i32 = 730;
 
 /// All of a plan but its key.
@@ -63,14 +63,7 @@ impl Terms {
             return Err(Refusal::at(Code::Invalid, "prices", format!("There are two prices for one {}.", interval.as_str())));
         }
         for price in &self.prices {
-            if !(0..=MAX_AMOUNT).contains(&price.amount) {
-                let message = format!("`amount` must be from 0 to {MAX_AMOUNT}, not {}.", price.amount);
-                return Err(Refusal::at(Code::Invalid, "prices", message));
-            }
-            if price.currency.len() != 3 || !price.currency.bytes().all(|byte| byte.is_ascii_uppercase()) {
-                let message = format!("`{}` is no currency such as USD.", text::shortened(&price.currency));
-                return Err(Refusal::at(Code::Invalid, "prices", message));
-            }
+            money::check("prices", price.amount, &price.currency, 0)?;
         }
         if let Some(key) = twice(self.limits.iter().map(|(key, _)| *key)) {
             return Err(Refusal::at(Code::Invalid, "limits", format!("The limit `{}` is there twice.", key.as_str())));

@@ -87,6 +87,11 @@ async fn what_makes_no_sense_is_refused_with_the_reason() {
         (("prices", json!([price(1, "EUR"), price(2, "EUR")])), "INVALID", "prices"),
         (("prices", json!([price(-1, "EUR")])), "INVALID", "prices"),
         (("prices", json!([price(1, "euro")])), "INVALID", "prices"),
+        (("prices", json!([price(1900, "eur")])), "INVALID", "prices"),
+        (("prices", json!([price(1900, "ZZZ")])), "INVALID", "prices"),
+        (("prices", json!([price(100_000_000, "EUR")])), "INVALID", "prices"),
+        (("prices", json!([price(1999, "KWD")])), "INVALID", "prices"),
+        (("prices", json!([price(150, "ISK")])), "INVALID", "prices"),
         (("limits", json!([])), "REQUIRED", "limits"),
         (("limits", json!([{ "key": "SEATS" }, { "key": "SEATS" }])), "INVALID", "limits"),
         (("trialDays", json!(731)), "INVALID", "trialDays"),
@@ -95,6 +100,9 @@ async fn what_makes_no_sense_is_refused_with_the_reason() {
         let error = refused.data("createPlan.userErrors.0");
         assert_eq!((&error["code"], &error["path"]), (&json!(code), &json!([field])), "{changes:?}: {error}");
     }
+    let unknown = json!({ "input": { "key": "pro", "revision": 1, "prices": [price(1900, "ZZZ")] } });
+    assert_eq!(support.ok(UPDATE, unknown).await.refusals("updatePlan"), ["INVALID"]);
+    assert_eq!(support.ok(CREATE, input(&[("prices", json!([price(1990, "KWD")]))])).await.refusals("createPlan"), Vec::<String>::new());
     let nobody = support.ok(UPDATE, json!({ "input": { "key": "gone", "revision": 1 } })).await;
     assert_eq!(nobody.refusals("updatePlan"), ["NOT_FOUND"]);
 }

@@ -272,3 +272,18 @@ async fn a_word_is_one_code_for_everybody_and_one_for_each_customer() {
         assert_eq!(opened.status, status);
     }
 }
+
+#[tokio::test]
+async fn a_currency_that_does_not_exist_is_refused() {
+    let shop = Shop::open().await;
+    for (currency, status) in [("zzz", 400), ("euro", 400), ("eur", 200), ("EUR", 200), ("kwd", 200)] {
+        let form = [("currency", currency), ("unit_amount", "100"), ("product_data[name]", "Something")];
+        let answer = shop.post("prices", &form).await;
+        assert_eq!(answer.status, status, "{currency}");
+        if status == 400 {
+            let (kind, param) = (text(&answer.body, "/error/type"), text(&answer.body, "/error/param"));
+            assert_eq!((&*kind, &*param), ("invalid_request_error", "currency"));
+            assert!(text(&answer.body, "/error/message").starts_with(&format!("Invalid currency: {currency}. ")));
+        }
+    }
+}

@@ -1,6 +1,7 @@
 //! Prices: only per unit, licensed. What a price costs never changes.
 
 use serde_json::{Value, json};
+use stripe_types::Currency;
 
 use crate::stripe::sandbox::error::{Answer, ApiError};
 use crate::stripe::sandbox::json::Json;
@@ -91,8 +92,9 @@ pub fn create(world: &mut World, params: &Value) -> Answer {
         return Err(ApiError::param("unit_amount", None, "Invalid non-negative integer"));
     }
     let currency = params.text("currency").to_lowercase();
-    if currency.len() != 3 || !currency.bytes().all(|byte| byte.is_ascii_lowercase()) {
-        return Err(ApiError::param("currency", None, format!("Invalid currency: {currency}.")));
+    if !is_currency(&currency) {
+        let message = format!("Invalid currency: {currency}. Stripe currently supports these currencies: usd, aed, afn, all, …");
+        return Err(ApiError::param("currency", None, message));
     }
     take_lookup_key(world, params, "")?;
     let product = match params.maybe_text("product") {
@@ -128,6 +130,12 @@ pub fn create(world: &mut World, params: &Value) -> Answer {
     let id = world.create("price", fields);
     world.emit("price.created", &id);
     Ok(world.object(&id).clone())
+}
+
+/// Those of the library, and some that it does not know.
+fn is_currency(code: &str) -> bool {
+    let listed = code.parse().is_ok_and(|currency| !matches!(currency, Currency::Unknown(_)));
+    listed || ["bhd", "jod", "kwd", "omr", "sle", "tnd"].contains(&code)
 }
 
 pub fn update(world: &mut World, id: &str, params: &Value) -> Answer {
