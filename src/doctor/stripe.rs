@@ -41,14 +41,15 @@ pub async fn all(config: &Config) -> Vec<Finding> {
 }
 
 async fn key(config: &Config, client: &Client) -> Finding {
+    let restricted = config.stripe.secret_key.as_ref().is_some_and(|key| key.expose_secret().starts_with("rk_"));
     let mode = if config.stripe.livemode() { "live" } else { "test" };
     match client.read("retrieve_account", &Read("/account")).await {
         Ok(_) if !config.development() && !config.stripe.livemode() => {
             warn("Stripe", "takes the key, which is one for tests: no money moves", "set a live STRIPE_SECRET_KEY")
         }
         Ok(_) => fine("Stripe", format!("takes the key, in {mode} mode")),
-        // It may ask for other things.
-        Err(StripeError::Refused(refused)) if refused.status == 403 => {
+        // It may ask for other things; a publishable key is refused so, too, and may ask for nothing.
+        Err(StripeError::Refused(refused)) if refused.status == 403 && restricted => {
             fine("Stripe", format!("takes the key, a restricted one, in {mode} mode"))
         }
         Err(StripeError::Refused(refused)) => {

@@ -126,7 +126,8 @@ async fn a_key_that_stripe_refuses_and_a_secret_that_is_none_fail() {
     let app = TestApp::new().await;
     let sandbox = Sandbox::start(Clock::System, Options::default()).await.unwrap_or_else(|error| panic!("{error:?}"));
     let base = ("STRIPE_API_BASE", sandbox.base_url());
-    let good = [base, ("STRIPE_SECRET_KEY", sandbox.secret_key()), ("STRIPE_WEBHOOK_SECRET", "whsec_one,whsec_two")];
+    let good_secrets = ("STRIPE_WEBHOOK_SECRET", "whsec_one,whsec_two");
+    let good = [base, ("STRIPE_SECRET_KEY", sandbox.secret_key()), good_secrets];
     let (lines, healthy) = doctor(&app.database.url, &good).await;
     assert!(healthy && lines["Stripe"].starts_with("ok ") && lines["Stripe"].ends_with("in test mode"), "{lines:?}");
     assert!(lines["webhooks"].starts_with("ok ") && lines["webhooks"].contains("2 signing secret(s)"), "{lines:?}");
@@ -139,10 +140,14 @@ async fn a_key_that_stripe_refuses_and_a_secret_that_is_none_fail() {
     assert!(lines["webhooks"].ends_with("; copy STRIPE_WEBHOOK_SECRET from the endpoint's page at Stripe"), "{lines:?}");
     assert!(!format!("{lines:?}").contains("somebody_else") && !format!("{lines:?}").contains("we_1234567"), "no secret: {lines:?}");
 
-    // Which account it is, Stripe tells no restricted key.
-    sandbox.plan_fault(Fault::Forbidden, "GET /v1/account", 1);
-    let (lines, healthy) = doctor(&app.database.url, &good).await;
-    assert!(healthy && lines["Stripe"].starts_with("ok ") && lines["Stripe"].contains("a restricted one"), "{lines:?}");
+    // Which account it is, Stripe tells no restricted key; a publishable one it tells nothing.
+    for (key, good) in [("rk_test_one", true), ("pk_test_one", false), (sandbox.secret_key(), false)] {
+        sandbox.plan_fault(Fault::Forbidden, "GET /v1/account", 1);
+        let (lines, healthy) = doctor(&app.database.url, &[base, ("STRIPE_SECRET_KEY", key), good_secrets]).await;
+        let line = &lines["Stripe"];
+        assert!(healthy == good && line.starts_with(if good { "ok " } else { "fail " }), "{key}: {lines:?}");
+        assert!(line.contains(if good { "a restricted one" } else { "begins with sk_ or rk_" }), "{key}: {lines:?}");
+    }
 
     // Stripe that is away is no fault of the configuration's.
     let away = [("STRIPE_API_BASE", "http://127.0.0.1:1"), good[1], good[2]];
