@@ -131,10 +131,11 @@ async fn offer_product(app: &App, plan: &PlanRow) -> Result<(String, Result<(), 
     let description = plan.description.as_deref().filter(|text| !text.is_empty());
     if let Some(product) = &plan.provider_product_id {
         if plan.provider_revision != Some(plan.revision) {
-            let mut request = UpdateProduct::new(product.as_str()).name(plan.name.as_str()).active(plan.on_sale);
-            if let Some(description) = description {
-                request = request.description(description);
-            }
+            // What is not sent stays; what is sent empty is unset.
+            let request = UpdateProduct::new(product.as_str())
+                .name(plan.name.as_str())
+                .active(plan.on_sale)
+                .description(description.unwrap_or_default());
             let key = format!("{}:update:{}", plan.id.encode(), plan.revision);
             match app.stripe.insist("update_product", &request, &key).await {
                 Ok(_) => agreed(app, product).await?,

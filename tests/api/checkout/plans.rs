@@ -74,6 +74,21 @@ async fn a_changed_amount_is_a_new_price_and_subscribers_keep_theirs() {
     shop.settle().await;
 }
 
+/// People read it on the page where they pay.
+#[tokio::test(flavor = "multi_thread")]
+async fn a_description_that_is_taken_away_is_gone_at_stripe_too() {
+    let shop = Shop::open().await;
+    shop.app.run_job(&OFFER).await;
+    let product = product_of_pro(&shop).await;
+    for (description, shown) in [("'For two.'", json!("For two.")), ("NULL", Value::Null)] {
+        let change = format!("UPDATE plans SET description = {description}, revision = revision + 1 WHERE key = 'pro'");
+        shop.app.db_execute(&change).await;
+        shop.app.run_job(&OFFER).await;
+        assert_eq!(shop.sandbox.object(&product)["description"], shown);
+    }
+    shop.settle().await;
+}
+
 #[tokio::test(flavor = "multi_thread")]
 async fn a_stripe_that_knows_nothing_of_it_is_told_everything_again() {
     let shop = Shop::open().await;
