@@ -1,5 +1,6 @@
 //! An *offer*: a plan at a price that it has now.
 
+use chrono::{DateTime, Utc};
 use diesel::prelude::*;
 use diesel_async::RunQueryDsl;
 
@@ -23,6 +24,8 @@ pub struct Offer {
     pub currency: String,
     /// None: Stripe was not told yet.
     pub provider_price: Option<String>,
+    /// Since when nobody buys at this price.
+    pub retired_at: Option<DateTime<Utc>>,
 }
 
 impl Offer {
@@ -76,6 +79,7 @@ type Columns = (
     plan_prices::unit_amount,
     plan_prices::currency,
     plan_prices::provider_price_id,
+    plan_prices::retired_at,
 );
 
 fn columns() -> Columns {
@@ -91,5 +95,6 @@ fn columns() -> Columns {
         plan_prices::unit_amount,
         plan_prices::currency,
         plan_prices::provider_price_id,
+        plan_prices::retired_at,
     )
 }

@@ -11,13 +11,14 @@ use diesel_async::RunQueryDsl;
 use stripe_product::price::{CreatePrice, CreatePriceRecurring, CreatePriceRecurringInterval, ListPrice, UpdatePrice};
 use stripe_product::product::{CreateProduct, UpdateProduct};
 
+use super::alter::NOT_NOW;
 use super::offer::Offer;
 use crate::app::App;
 use crate::db::schema::{plan_prices, plans};
-use crate::error::Error;
+use crate::error::{Code, Error, Refusal};
 use crate::id::{Id, PlanId, PriceId};
 use crate::staff::alerts::{self, Kind};
-use crate::stripe::client::{Answer, StripeError};
+use crate::stripe::client::{Answer, Refused, StripeError};
 use crate::stripe::object::field::text;
 
 #[derive(Queryable, Selectable)]
@@ -66,11 +67,18 @@ pub async fn offered(app: &App, offer: Offer) -> Result<Offer, Error> {
     if offer.provider_price.is_some() {
         return Ok(offer);
     }
+    let unavailable = || Err(Refusal::at(Code::PlanUnavailable, "planKey", NOT_NOW).into());
     let told = offer_plan(app, offer.plan).await;
     let offer = Offer::of_price(&mut *app.db.conn().await?, offer.price).await?.unwrap_or(offer);
     match told {
-        Err(error) if offer.provider_price.is_none() => Err(error),
-        _ => Ok(offer),
+        _ if offer.provider_price.is_some() => Ok(offer),
+        // Retired before it was told: nobody tells it any more.
+        _ if offer.retired_at.is_some() => unavailable(),
+        Err(cause) if cause.cause::<Refused>().is_some_and(|refused| refused.status == 400) => {
+            tracing::error!(plan = offer.plan_key, ?cause, "Stripe refuses to sell a plan");
+            unavailable()
+        }
+        told => told.map(|()| offer),
     }
 }
 
@@ -177,7 +185,8 @@ async fn offer_price(app: &App, product: &str, price: &PriceRow) -> Result<(), E
         Some(id) => id,
         None => create_price(app, product, price).await?,
     };
-    diesel::update(plan_prices::table.find(price.id))
+    // What was retired meanwhile stays untold: by that, its checkouts are known to have no page.
+    diesel::update(plan_prices::table.find(price.id).filter(plan_prices::retired_at.is_null()))
         .set(plan_prices::provider_price_id.eq(&id))
         .execute(&mut *app.db.conn().await?)
         .await?;

@@ -147,7 +147,11 @@ async fn close(app: &App, open: Checkout) -> Result<(), Error> {
     // Made by somebody who has not heard the answer, perhaps: the same key finds out.
     let open = match open.provider_session_id {
         Some(_) => open,
-        None => with_session(app, open).await?,
+        None => match with_session(app, open.clone()).await {
+            // It can have none: nothing is in the way any more.
+            Err(_) if !is_open(app, &open).await? => return Ok(()),
+            made => made?,
+        },
     };
     let Some(session) = open.provider_session_id.as_deref() else { return set_expired(app, &open).await };
     let request = ExpireCheckoutSession::new(session);
@@ -165,6 +169,11 @@ async fn close(app: &App, open: Checkout) -> Result<(), Error> {
 
 async fn set_expired(app: &App, open: &Checkout) -> Result<(), Error> {
     Ok(Checkout::expire(&mut *app.db.conn().await?, &[open.id], OPEN, app.clock.now()).await?)
+}
+
+async fn is_open(app: &App, row: &Checkout) -> Result<bool, Error> {
+    let now = Checkout::find(&mut *app.db.conn().await?, row.account_id, row.id).await?;
+    Ok(now.is_some_and(|now| now.status == OPEN))
 }
 
 async fn with_page(app: &App, row: Checkout) -> Result<Checkout, Error> {
@@ -243,12 +252,19 @@ async fn create_session(app: &App, row: &Checkout, customer: &str) -> Result<Ans
     }
 }
 
-/// What Stripe calls the row's price; it is told now if it was not yet.
+/// What Stripe calls the row's price; it is told now if it was not yet. What it cannot be told never had a page, and must not stand in the
+/// way of others.
 async fn provider_price(app: &App, row: &Checkout) -> Result<String, Error> {
     let gone = || Error::internal("a checkout without a price");
     let price = row.plan_price_id.ok_or_else(gone)?;
     let offer = Offer::of_price(&mut *app.db.conn().await?, price).await?.ok_or_else(gone)?;
-    offered(app, offer).await?.provider_price.ok_or_else(gone)
+    let offered = offered(app, offer).await;
+    if let Err(Error::Refused(refusals)) = &offered
+        && refusals.iter().any(|refusal| refusal.code == Code::PlanUnavailable)
+    {
+        set_expired(app, row).await?;
+    }
+    offered?.provider_price.ok_or_else(gone)
 }
 
 fn request(row: &Checkout, customer: &str, price: Option<String>) -> CreateCheckoutSession {

@@ -5,6 +5,7 @@
 //! makes a repeated write count once. After several calls without an answer the *breaker* opens: calls fail at once, until one that is
 //! let through after a pause succeeds. No database transaction is open while somebody waits here.
 
+use std::fmt;
 use std::num::NonZeroU32;
 use std::sync::{Mutex, PoisonError};
 use std::time::{Duration, Instant};
@@ -118,6 +119,15 @@ impl Refused {
     }
 }
 
+/// For the log, and as the cause of an error.
+impl fmt::Display for Refused {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "Stripe refused with {} ({:?}, {:?}): {}", self.status, self.code, self.param, self.message)
+    }
+}
+
+impl std::error::Error for Refused {}
+
 impl From<StripeError> for Error {
     fn from(error: StripeError) -> Self {
         match error {
@@ -127,9 +137,7 @@ impl From<StripeError> for Error {
                 let sentence = "The payment provider does not answer. Try again in a minute: what was done already is not done twice.";
                 Refusal::new(Code::StripeUnavailable, sentence).into()
             }
-            StripeError::Refused(Refused { status, code, message, param, .. }) => {
-                Self::internal(format!("Stripe refused with {status} ({code:?}, {param:?}): {message}"))
-            }
+            StripeError::Refused(refused) => refused.into(),
         }
     }
 }

@@ -12,6 +12,7 @@ mod mails;
 mod pausing;
 mod plans;
 mod previewing;
+mod prices;
 mod promises;
 mod racing;
 mod refused_debits;
