@@ -17,9 +17,7 @@ use crate::stripe::object::field::text;
 pub async fn open_billing_portal(app: &App, actor: &Actor, from: &Requester, return_url: &str) -> Result<String, Error> {
     actor.require(Role::Owner)?;
     let back = return_url::allowed(&app.config, "returnUrl", return_url)?.to_string();
-    if !app.stripe.is_set_up() {
-        return Err(Refusal::new(Code::StripeUnavailable, "payments are not set up on this server").into());
-    }
+    app.stripe.require_set_up()?;
     let change = SubscriptionChange::begin(app, actor, from, "openBillingPortal", &back, None).await?;
     // Of the one who pays, of the one that checkouts use, and of a new one.
     let mut tries = 3;

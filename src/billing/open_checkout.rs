@@ -58,9 +58,7 @@ pub async fn open_checkout<F>(app: &App, from: &Requester, wish: NewCheckout, re
 where
     F: AsyncFn(&mut Conn) -> Result<Vec<Unpaid>, Error> + for<'conn> Refuse<'conn> + Send + Sync,
 {
-    if !app.stripe.is_set_up() {
-        return Err(Refusal::new(Code::StripeUnavailable, "payments are not set up on this server").into());
-    }
+    app.stripe.require_set_up()?;
     for _ in 0..TURNS {
         match begin(app, from, &wish, &refuse).await? {
             Begun::Row(row) => return with_page(app, row).await,
@@ -199,7 +197,7 @@ async fn with_session(app: &App, row: Checkout) -> Result<Checkout, Error> {
             Some(plan) if refused.is_missing() && refused.names("price") && tries > 0 => {
                 forget_plan(app, plan).await?;
             }
-            _ if refused.names("discounts") || refused.names("promotion_code") => {
+            _ if refused.is_about_promotion() => {
                 set_expired(app, &row).await?;
                 return Err(Refusal::at(Code::Invalid, "promotionCode", refused.message).into());
             }

@@ -5,6 +5,7 @@ use diesel_async::RunQueryDsl;
 use stripe_product::promotion_code::ListPromotionCode;
 
 use super::checkout::{COMPLETED, Checkout, FAILED, NewCheckout, ON_ITS_WAY, Purpose, Unpaid};
+use super::customer::Customer;
 use super::offer::Offer;
 use super::open_checkout::{agreed, open_checkout};
 use super::plan::Plan;
@@ -18,7 +19,7 @@ use crate::db::schema::{card_fingerprints, subscriptions, trial_grants, users};
 use crate::error::{Code, Error, Refusal};
 use crate::id::AccountId;
 use crate::identity::actor::{Actor, Requester, Role};
-use crate::stripe::object::field::text;
+use crate::stripe::object::field::{id, text};
 use crate::text as input;
 
 const MAX_CODE: usize = 100;
@@ -60,7 +61,7 @@ pub async fn start_checkout(app: &App, actor: &Actor, from: &Requester, wish: St
     let trial_days = trial_days(&mut conn, actor, offer.trial_days).await?;
     drop(conn);
     let promotion_code = match &asked.promotion_word {
-        Some(word) => Some(promotion(app, word).await?),
+        Some(word) => Some(promotion(app, actor.account, word).await?),
         None => None,
     };
     let checkout = NewCheckout {
@@ -137,9 +138,20 @@ async fn trial_days(conn: &mut Conn, actor: &Actor, days: i32) -> Result<i32, Er
     Ok(if had { 0 } else { days })
 }
 
-/// Stripe's id of a code that people know.
-async fn promotion(app: &App, code: &str) -> Result<String, Error> {
-    let answer = app.stripe.read("list_promotion_codes", &ListPromotionCode::new().code(code).active(true).limit(1)).await?;
-    let unknown = || Refusal::at(Code::Invalid, "promotionCode", format!("`{code}` is no promotion code that can be used."));
-    Ok(text(&answer.body, "data.0.id").ok_or_else(unknown)?)
+/// Stripe's id of a code that people know. One word may be a code for everybody and others for single customers: their own goes first.
+async fn promotion(app: &App, account: AccountId, word: &str) -> Result<String, Error> {
+    app.stripe.require_set_up()?;
+    let customer = Customer::primary(&mut *app.db.conn().await?, account).await?.map(|customer| customer.provider_customer_id);
+    let codes = app.stripe.list("list_promotion_codes", |after| {
+        let request = ListPromotionCode::new().code(word).active(true).limit(100);
+        match after {
+            Some(after) => request.starting_after(after),
+            None => request,
+        }
+    });
+    let codes = codes.await?;
+    let of = |customer: Option<&String>| codes.iter().find(|code| id(code, "customer").as_ref() == customer);
+    let found = of(customer.as_ref()).or_else(|| of(None)).and_then(|code| text(code, "id"));
+    let unknown = || Refusal::at(Code::Invalid, "promotionCode", format!("`{word}` is no promotion code that can be used."));
+    Ok(found.ok_or_else(unknown)?)
 }

@@ -117,6 +117,12 @@ impl Refused {
     pub fn is_missing(&self) -> bool {
         self.status == 404 || self.code.as_deref() == Some("resource_missing")
     }
+
+    /// The promotion code cannot be used, by anybody or by this customer: not each of these refusals names a parameter.
+    pub fn is_about_promotion(&self) -> bool {
+        let code = self.code.as_deref().unwrap_or_default();
+        self.names("discounts") || self.names("promotion_code") || code.starts_with("promotion_code") || code.starts_with("coupon")
+    }
 }
 
 /// For the log, and as the cause of an error.
@@ -167,6 +173,13 @@ impl Client {
     /// False: without a key nothing can be bought.
     pub fn is_set_up(&self) -> bool {
         self.set_up
+    }
+
+    pub fn require_set_up(&self) -> Result<(), Refusal> {
+        match self.set_up {
+            true => Ok(()),
+            false => Err(Refusal::new(Code::StripeUnavailable, "payments are not set up on this server")),
+        }
     }
 
     /// All pages of a list. `page` asks for what comes after an id.

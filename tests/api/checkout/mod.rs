@@ -14,6 +14,7 @@ mod plans;
 mod previewing;
 mod prices;
 mod promises;
+mod promotions;
 mod racing;
 mod refused_debits;
 mod replaying;
