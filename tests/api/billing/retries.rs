@@ -1,6 +1,10 @@
 //! A delivery that fails: what is kept of it, and when it is tried again.
 
+use std::time::Duration;
+
 use chrono::TimeDelta;
+use futures_util::StreamExt;
+use futures_util::stream::FuturesUnordered;
 use serde_json::{Value, json};
 
 use crate::support::TestApp;
@@ -114,19 +118,24 @@ async fn one_customers_crowd_waits_in_the_process_and_others_pass() {
     let (app, _owner, story) = stripe::app().await;
     let other = stripe::Story::new("other");
     other.link(&app, super::permutations::account(&app).await).await;
-    let events: Vec<Value> =
-        (0..300).map(|second| story.event("customer.subscription.updated", second, story.state("active", 0, &[]))).collect();
-    let crowd = futures_util::future::join_all(events.iter().map(|event| app.deliver(event)));
-    let passer = async {
-        tokio::task::yield_now().await;
-        app.expect(&other.event("invoice.paid", 0, other.invoice("paid", 0, &[])), "completed").await;
-        assert!(!app.app.queues.is_empty(), "the crowd is still there");
+    // As many as may wait, with the one whose turn it is, and one too many.
+    let turn = app.app.queues.enter(&story.customer).await.unwrap();
+    let deliver = async |second| {
+        let event = story.event("customer.subscription.updated", second, story.state("active", 0, &[]));
+        (app.deliver(&event).await.status, event["id"].clone())
     };
-    let (answers, ()) = tokio::join!(crowd, passer);
-    let count = |status: u16| answers.iter().filter(|answer| answer.status == status).count();
-    assert_eq!(count(200) + count(503), 300);
-    assert!(count(200) >= 128, "{}", count(200));
+    let mut crowd: FuturesUnordered<_> = (0..128).map(deliver).collect();
+    let refused = tokio::time::timeout(Duration::from_secs(10), crowd.next()).await.expect("one is too many");
+    let (status, refused) = refused.unwrap();
+    assert_eq!(status, 503);
+    app.expect(&other.event("invoice.paid", 0, other.invoice("paid", 0, &[])), "completed").await;
+    drop(turn);
+    let waited: Vec<_> = crowd.collect().await;
+    assert!(waited.len() == 127 && waited.iter().all(|(status, _)| *status == 200), "{waited:?}");
     assert!(app.app.queues.is_empty());
+    assert_eq!(app.db_value("SELECT count(*) FROM webhook_deliveries").await, 128, "of the crowd, and of another customer");
+    let logged = format!("SELECT count(*) FROM webhook_deliveries WHERE event_id = '{}'", refused.as_str().unwrap());
+    assert_eq!(app.db_value(&logged).await, 0, "being busy is no attempt");
     app.run_jobs().await;
 }
 

@@ -16,6 +16,7 @@ mod prices;
 mod promises;
 mod promotions;
 mod racing;
+mod reading;
 mod refused_debits;
 mod replaying;
 mod restarts;
