@@ -25,7 +25,7 @@ pub async fn create_plan(app: &App, actor: &Actor, from: &Requester, key: &str, 
         let message = format!("`{}` is no key: a lower-case letter, then up to {} of a-z, 0-9, `_` and `-`.", shortened(key), MAX_KEY - 1);
         return Err(Refusal::at(Code::Invalid, "key", message).into());
     }
-    let terms = terms.check()?;
+    let terms = terms.check(&[])?;
     let now = app.clock.now();
     app.db
         .transaction(async |conn| {

@@ -28,7 +28,8 @@ pub fn check(field: &str, amount: i64, currency: &str, least: i64) -> Result<(),
     let upper = currency.len() == 3 && currency.bytes().all(|byte| byte.is_ascii_uppercase());
     let listed = currency.to_lowercase().parse().is_ok_and(|currency| !matches!(currency, Currency::Unknown(_)));
     // The library's list is older than Stripe's.
-    if !upper || !listed && currency != "SLE" && decimals(currency) != 3 {
+    let newer = ["SLE", "XCG"].contains(&currency) || decimals(currency) == 3;
+    if !upper || !listed && !newer {
         return refused(format!("`{}` is no currency such as USD.", shortened(currency)));
     }
     if !(least..=MOST).contains(&amount) {

@@ -63,7 +63,8 @@ async fn write(
             if plan.revision != revision {
                 return Err(Refusal::revision_conflict(plan.revision).into());
             }
-            let terms = change.applied_to(Terms::of(&plan)).check()?;
+            let present = Terms::of(&plan);
+            let terms = change.applied_to(present.clone()).check(&present.prices)?;
             terms.write(conn, id, now).await?;
             diesel::update(plans::table.find(id)).set(plans::revision.eq(plans::revision + 1)).execute(conn).await?;
             let line = Entry { actor: Some(actor.user), ..Entry::new(action, now) };

@@ -135,7 +135,7 @@ pub fn create(world: &mut World, params: &Value) -> Answer {
 /// Those of the library, and some that it does not know.
 fn is_currency(code: &str) -> bool {
     let listed = code.parse().is_ok_and(|currency| !matches!(currency, Currency::Unknown(_)));
-    listed || ["bhd", "jod", "kwd", "omr", "sle", "tnd"].contains(&code)
+    listed || ["bhd", "jod", "kwd", "omr", "sle", "tnd", "xcg"].contains(&code)
 }
 
 pub fn update(world: &mut World, id: &str, params: &Value) -> Answer {
