@@ -74,7 +74,7 @@ pub async fn offered(app: &App, offer: Offer) -> Result<Offer, Error> {
         _ if offer.provider_price.is_some() => Ok(offer),
         // Retired before it was told: nobody tells it any more.
         _ if offer.retired_at.is_some() => unavailable(),
-        Err(cause) if cause.cause::<Refused>().is_some_and(|refused| refused.status == 400) => {
+        Err(cause) if cause.cause::<Refused>().is_some_and(Refused::is_of_the_request) => {
             tracing::error!(plan = offer.plan_key, ?cause, "Stripe refuses to sell a plan");
             unavailable()
         }
@@ -144,7 +144,7 @@ async fn offer_product(app: &App, plan: &PlanRow) -> Result<(String, Result<(), 
                 .name(plan.name.as_str())
                 .active(plan.on_sale)
                 .description(description.unwrap_or_default());
-            let key = format!("{}:update:{}", plan.id.encode(), plan.revision);
+            let key = format!("{}:product:{}", plan.id.encode(), plan.revision);
             match app.stripe.insist("update_product", &request, &key).await {
                 Ok(_) => agreed(app, product).await?,
                 // Deleted there, with all its prices: it is made anew.

@@ -202,7 +202,7 @@ async fn with_session(app: &App, row: Checkout) -> Result<Checkout, Error> {
                 return Err(Refusal::at(Code::Invalid, "promotionCode", refused.message).into());
             }
             // A page that cannot be made must not stand in the way of others. (What was made under this key before may still be paid.)
-            _ if refused.status == 400 && refused.kind.as_deref() != Some("idempotency_error") => {
+            _ if refused.is_of_the_request() => {
                 set_expired(app, &row).await?;
                 return Err(match row.purpose {
                     Purpose::Purchase => {

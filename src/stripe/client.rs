@@ -114,6 +114,11 @@ impl Refused {
         matches!(self.status, 401 | 403)
     }
 
+    /// It does not take what was asked for, however often it is asked. (Not that another request had the same key.)
+    pub fn is_of_the_request(&self) -> bool {
+        self.status == 400 && self.kind.as_deref() != Some("idempotency_error")
+    }
+
     pub fn is_missing(&self) -> bool {
         self.status == 404 || self.code.as_deref() == Some("resource_missing")
     }
