@@ -168,11 +168,11 @@ pub fn refuse_now(present: &Present) -> Result<(), Error> {
 }
 
 async fn carry_out(app: &App, change: &SubscriptionChange, row: &Subscription, present: Present, target: &Target) -> Result<(), Error> {
-    refuse_now(&present)?;
     if was_done(change, &present, target) {
         apply_now(app, &present).await?;
         return change.finish(app).await;
     }
+    refuse_now(&present)?;
     let course = match target.when {
         _ if target.is_had(&present) => Course::TakenBack,
         When::Now => Course::Now,
@@ -202,7 +202,9 @@ fn was_done(change: &SubscriptionChange, present: &Present, target: &Target) -> 
     match change.taken(&present.id) {
         Some(Course::Now) => target.is_had(present) || target.waits(present),
         Some(Course::AtPeriodEnd) => target.is_had(present),
-        Some(Course::TakenBack) | None => false,
+        Some(Course::TakenBack) => false,
+        // A try of the release before has noted nothing.
+        None => change.repeated && change.subscription.is_none() && target.waits(present),
     }
 }
 

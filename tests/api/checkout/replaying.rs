@@ -137,6 +137,19 @@ async fn an_upgrade_that_was_done_leaves_alone_what_waits_since() {
     shop.settle().await;
 }
 
+/// Whoever has it already does not take back what others have decided since.
+#[tokio::test(flavor = "multi_thread")]
+async fn an_upgrade_that_was_done_is_told_as_done_although_the_end_was_asked_for_since() {
+    let shop = Shop::open().await;
+    let id = shop.subscribe(json!({ "planKey": "starter" })).await;
+    lost(&shop, &format!("subscriptions/{id}"), "changePlan", json!({ "planKey": "pro" })).await;
+    assert!(shop.changed("cancelSubscription", json!({})).await["cancelAt"].is_string());
+    shop.settle().await;
+    let again = shop.changed("changePlan", keyed(json!({ "planKey": "pro" }))).await;
+    assert_eq!((&again["plan"]["key"], again["cancelAt"].is_string()), (&json!("pro"), true), "{again}");
+    shop.settle().await;
+}
+
 #[tokio::test(flavor = "multi_thread")]
 async fn an_upgrade_that_waits_for_its_payment_still_waits_when_its_key_is_repeated() {
     let shop = Shop::open().await;
