@@ -119,6 +119,8 @@ pub struct Payment {
     pub credits_claimed: i32,
     /// So many of those that were claimed came out of the balance.
     pub credits_taken: i32,
+    /// It came for an account that was gone: nobody has what it paid for.
+    pub account_gone: bool,
     pub description: Option<String>,
     pub hosted_invoice_url: Option<String>,
     pub paid_at: Option<DateTime<Utc>>,
@@ -174,6 +176,7 @@ impl Payment {
             credits_granted: 0,
             credits_claimed: 0,
             credits_taken: 0,
+            account_gone: false,
             description: None,
             hosted_invoice_url: None,
             paid_at: None,

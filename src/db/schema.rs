@@ -270,6 +270,7 @@ diesel::table! {
         created_at -> Timestamptz,
         updated_at -> Timestamptz,
         credits_taken -> Int4,
+        account_gone -> Bool,
     }
 }
 

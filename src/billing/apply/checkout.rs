@@ -200,9 +200,10 @@ async fn paid(
         credit::add(conn, &app.clock, account, granted, Kind::Purchase, cause).await?;
         payment.credits_granted = granted;
     }
+    payment.account_gone |= gone && !had;
     write(conn, payment.clone()).await?;
-    let mut stands = had || !gone;
-    let mut missing = (!stands).then_some("an account");
+    let mut stands = !payment.account_gone;
+    let mut missing = payment.account_gone.then_some("an account");
     if checkout.purpose == Purpose::Purchase && !had {
         Purchase::begin(conn, &app.clock, checkout, app.config.platform_fee_per_mille).await?;
         let status = if gone { purchase::Status::Refunded } else { purchase::Status::Active };

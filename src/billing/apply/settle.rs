@@ -50,9 +50,11 @@ pub async fn settle(conn: &mut Conn, app: &App, mut payment: Payment, cause: &st
     payment.refunded = refunded;
     payment.status = payment.standing(sums.disputed);
     let (subject, now) = (payment.id.encode(), app.clock.now());
-    let (mut seller, mut stands) = (None, false);
+    let mut seller = None;
+    let mut nothing = payment.account_gone.then_some((alerts::Kind::PaidForNothing, "an account that was deleted"));
     if payment.purpose == "purchase" && payment.paid() {
         let status = match lost {
+            _ if payment.account_gone => purchase::Status::Refunded,
             _ if sums.contested > 0 => purchase::Status::Disputed,
             // What the bank has taken for good is as gone as what we have paid back, and a part of either leaves it.
             1.. if lost >= payment.amount => purchase::Status::Refunded,
@@ -60,20 +62,23 @@ pub async fn settle(conn: &mut Conn, app: &App, mut payment: Payment, cause: &st
         };
         let changed = Purchase::set_status(conn, payment.checkout_id, status, Some(payment.id), now).await?;
         seller = changed.seller;
-        stands = changed.stands;
-        if !stands && lost < payment.amount {
-            let (kind, tree) = match changed.has_tree {
-                true => (alerts::Kind::PaidTwice, "was bought already"),
-                false => (alerts::Kind::PaidForNothing, "was deleted"),
-            };
-            let message = format!("{subject} paid for a tree that {tree}, and could not be paid back: it needs another way.");
-            alerts::open(conn, kind, &subject, &message, now).await?;
+        if !changed.stands {
+            nothing = nothing.or(Some(match changed.has_tree {
+                true => (alerts::Kind::PaidTwice, "a tree that was bought already"),
+                false => (alerts::Kind::PaidForNothing, "a tree that was deleted"),
+            }));
         }
     }
-    // What is disputed after it was paid back has left nothing here that anybody could want.
-    if stands || lost >= payment.amount {
-        for kind in [alerts::Kind::PaidTwice, alerts::Kind::PaidForNothing] {
-            alerts::close(conn, kind, &subject, now).await?;
+    match nothing {
+        Some((kind, what)) if lost < payment.amount => {
+            let message = format!("{subject} paid for {what}, and could not be paid back: it needs another way.");
+            alerts::open(conn, kind, &subject, &message, now).await?;
+        }
+        // What is disputed after it was paid back has left nothing here that anybody could want.
+        _ => {
+            for kind in [alerts::Kind::PaidTwice, alerts::Kind::PaidForNothing] {
+                alerts::close(conn, kind, &subject, now).await?;
+            }
         }
     }
     if payment != before {

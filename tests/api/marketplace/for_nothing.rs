@@ -79,6 +79,14 @@ async fn what_is_paid_for_an_account_that_is_gone_goes_back_by_itself() {
     assert_eq!(market.shop.app.database_text("SELECT status FROM purchases").await, ["refunded"]);
     assert_eq!(market.shop.app.db_rows("SELECT 1 FROM credit_entries").await, json!([]));
     assert_eq!(alerts(&market).await, json!([]));
+    // The bank sends both back: they need another way.
+    let refunds = market.shop.sandbox.world(|world| world.all("refund").map(|refund| refund["id"].clone()).collect::<Vec<_>>());
+    for refund in refunds {
+        let refund = refund.as_str().unwrap().to_owned();
+        market.act(Action::FailRefund { refund }).await;
+    }
+    assert_eq!(alerts(&market).await.as_array().unwrap().len(), 2);
+    assert_eq!(market.shop.app.database_text("SELECT status FROM purchases").await, ["refunded"], "there is nobody to have it");
 }
 
 /// What was applied before its customer was deleted is money for something, however often it is told.
