@@ -1,17 +1,18 @@
 //! `resumeSubscription`: takes a cancellation back before it has happened, or goes on after a pause.
 
+use serde_json::Value;
+use stripe_billing::invoice::RetrieveInvoice;
 use stripe_billing::subscription::{ResumeSubscription, ResumeSubscriptionPaymentBehavior};
 use stripe_client_core::{RequestBuilder, StripeMethod, StripeRequest};
 
 use super::alter::{self, Present};
 use super::refetch;
 use super::subscription_change::{Course, RESUME, SubscriptionChange};
-use super::void_invoice::void_invoice;
 use crate::app::App;
 use crate::error::{Code, Error, Refusal};
 use crate::identity::actor::{Actor, Requester, Role};
 use crate::stripe::client::{Answer, StripeError};
-use crate::stripe::object::field::text;
+use crate::stripe::object::field::{items, text};
 
 /// Flexible billing knows only `cancel_at`, and an empty text clears it: the generated request has no words for that.
 struct KeepSubscription<'a>(&'a str);
@@ -62,13 +63,13 @@ pub async fn resume_subscription(app: &App, actor: &Actor, from: &Requester, key
 /// What is charged at once is active when that is paid. Otherwise Stripe would wait for somebody to pay the invoice, and a payment that
 /// fails would leave it past due, which gives access. Classic billing knows only the latter.
 async fn go_on(app: &App, change: &SubscriptionChange, present: &Present) -> Result<Answer, Error> {
-    // Stripe would make another invoice in the place of this one, and nobody can call a debit back. (A try whose answer was lost has asked
-    // for this one, and is answered as it was then.)
-    if change.taken(&present.id).is_none()
-        && let Some(invoice) = alter::open_invoice(app, present).await?
-        && !void_invoice(app, &invoice, &change.key(&format!("void:{invoice}"))).await?
-    {
-        return Err(alter::on_its_way());
+    // Stripe would make another invoice in the place of this one, and nobody can call a debit back.
+    if is_being_paid(app, present).await? {
+        return match change.taken(&present.id) {
+            // A try whose answer was lost has asked for it.
+            Some(Course::Now) => Ok(refetch::read(app, &present.id).await?),
+            _ => Err(alter::on_its_way()),
+        };
     }
     change.takes(app, &present.id, Some(Course::Now)).await?;
     let request = ResumeSubscription::new(present.id.as_str());
@@ -93,4 +94,20 @@ async fn go_on(app: &App, change: &SubscriptionChange, present: &Present) -> Res
         }
         Err(error) => Err(alter::refused(error)),
     }
+}
+
+/// Whether the bank was asked for the latest invoice, and has not answered.
+async fn is_being_paid(app: &App, present: &Present) -> Result<bool, Error> {
+    let Some(invoice) = alter::open_invoice(app, present).await? else { return Ok(false) };
+    let request = RetrieveInvoice::new(invoice).expand(["payments.data.payment.payment_intent".to_owned()]);
+    let told = match app.stripe.read("retrieve_invoice", &request).await {
+        // A restricted key that has no right to look at payments: it is as if nobody had asked.
+        Err(StripeError::Refused(refused)) if refused.is_forbidden() => {
+            tracing::warn!(cause = refused.message, "whether a bank was asked already cannot be read at Stripe");
+            return Ok(false);
+        }
+        told => told?.body,
+    };
+    let processing = |payment: &Value| text(payment, "payment.payment_intent.status").as_deref() == Some("processing");
+    Ok(items(&told, "payments").iter().any(processing))
 }
